@@ -1,0 +1,22 @@
+//! Every maximum, on one page.
+
+/// Nesting of objects and lists in a profile file.
+pub const NESTING_DEPTH_MAX: usize = 64;
+/// Bytes of one profile file.
+pub const FILE_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Alternatives that one condition may be tried on because its paths run through lists of related items.
+pub const JOINED_ROWS_MAX: usize = 10_000;
+/// Bytes of a compiled regular expression.
+pub const PATTERN_BYTES_MAX: usize = 256 * 1024;
+/// Characters of a regular expression as written.
+pub const PATTERN_LENGTH_MAX: usize = 1_000;
+/// Bytes of text that a regular expression is run on; longer text matches nothing.
+pub const PATTERN_TEXT_BYTES_MAX: usize = 64 * 1024;
+/// How deep `_some_permitted` may ask about items related to related items.
+pub const PERMITTED_DEPTH_MAX: usize = 4;
+/// Decisions that may be tried to find what is missing for an allow.
+pub const MISSING_TRIALS_MAX: usize = 256;
+/// Moments that may be tried to find when an answer changes.
+pub const VALIDITY_TRIALS_MAX: usize = 64;
+/// Grants named in one decision.
+pub const DECIDING_GRANTS_MAX: usize = 32;
