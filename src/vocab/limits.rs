@@ -20,3 +20,15 @@ pub const MISSING_TRIALS_MAX: usize = 256;
 pub const VALIDITY_TRIALS_MAX: usize = 64;
 /// Grants named in one decision.
 pub const DECIDING_GRANTS_MAX: usize = 32;
+
+/// Bounds how many repeated keys of one file are reported one by one; the rest would only repeat the message.
+pub const DUPLICATE_KEYS_REPORTED_MAX: usize = 100;
+
+/// Bounds the characters of a name that still gets a "did you mean"; longer ones are no typing mistakes.
+pub const SUGGESTION_CHARS_MAX: usize = 64;
+
+/// Bounds the characters of user input that a message repeats.
+pub const QUOTED_CHARS_MAX: usize = 80;
+
+/// Bounds the bytes of source text shown around a place.
+pub const EXCERPT_BYTES_MAX: usize = 2048;
