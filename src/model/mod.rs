@@ -1,1 +1,3 @@
 //! Placeholder page of the room `model`.
+
+pub mod id;
