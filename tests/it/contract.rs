@@ -427,6 +427,14 @@ fn reflection_can_resolve_every_import() {
             );
         }
     }
+    let reflection = || {
+        tonic_reflection::server::Builder::configure().register_encoded_file_descriptor_set(DESCRIPTOR_SET)
+    };
+    assert!(reflection().build_v1().is_ok(), "reflection v1 takes the set");
+    assert!(
+        reflection().build_v1alpha().is_ok(),
+        "reflection v1alpha takes the set"
+    );
 }
 
 /// Attributes of the documented depth pass the decoder's own limit at the deepest place of the
