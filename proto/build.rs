@@ -16,7 +16,9 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let files = proto_files(&Path::new(ROOT).join("placet/v1"))?;
     let mut descriptors = protox::compile(files, [ROOT])?;
-    // Comments become Rust docs, and reflection shows them to clients. The other source information
+    tonic_prost_build::configure().compile_fds(descriptors.clone())?;
+
+    // Reflection shows comments to clients; the other source information, which the generator needs,
     // would only make the binary larger.
     for info in descriptors
         .file
@@ -25,11 +27,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     {
         info.location.retain(|place| place.leading_comments.is_some());
     }
-
     let target = PathBuf::from(env::var("OUT_DIR")?).join("placet_descriptor.bin");
     fs::write(target, descriptors.encode_to_vec())?;
-
-    tonic_prost_build::configure().compile_fds(descriptors)?;
     Ok(())
 }
 
