@@ -28,15 +28,32 @@ pub(super) fn compile_condition(condition: &Condition, place: Place, interner: &
 }
 
 fn compile_program(condition: &Condition, place: Place, interner: &Interner<'_>) -> compiled::Program {
-    let mut joins = Vec::new();
-    collect_joins(condition, &mut joins);
-    joins.sort_by(|a: &Vec<&str>, b| a.len().cmp(&b.len()).then_with(|| a.cmp(b)));
-    joins.dedup();
     compiled::Program {
         root: compile_node(condition, place, interner),
-        joins: joins.iter().map(|path| path.iter().map(|step| Box::from(*step)).collect()).collect(),
+        joins: compile_joins(condition, place, interner),
         looks_at_clock: looks_at_clock(condition),
     }
+}
+
+fn compile_joins(condition: &Condition, place: Place, interner: &Interner<'_>) -> Box<[compiled::Join]> {
+    let mut paths = Vec::new();
+    collect_joins(condition, &mut paths);
+    paths.sort_by(|a: &(&[Spanned<String>], bool), b| {
+        let steps = |path: &[Spanned<String>]| path.iter().map(|step| step.value.clone()).collect::<Vec<_>>();
+        a.0.len().cmp(&b.0.len()).then_with(|| steps(a.0).cmp(&steps(b.0)))
+    });
+    let mut joins: Vec<compiled::Join> = Vec::new();
+    for (path, is_prefix) in paths {
+        let path_steps = steps(path);
+        match joins.last_mut() {
+            Some(last) if last.path == path_steps => last.is_prefix |= is_prefix,
+            Some(_) | None => {
+                let is_many = walk(path, place, interner).is_many;
+                joins.push(compiled::Join { path: path_steps, is_prefix, is_many });
+            }
+        }
+    }
+    joins.into()
 }
 
 fn compile_node(condition: &Condition, place: Place, interner: &Interner<'_>) -> compiled::Node {
@@ -52,7 +69,7 @@ fn compile_node(condition: &Condition, place: Place, interner: &Interner<'_>) ->
 }
 
 fn compile_related(related: &Related, place: Place, interner: &Interner<'_>) -> compiled::Related {
-    let (_, collection) = walk(&related.path, place, interner);
+    let collection = walk(&related.path, place, interner).collection;
     let inside = Place { collection };
     compiled::Related {
         path: steps(&related.path),
@@ -64,11 +81,12 @@ fn compile_related(related: &Related, place: Place, interner: &Interner<'_>) -> 
 }
 
 fn compile_leaf(leaf: &Leaf, place: Place, interner: &Interner<'_>) -> compiled::Leaf {
-    let (kind, related) = match &leaf.left {
+    let end = match &leaf.left {
         Left::Field(path) => walk(path, place, interner),
-        Left::Fact(_) => (None, None),
+        Left::Fact(_) => End::default(),
     };
-    let key = related.and_then(|id| interner.model.collection(id)).map_or("id", |collection| &collection.key);
+    let related = end.collection.and_then(|id| interner.model.collection(id));
+    let key = related.map_or("id", |collection| &collection.key);
     let name = match &leaf.left {
         Left::Field(path) => dotted(path),
         Left::Fact(variable) => variable_text(variable),
@@ -93,27 +111,45 @@ fn compile_leaf(leaf: &Leaf, place: Place, interner: &Interner<'_>) -> compiled:
         operator: leaf.operator,
         right: compile_operand(&leaf.right),
         pattern,
-        kind,
+        kind: end.kind,
         key: key.into(),
+        is_many: end.is_many,
+        operand_name: first_variable(&leaf.right).map(variable_text).unwrap_or_default().into(),
         text: format!("{shown} {} {}", leaf.operator.name(), operand_text(&leaf.right)).into(),
         name: name.into(),
     }
 }
 
-/// Follows a path through declared relations: the type at its end, and the collection if it ends at a relation.
-fn walk(
-    path: &[Spanned<String>],
-    place: Place,
-    interner: &Interner<'_>,
-) -> (Option<FieldType>, Option<CollectionId>) {
-    let mut here = place.collection;
-    let mut kind = None;
+/// What is declared of the end of a path.
+#[derive(Default)]
+struct End {
+    kind: Option<FieldType>,
+    collection: Option<CollectionId>,
+    is_many: bool,
+}
+
+/// Follows a path through declared relations.
+fn walk(path: &[Spanned<String>], place: Place, interner: &Interner<'_>) -> End {
+    let mut end = End { kind: None, collection: place.collection, is_many: false };
     for step in path {
-        let field = here.and_then(|id| interner.model.collection(id)).and_then(|row| row.field(&step.value));
-        kind = field.and_then(|field| field.kind);
-        here = field.and_then(|field| field.relation).map(|relation| relation.collection);
+        let collection = end.collection.and_then(|id| interner.model.collection(id));
+        let field = collection.and_then(|row| row.field(&step.value));
+        let relation = field.and_then(|field| field.relation);
+        end = End {
+            kind: field.and_then(|field| field.kind),
+            collection: relation.map(|relation| relation.collection),
+            is_many: relation.is_some_and(|relation| relation.many),
+        };
     }
-    (kind, here)
+    end
+}
+
+fn first_variable(operand: &Operand) -> Option<&Variable> {
+    match operand {
+        Operand::Value(_) => None,
+        Operand::Variable(variable) => Some(variable),
+        Operand::List(parts) => parts.iter().find_map(first_variable),
+    }
 }
 
 /// Compiles an operand.
@@ -141,7 +177,7 @@ fn compile_variable(variable: &Variable) -> compiled::Variable {
 }
 
 /// Collects the paths that may run through, or end at, a list of related items.
-fn collect_joins<'c>(condition: &'c Condition, joins: &mut Vec<Vec<&'c str>>) {
+fn collect_joins<'c>(condition: &'c Condition, joins: &mut Vec<(&'c [Spanned<String>], bool)>) {
     match &condition.node {
         Node::All(parts) | Node::Any(parts) => parts.iter().for_each(|part| collect_joins(part, joins)),
         Node::Not(part) => collect_joins(part, joins),
@@ -152,7 +188,7 @@ fn collect_joins<'c>(condition: &'c Condition, joins: &mut Vec<Vec<&'c str>>) {
             // A count is of the list itself, so the last step of its path is no row.
             let whole = if leaf.function == Some(Function::Count) { path.len().saturating_sub(1) } else { path.len() };
             for length in 1..=whole {
-                joins.push(path.iter().take(length).map(|step| step.value.as_str()).collect());
+                joins.extend(path.get(..length).map(|prefix| (prefix, length < path.len())));
             }
         }
     }
