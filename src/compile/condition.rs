@@ -20,7 +20,11 @@ pub(super) struct Place {
 }
 
 /// Compiles a condition and returns its id.
-pub(super) fn compile_condition(condition: &Condition, place: Place, interner: &mut Interner<'_>) -> ConditionId {
+pub(super) fn compile_condition(
+    condition: &Condition,
+    place: Place,
+    interner: &mut Interner<'_>,
+) -> ConditionId {
     let program = compile_program(condition, place, interner);
     let id = ConditionId::new(interner.model.conditions.len());
     interner.model.conditions.push(program);
@@ -40,7 +44,9 @@ fn compile_joins(condition: &Condition, place: Place, interner: &Interner<'_>) -
     collect_joins(condition, &mut paths);
     paths.sort_by(|a: &(&[Spanned<String>], bool), b| {
         let steps = |path: &[Spanned<String>]| path.iter().map(|step| step.value.clone()).collect::<Vec<_>>();
-        a.0.len().cmp(&b.0.len()).then_with(|| steps(a.0).cmp(&steps(b.0)))
+        a.0.len()
+            .cmp(&b.0.len())
+            .then_with(|| steps(a.0).cmp(&steps(b.0)))
     });
     let mut joins: Vec<compiled::Join> = Vec::new();
     for (path, is_prefix) in paths {
@@ -49,7 +55,11 @@ fn compile_joins(condition: &Condition, place: Place, interner: &Interner<'_>) -
             Some(last) if last.path == path_steps => last.is_prefix |= is_prefix,
             Some(_) | None => {
                 let is_many = walk(path, place, interner).is_many;
-                joins.push(compiled::Join { path: path_steps, is_prefix, is_many });
+                joins.push(compiled::Join {
+                    path: path_steps,
+                    is_prefix,
+                    is_many,
+                });
             }
         }
     }
@@ -57,7 +67,12 @@ fn compile_joins(condition: &Condition, place: Place, interner: &Interner<'_>) -
 }
 
 fn compile_node(condition: &Condition, place: Place, interner: &Interner<'_>) -> compiled::Node {
-    let all = |parts: &[Condition]| parts.iter().map(|part| compile_node(part, place, interner)).collect();
+    let all = |parts: &[Condition]| {
+        parts
+            .iter()
+            .map(|part| compile_node(part, place, interner))
+            .collect()
+    };
     match &condition.node {
         Node::All(parts) => compiled::Node::All(all(parts)),
         Node::Any(parts) => compiled::Node::Any(all(parts)),
@@ -114,7 +129,10 @@ fn compile_leaf(leaf: &Leaf, place: Place, interner: &Interner<'_>) -> compiled:
         kind: end.kind,
         key: key.into(),
         is_many: end.is_many,
-        operand_name: first_variable(&leaf.right).map(variable_text).unwrap_or_default().into(),
+        operand_name: first_variable(&leaf.right)
+            .map(variable_text)
+            .unwrap_or_default()
+            .into(),
         text: format!("{shown} {} {}", leaf.operator.name(), operand_text(&leaf.right)).into(),
         name: name.into(),
     }
@@ -130,7 +148,11 @@ struct End {
 
 /// Follows a path through declared relations.
 fn walk(path: &[Spanned<String>], place: Place, interner: &Interner<'_>) -> End {
-    let mut end = End { kind: None, collection: place.collection, is_many: false };
+    let mut end = End {
+        kind: None,
+        collection: place.collection,
+        is_many: false,
+    };
     for step in path {
         let collection = end.collection.and_then(|id| interner.model.collection(id));
         let field = collection.and_then(|row| row.field(&step.value));
@@ -186,7 +208,11 @@ fn collect_joins<'c>(condition: &'c Condition, joins: &mut Vec<(&'c [Spanned<Str
         Node::Leaf(leaf) => {
             let Left::Field(path) = &leaf.left else { return };
             // A count is of the list itself, so the last step of its path is no row.
-            let whole = if leaf.function == Some(Function::Count) { path.len().saturating_sub(1) } else { path.len() };
+            let whole = if leaf.function == Some(Function::Count) {
+                path.len().saturating_sub(1)
+            } else {
+                path.len()
+            };
             for length in 1..=whole {
                 joins.extend(path.get(..length).map(|prefix| (prefix, length < path.len())));
             }
@@ -219,7 +245,10 @@ fn steps(path: &[Spanned<String>]) -> Box<[Box<str>]> {
 }
 
 fn dotted(path: &[Spanned<String>]) -> String {
-    path.iter().map(|step| step.value.as_str()).collect::<Vec<_>>().join(".")
+    path.iter()
+        .map(|step| step.value.as_str())
+        .collect::<Vec<_>>()
+        .join(".")
 }
 
 fn variable_text(variable: &Variable) -> String {
@@ -235,7 +264,10 @@ fn variable_text(variable: &Variable) -> String {
         Variable::Owner(OwnerPart::Roles) => return "$OWNER.roles".to_owned(),
         Variable::Item => return "$ITEM".to_owned(),
     };
-    std::iter::once(name).chain(path.iter().map(String::as_str)).collect::<Vec<_>>().join(".")
+    std::iter::once(name)
+        .chain(path.iter().map(String::as_str))
+        .collect::<Vec<_>>()
+        .join(".")
 }
 
 fn step_text(step: Step) -> String {
@@ -251,7 +283,10 @@ fn operand_text(operand: &Operand) -> String {
     match operand {
         Operand::Value(value) => value_text(value),
         Operand::Variable(variable) => variable_text(variable),
-        Operand::List(parts) => format!("[{}]", parts.iter().map(operand_text).collect::<Vec<_>>().join(", ")),
+        Operand::List(parts) => format!(
+            "[{}]",
+            parts.iter().map(operand_text).collect::<Vec<_>>().join(", ")
+        ),
     }
 }
 
@@ -261,9 +296,14 @@ fn value_text(value: &Value<'_>) -> String {
         Value::Bool(value) => value.to_string(),
         Value::Number(value) => number_text(*value),
         Value::Text(text) => format!("{text:?}"),
-        Value::List(values) => format!("[{}]", values.iter().map(value_text).collect::<Vec<_>>().join(", ")),
+        Value::List(values) => format!(
+            "[{}]",
+            values.iter().map(value_text).collect::<Vec<_>>().join(", ")
+        ),
         Value::Object(object) => {
-            let entries = object.iter().map(|(key, value)| format!("{key:?}: {}", value_text(value)));
+            let entries = object
+                .iter()
+                .map(|(key, value)| format!("{key:?}: {}", value_text(value)));
             format!("{{{}}}", entries.collect::<Vec<_>>().join(", "))
         }
     }

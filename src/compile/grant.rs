@@ -20,7 +20,11 @@ use super::workflow::state_mask;
 pub(super) fn compile_grants(policy: &Policy, interner: &mut Interner<'_>) {
     let mut slots = SlotsBuilder::new(interner);
     for grant in &policy.grants {
-        for spread in spread(&grant.selection, &[grant.selection.when.as_ref(), grant.validate.as_ref()], interner) {
+        for spread in spread(
+            &grant.selection,
+            &[grant.selection.when.as_ref(), grant.validate.as_ref()],
+            interner,
+        ) {
             let id = GrantId::new(interner.model.grants.len());
             slots.add(&grant.selection, &spread, id, interner);
             let compiled = compile_grant(grant, spread, interner);
@@ -30,19 +34,24 @@ pub(super) fn compile_grants(policy: &Policy, interner: &mut Interner<'_>) {
     let grants = &interner.model.grants;
     // What refuses comes first, then what takes fields away, then what allows; each in the order of the files.
     interner.model.grant_slots = slots.finish(|id: &GrantId| {
-        grants.get(id.index()).map(|grant| match (grant.effect, &grant.fields) {
-            (Effect::Deny, Mask::Any) => 0,
-            (Effect::Deny, Mask::Only(_) | Mask::Except(_)) => 1,
-            (Effect::Allow, _) => 2,
-        })
+        grants
+            .get(id.index())
+            .map(|grant| match (grant.effect, &grant.fields) {
+                (Effect::Deny, Mask::Any) => 0,
+                (Effect::Deny, Mask::Only(_) | Mask::Except(_)) => 1,
+                (Effect::Allow, _) => 2,
+            })
     });
 }
 
 pub(super) fn compile_constraints(policy: &Policy, interner: &mut Interner<'_>) {
     let mut slots = SlotsBuilder::new(interner);
     for constraint in &policy.constraints {
-        let conditions =
-            [constraint.selection.when.as_ref(), constraint.require.as_ref(), constraint.submitted.as_ref()];
+        let conditions = [
+            constraint.selection.when.as_ref(),
+            constraint.require.as_ref(),
+            constraint.submitted.as_ref(),
+        ];
         for spread in spread(&constraint.selection, &conditions, interner) {
             let id = ConstraintId::new(interner.model.constraints.len());
             slots.add(&constraint.selection, &spread, id, interner);
@@ -58,18 +67,35 @@ pub(super) fn compile_document_grants(policy: &Policy, interner: &mut Interner<'
     let mut rows = Vec::with_capacity(policy.document_grants.len());
     for grant in &policy.document_grants {
         let collection = CollectionId::new(interner.model.collection_names.intern(&grant.collection.value));
-        let actions = grant.actions.iter().map(|action| interner.model.action_names.intern(&action.value));
+        let actions = grant
+            .actions
+            .iter()
+            .map(|action| interner.model.action_names.intern(&action.value));
         let row = compiled::DocumentGrant {
             actions: Bits::of(actions),
-            users: grant.users.iter().map(|user| user.value.as_str().into()).collect(),
-            groups: grant.groups.iter().map(|group| group.value.as_str().into()).collect(),
+            users: grant
+                .users
+                .iter()
+                .map(|user| user.value.as_str().into())
+                .collect(),
+            groups: grant
+                .groups
+                .iter()
+                .map(|group| group.value.as_str().into())
+                .collect(),
             origin: interner.origin(grant.origin),
         };
         let key = (collection, grant.document.value.as_str().into());
-        documents.entry(key).or_default().push(DocumentGrantId::new(rows.len()));
+        documents
+            .entry(key)
+            .or_default()
+            .push(DocumentGrantId::new(rows.len()));
         rows.push(row);
     }
-    let documents = documents.into_iter().map(|(key, ids)| (key, ids.into())).collect();
+    let documents = documents
+        .into_iter()
+        .map(|(key, ids)| (key, ids.into()))
+        .collect();
     interner.model.document_grants = DocumentGrants { documents, rows };
 }
 
@@ -77,12 +103,23 @@ fn compile_grant(grant: &Grant, spread: Spread, interner: &mut Interner<'_>) -> 
     let place = spread.place;
     compiled::Grant {
         name: grant.id.as_ref().map(|id| id.value.as_str().into()),
-        effect: if grant.broken.is_some() { Effect::Deny } else { grant.effect },
+        effect: if grant.broken.is_some() {
+            Effect::Deny
+        } else {
+            grant.effect
+        },
         fields: field_mask(&grant.fields, &spread, interner),
         selection: compile_selection(&grant.selection, spread, grant.origin, interner),
-        validate: grant.validate.as_ref().map(|condition| compile_condition(condition, place, interner)),
+        validate: grant
+            .validate
+            .as_ref()
+            .map(|condition| compile_condition(condition, place, interner)),
         explain: grant.explain,
-        neutral: grant.selection.when.as_ref().is_some_and(|when| matches!(when.node, Node::Neutral)),
+        neutral: grant
+            .selection
+            .when
+            .as_ref()
+            .is_some_and(|when| matches!(when.node, Node::Neutral)),
         networks: networks(grant.networks.as_deref()),
         broken: grant.broken.as_deref().map(Into::into),
     }
@@ -96,8 +133,14 @@ fn compile_constraint(
     let place = spread.place;
     compiled::Constraint {
         name: constraint.id.as_ref().map(|id| id.value.as_str().into()),
-        require: constraint.require.as_ref().map(|condition| compile_condition(condition, place, interner)),
-        submitted: constraint.submitted.as_ref().map(|condition| compile_condition(condition, place, interner)),
+        require: constraint
+            .require
+            .as_ref()
+            .map(|condition| compile_condition(condition, place, interner)),
+        submitted: constraint
+            .submitted
+            .as_ref()
+            .map(|condition| compile_condition(condition, place, interner)),
         networks: networks(constraint.networks.as_deref()),
         presets: constraint
             .presets
@@ -127,8 +170,14 @@ fn compile_selection(
             Scope::Mine => compiled::Scope::Mine,
         },
         states: state_mask(&selection.states, interner),
-        to_states: selection.to_states.as_ref().map(|target| target_mask(target, interner)),
-        when: selection.when.as_ref().map(|when| compile_condition(when, spread.place, interner)),
+        to_states: selection
+            .to_states
+            .as_ref()
+            .map(|target| target_mask(target, interner)),
+        when: selection
+            .when
+            .as_ref()
+            .map(|when| compile_condition(when, spread.place, interner)),
         except_collections: match spread.target {
             Target::Named(_) => Box::default(),
             Target::AllBut(collections) => collections.into(),
@@ -138,7 +187,10 @@ fn compile_selection(
 }
 
 fn target_mask(target: &TargetStates, interner: &mut Interner<'_>) -> TargetMask {
-    TargetMask { states: state_mask(&target.selector, interner), same: target.same }
+    TargetMask {
+        states: state_mask(&target.selector, interner),
+        same: target.same,
+    }
 }
 
 fn role_mask(selector: &Selector, interner: &Interner<'_>) -> Mask<Bits> {
@@ -152,13 +204,21 @@ fn role_mask(selector: &Selector, interner: &Interner<'_>) -> Mask<Bits> {
 }
 
 fn field_mask(selector: &Selector, spread: &Spread, interner: &mut Interner<'_>) -> Mask<Box<[FieldId]>> {
-    let mut ids: Vec<FieldId> = selector.names().iter().map(|name| interner.field(&name.value)).collect();
+    let mut ids: Vec<FieldId> = selector
+        .names()
+        .iter()
+        .map(|name| interner.field(&name.value))
+        .collect();
     ids.sort_unstable();
     ids.dedup();
     match &spread.target {
         Target::Named(collections) => {
             for collection in collections {
-                interner.mentioned.entry(Some(*collection)).or_default().extend(&ids);
+                interner
+                    .mentioned
+                    .entry(Some(*collection))
+                    .or_default()
+                    .extend(&ids);
             }
         }
         Target::AllBut(_) => interner.mentioned.entry(None).or_default().extend(&ids),
@@ -195,10 +255,17 @@ fn spread(selection: &Selection, conditions: &[Option<&Condition>], interner: &I
         first_steps(condition, &mut fields);
     }
     let find = |name: &str| interner.model.collection_names.find(name).map(CollectionId::new);
-    let named: Vec<CollectionId> =
-        selection.collections.names().iter().filter_map(|name| find(&name.value)).collect();
+    let named: Vec<CollectionId> = selection
+        .collections
+        .names()
+        .iter()
+        .filter_map(|name| find(&name.value))
+        .collect();
     let special = |collection: &CollectionId| {
-        interner.model.collection(*collection).is_some_and(|collection| has_facts(collection, &fields))
+        interner
+            .model
+            .collection(*collection)
+            .is_some_and(|collection| has_facts(collection, &fields))
     };
     let (own, target) = match &selection.collections {
         Selector::Only(_) => {
@@ -210,7 +277,8 @@ fn spread(selection: &Selection, conditions: &[Option<&Condition>], interner: &I
                 Vec::new()
             } else {
                 let all = (0..interner.model.collections.len()).map(CollectionId::new);
-                all.filter(|each| !named.contains(each) && special(each)).collect()
+                all.filter(|each| !named.contains(each) && special(each))
+                    .collect()
             };
             let mut except = named;
             except.extend(&own);
@@ -219,21 +287,32 @@ fn spread(selection: &Selection, conditions: &[Option<&Condition>], interner: &I
     };
     let mut parts: Vec<Spread> = own
         .into_iter()
-        .map(|each| Spread { target: Target::Named(vec![each]), place: Place { collection: Some(each) } })
+        .map(|each| Spread {
+            target: Target::Named(vec![each]),
+            place: Place {
+                collection: Some(each),
+            },
+        })
         .collect();
     if !matches!(&target, Target::Named(rest) if rest.is_empty()) {
-        parts.push(Spread { target, place: Place { collection: None } });
+        parts.push(Spread {
+            target,
+            place: Place { collection: None },
+        });
     }
     parts
 }
 
 fn has_facts(collection: &Collection, fields: &[&str]) -> bool {
-    fields.iter().filter_map(|name| collection.field(name)).any(|field| {
-        field.relation.is_some()
-            || field.kind.is_some_and(|kind| {
-                matches!(kind, FieldType::Date | FieldType::DateTime | FieldType::Timestamp)
-            })
-    })
+    fields
+        .iter()
+        .filter_map(|name| collection.field(name))
+        .any(|field| {
+            field.relation.is_some()
+                || field.kind.is_some_and(|kind| {
+                    matches!(kind, FieldType::Date | FieldType::DateTime | FieldType::Timestamp)
+                })
+        })
 }
 
 /// Collects the first step of every field path.
@@ -266,11 +345,18 @@ impl<T: Copy> SlotsBuilder<T> {
 
     fn add(&mut self, selection: &Selection, spread: &Spread, rule: T, interner: &Interner<'_>) {
         let names = &interner.model.action_names;
-        let written: Bits = Bits::of(selection.actions.names().iter().filter_map(|name| names.find(&name.value)));
+        let written: Bits = Bits::of(
+            selection
+                .actions
+                .names()
+                .iter()
+                .filter_map(|name| names.find(&name.value)),
+        );
         let actions: Vec<ActionId> = match &selection.actions {
-            Selector::Any | Selector::Except(_) => {
-                (0..names.len()).filter(|index| !written.contains(*index)).map(ActionId::new).collect()
-            }
+            Selector::Any | Selector::Except(_) => (0..names.len())
+                .filter(|index| !written.contains(*index))
+                .map(ActionId::new)
+                .collect(),
             Selector::Only(_) => written.iter().map(ActionId::new).collect(),
         };
         for action in actions {
@@ -299,7 +385,12 @@ impl<T: Copy> SlotsBuilder<T> {
         let named = self
             .named
             .into_iter()
-            .map(|actions| actions.into_iter().map(|(action, rules)| (action, sorted(rules))).collect())
+            .map(|actions| {
+                actions
+                    .into_iter()
+                    .map(|(action, rules)| (action, sorted(rules)))
+                    .collect()
+            })
             .collect();
         Slots::new(named, self.any.into_iter().map(&sorted).collect())
     }

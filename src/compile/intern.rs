@@ -27,7 +27,12 @@ pub(super) struct Interner<'s> {
 
 impl<'s> Interner<'s> {
     pub(super) fn new(sources: &'s SourceMap) -> Self {
-        Self { model: Model::default(), mentioned: FxHashMap::default(), sources, files: FxHashMap::default() }
+        Self {
+            model: Model::default(),
+            mentioned: FxHashMap::default(),
+            sources,
+            files: FxHashMap::default(),
+        }
     }
 
     /// Gives ids to everything that the policy declares or names.
@@ -43,7 +48,11 @@ impl<'s> Interner<'s> {
             for state in &workflow.states {
                 self.model.state_names.intern(&state.id.value);
             }
-            for action in workflow.transitions.iter().flat_map(|transition| &transition.actions) {
+            for action in workflow
+                .transitions
+                .iter()
+                .flat_map(|transition| &transition.actions)
+            {
                 self.model.action_names.intern(&action.value);
             }
         }
@@ -76,7 +85,11 @@ impl<'s> Interner<'s> {
         for name in selection.states.names() {
             self.model.state_names.intern(&name.value);
         }
-        for name in selection.to_states.iter().flat_map(|target| target.selector.names()) {
+        for name in selection
+            .to_states
+            .iter()
+            .flat_map(|target| target.selector.names())
+        {
             self.model.state_names.intern(&name.value);
         }
     }
@@ -95,7 +108,11 @@ impl<'s> Interner<'s> {
             if let Some(action) = actions.get_mut(index) {
                 action.title = title(&declared.title);
                 action.operation = declared.operation;
-                if let Some(id) = declared.listed_by.as_ref().and_then(|name| self.model.action_names.find(&name.value)) {
+                if let Some(id) = declared
+                    .listed_by
+                    .as_ref()
+                    .and_then(|name| self.model.action_names.find(&name.value))
+                {
                     action.listed_by = ActionId::new(id);
                 }
             }
@@ -104,7 +121,10 @@ impl<'s> Interner<'s> {
     }
 
     pub(super) fn compile_collections(&mut self, policy: &Policy) {
-        let undeclared = Collection { key: "id".into(), ..Collection::default() };
+        let undeclared = Collection {
+            key: "id".into(),
+            ..Collection::default()
+        };
         let mut rows = vec![undeclared; self.model.collection_names.len()];
         for declared in &policy.collections {
             let index = self.model.collection_names.intern(&declared.id.value);
@@ -116,10 +136,20 @@ impl<'s> Interner<'s> {
         self.model.collections = rows;
     }
 
-    fn compile_collection(&mut self, declared: &crate::policy::collection::Collection, policy: &Policy) -> Collection {
-        let workflow = declared.workflow.as_ref().and_then(|name| self.model.workflow_names.find(&name.value));
+    fn compile_collection(
+        &mut self,
+        declared: &crate::policy::collection::Collection,
+        policy: &Policy,
+    ) -> Collection {
+        let workflow = declared
+            .workflow
+            .as_ref()
+            .and_then(|name| self.model.workflow_names.find(&name.value));
         let initial = declared.initial_state.as_ref().or_else(|| {
-            policy.workflows.get(workflow?).and_then(|workflow| workflow.initial_state.as_ref())
+            policy
+                .workflows
+                .get(workflow?)
+                .and_then(|workflow| workflow.initial_state.as_ref())
         });
         let fields = declared.fields.as_ref().map(|fields| {
             fields
@@ -129,7 +159,10 @@ impl<'s> Interner<'s> {
                     kind: field.kind,
                     relation: field.relation.as_ref().and_then(|relation| {
                         let collection = self.model.collection_names.find(&relation.collection.value)?;
-                        Some(compiled::Relation { collection: CollectionId::new(collection), many: relation.many })
+                        Some(compiled::Relation {
+                            collection: CollectionId::new(collection),
+                            many: relation.many,
+                        })
                     }),
                 })
                 .collect()
@@ -142,16 +175,26 @@ impl<'s> Interner<'s> {
         }
         Collection {
             title: title(&declared.title),
-            state_field: declared.state_field.as_ref().map(|field| field.value.as_str().into()),
+            state_field: declared
+                .state_field
+                .as_ref()
+                .map(|field| field.value.as_str().into()),
             initial_state: initial.map(|state| self.state(&state.value)),
-            owner_field: declared.owner.as_ref().map(|owner| owner.field.value.as_str().into()),
+            owner_field: declared
+                .owner
+                .as_ref()
+                .map(|owner| owner.field.value.as_str().into()),
             owner_roles: declared
                 .owner
                 .as_ref()
                 .and_then(|owner| owner.roles.as_ref())
                 .map(|path| path.iter().map(|step| step.value.as_str().into()).collect()),
             workflow: workflow.map(WorkflowId::new),
-            key: declared.key.as_ref().map_or("id", |key| key.value.as_str()).into(),
+            key: declared
+                .key
+                .as_ref()
+                .map_or("id", |key| key.value.as_str())
+                .into(),
             fields,
             known_fields: Box::default(),
             omits_unreadable: declared.unreadable == Unreadable::Omit,
@@ -178,7 +221,11 @@ impl<'s> Interner<'s> {
             .files
             .entry(u32::try_from(span.file.index()).unwrap_or(u32::MAX))
             .or_insert_with(|| Arc::from(sources.path(span.file)));
-        let origin = Origin { file: Arc::clone(file), line: position.line, column: position.column };
+        let origin = Origin {
+            file: Arc::clone(file),
+            line: position.line,
+            column: position.column,
+        };
         self.model.origins.push(origin);
         OriginId::new(self.model.origins.len() - 1)
     }
@@ -187,11 +234,25 @@ impl<'s> Interner<'s> {
     pub(super) fn finish(mut self, policy: &Policy) -> Model {
         self.model.settings = Settings {
             absent_is_null: policy.settings.absent_is_null,
-            anonymous_id: policy.settings.anonymous_id.as_ref().map_or("", |id| id.value.as_str()).into(),
-            codes: policy.settings.codes.iter().map(|(reason, code)| (*reason, code.as_str().into())).collect(),
+            anonymous_id: policy
+                .settings
+                .anonymous_id
+                .as_ref()
+                .map_or("", |id| id.value.as_str())
+                .into(),
+            codes: policy
+                .settings
+                .codes
+                .iter()
+                .map(|(reason, code)| (*reason, code.as_str().into()))
+                .collect(),
         };
         self.model.looks_at_clock = self.model.conditions.iter().any(|program| program.looks_at_clock)
-            || self.model.transitions.iter().any(|each| each.opens.is_some() || each.closes.is_some());
+            || self
+                .model
+                .transitions
+                .iter()
+                .any(|each| each.opens.is_some() || each.closes.is_some());
         self.note_known_fields();
         self.model
     }
@@ -200,12 +261,27 @@ impl<'s> Interner<'s> {
         let everywhere = self.mentioned.remove(&None).unwrap_or_default();
         for index in 0..self.model.collections.len() {
             let mut known = everywhere.clone();
-            known.extend(self.mentioned.remove(&Some(CollectionId::new(index))).unwrap_or_default());
-            let Some(collection) = self.model.collections.get_mut(index) else { continue };
+            known.extend(
+                self.mentioned
+                    .remove(&Some(CollectionId::new(index)))
+                    .unwrap_or_default(),
+            );
+            let Some(collection) = self.model.collections.get_mut(index) else {
+                continue;
+            };
             let names = &self.model.field_names;
-            let declared = collection.fields.iter().flatten().map(|field| field.name.as_ref());
+            let declared = collection
+                .fields
+                .iter()
+                .flatten()
+                .map(|field| field.name.as_ref());
             let facts = collection.state_field.as_deref();
-            known.extend(declared.chain(facts).filter_map(|name| names.find(name)).map(FieldId::new));
+            known.extend(
+                declared
+                    .chain(facts)
+                    .filter_map(|name| names.find(name))
+                    .map(FieldId::new),
+            );
             collection.known_fields = known.into_iter().collect();
         }
     }
@@ -226,6 +302,10 @@ fn usual_operation(action: &str) -> Operation {
 pub(super) fn title(title: &Title) -> compiled::Title {
     compiled::Title {
         text: title.text.as_deref().map(Into::into),
-        locales: title.locales.iter().map(|(tag, text)| (tag.as_str().into(), text.as_str().into())).collect(),
+        locales: title
+            .locales
+            .iter()
+            .map(|(tag, text)| (tag.as_str().into(), text.as_str().into()))
+            .collect(),
     }
 }

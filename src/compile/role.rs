@@ -38,13 +38,18 @@ pub(super) fn compile_roles(policy: &Policy, interner: &mut Interner<'_>) {
     roles.groups = vec![Group::default(); roles.group_names.len()];
     for group in &policy.groups {
         let index = roles.group_names.intern(&group.id.value);
-        let row = Group { roles: role_ids(&group.roles, &roles) };
+        let row = Group {
+            roles: role_ids(&group.roles, &roles),
+        };
         if let Some(slot) = roles.groups.get_mut(index) {
             *slot = row;
         }
     }
-    let users: FxHashMap<Box<str>, User> =
-        policy.users.iter().map(|user| (user.id.value.as_str().into(), compile_user(user, &roles))).collect();
+    let users: FxHashMap<Box<str>, User> = policy
+        .users
+        .iter()
+        .map(|user| (user.id.value.as_str().into(), compile_user(user, &roles)))
+        .collect();
     roles.users = users;
     interner.model.roles = roles;
 }
@@ -67,7 +72,10 @@ fn compile_role(role: &declared::Role, roles: &Roles) -> Role {
         closure: Bits::default(),
         inherits: role_ids(&role.inherits, roles),
         attributes: role.attributes.clone(),
-        networks: role.networks.as_ref().map(|networks| networks.iter().map(|network| network.value).collect()),
+        networks: role
+            .networks
+            .as_ref()
+            .map(|networks| networks.iter().map(|network| network.value).collect()),
         kind: match role.kind {
             declared::RoleKind::Role => RoleKind::Role,
             declared::RoleKind::Policy => RoleKind::Policy,
@@ -108,7 +116,12 @@ fn close(roles: &mut Roles) {
         let mut closure = Bits::of([index]);
         let mut open = vec![index];
         while let Some(next) = open.pop() {
-            for parent in roles.rows.get(next).into_iter().flat_map(|role| role.inherits.iter()) {
+            for parent in roles
+                .rows
+                .get(next)
+                .into_iter()
+                .flat_map(|role| role.inherits.iter())
+            {
                 if !closure.contains(parent.index()) {
                     closure.insert(parent.index());
                     open.push(parent.index());
@@ -135,5 +148,9 @@ fn compile_user(user: &declared::User, roles: &Roles) -> User {
 
 /// Returns the ids of those names that are roles.
 fn role_ids(names: &[Spanned<String>], roles: &Roles) -> Box<[RoleId]> {
-    names.iter().filter_map(|name| roles.names.find(&name.value)).map(RoleId::new).collect()
+    names
+        .iter()
+        .filter_map(|name| roles.names.find(&name.value))
+        .map(RoleId::new)
+        .collect()
 }

@@ -25,11 +25,18 @@ pub(super) fn compile_workflows(policy: &Policy, interner: &mut Interner<'_>) {
             by_name.insert(&transition.id.value, transition_id);
             transitions.push(transition_id);
         }
-        let states = workflow.states.iter().map(|state| compile_state(state, &by_name, interner)).collect();
+        let states = workflow
+            .states
+            .iter()
+            .map(|state| compile_state(state, &by_name, interner))
+            .collect();
         let compiled = Workflow {
             title: title(&workflow.title),
             description: title(&workflow.description),
-            initial_state: workflow.initial_state.as_ref().map(|state| interner.state(&state.value)),
+            initial_state: workflow
+                .initial_state
+                .as_ref()
+                .map(|state| interner.state(&state.value)),
             closed: workflow.closed,
             states,
             transitions,
@@ -41,14 +48,20 @@ pub(super) fn compile_workflows(policy: &Policy, interner: &mut Interner<'_>) {
 
 /// The collection whose fields the conditions of a workflow look at, if there is just one.
 fn place_of(policy: &Policy, workflow: &str, interner: &Interner<'_>) -> Place {
-    let mut users = policy
-        .collections
-        .iter()
-        .filter(|collection| collection.workflow.as_ref().is_some_and(|name| name.value == workflow));
+    let mut users = policy.collections.iter().filter(|collection| {
+        collection
+            .workflow
+            .as_ref()
+            .is_some_and(|name| name.value == workflow)
+    });
     match (users.next(), users.next()) {
-        (Some(only), None) => {
-            Place { collection: interner.model.collection_names.find(&only.id.value).map(CollectionId::new) }
-        }
+        (Some(only), None) => Place {
+            collection: interner
+                .model
+                .collection_names
+                .find(&only.id.value)
+                .map(CollectionId::new),
+        },
         _ => Place { collection: None },
     }
 }
@@ -83,7 +96,10 @@ fn compile_transition(
     let to = match &transition.to {
         declared::Target::State(state) => Target::State(interner.state(&state.value)),
         declared::Target::Map(pairs) => Target::Map(
-            pairs.iter().map(|(from, to)| (interner.state(&from.value), interner.state(&to.value))).collect(),
+            pairs
+                .iter()
+                .map(|(from, to)| (interner.state(&from.value), interner.state(&to.value)))
+                .collect(),
         ),
         declared::Target::Unknown => Target::Unknown,
     };
@@ -98,13 +114,23 @@ fn compile_transition(
             .iter()
             .map(|action| ActionId::new(interner.model.action_names.intern(&action.value)))
             .collect(),
-        from: transition.from.as_ref().map(|selector| state_mask(selector, interner)),
+        from: transition
+            .from
+            .as_ref()
+            .map(|selector| state_mask(selector, interner)),
         listed: transition.listed,
-        when: transition.when.as_ref().map(|when| compile_condition(when, place, interner)),
+        when: transition
+            .when
+            .as_ref()
+            .map(|when| compile_condition(when, place, interner)),
         explain: transition.explain,
         opens: transition.opens,
         closes: transition.closes,
-        approvals: transition.approvals.iter().map(|rule| compile_approval(rule, interner)).collect(),
+        approvals: transition
+            .approvals
+            .iter()
+            .map(|rule| compile_approval(rule, interner))
+            .collect(),
         origin: interner.origin(transition.origin),
     }
 }
