@@ -250,9 +250,20 @@ impl Default for ScanLimits {
 
 /// Reads every profile under `root`, each as it stood at one moment.
 pub fn read_root(root: &Path, limits: &ScanLimits) -> Result<Scan, ScanError> {
+    let mut failure = ScanError::Changing {
+        path: root.to_path_buf(),
+        attempts: limits.attempts_max,
+    };
     for attempt in 0..limits.attempts_max {
         pause(attempt, limits);
-        let layout = lay_out(root, limits)?;
+        let layout = match lay_out(root, limits) {
+            Ok(layout) => layout,
+            Err(error) if error.is_transient() => {
+                failure = error;
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
         let profiles = read_profiles(root, &layout, limits)?;
         // A volume that switched, or a profile that came or went meanwhile, makes this a mix of two moments.
         if lay_out(root, limits).is_ok_and(|now| now == layout) {
@@ -263,10 +274,7 @@ pub fn read_root(root: &Path, limits: &ScanLimits) -> Result<Scan, ScanError> {
             });
         }
     }
-    Err(ScanError::Changing {
-        path: root.to_path_buf(),
-        attempts: limits.attempts_max,
-    })
+    Err(failure)
 }
 
 /// Summarizes what the file system says about a root without reading any file.

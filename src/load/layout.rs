@@ -51,16 +51,17 @@ impl Candidate {
 /// Looks at the top of the root: what is a profile there, and what is not?
 pub(super) fn lay_out(root: &Path, limits: &ScanLimits) -> Result<Layout, ScanError> {
     let path = || root.to_path_buf();
-    let unreadable = |source: io::Error| {
+    // What fails once the root is there fails for another reason, or because a volume switched under our feet.
+    let unreadable = |source: io::Error| ScanError::Unreadable { path: path(), source };
+    let real = root.canonicalize().map_err(|source| {
         if source.kind() == ErrorKind::NotFound {
             ScanError::Missing { path: path() }
         } else if source.kind() == ErrorKind::NotADirectory {
             ScanError::NotADirectory { path: path() }
         } else {
-            ScanError::Unreadable { path: path(), source }
+            unreadable(source)
         }
-    };
-    let real = root.canonicalize().map_err(unreadable)?;
+    })?;
     if !fs::metadata(&real).map_err(unreadable)?.is_dir() {
         return Err(ScanError::NotADirectory { path: path() });
     }
