@@ -1,10 +1,37 @@
-//! Every maximum of the daemon, in one place.
-//!
-//! A value that arrives from outside (a file, a directory, a request) and can grow is measured against one of these
-//! before it is believed. The unit stands last in the name where it is not a plain count.
+//! Every maximum, on one page.
 
-/// Bounds one profile file; a larger one is refused before it is read.
-pub const FILE_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Nesting of objects and lists in a profile file.
+pub const NESTING_DEPTH_MAX: usize = 64;
+/// Bytes of one profile file.
+pub const FILE_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Alternatives that one condition may be tried on because its paths run through lists of related items.
+pub const JOINED_ROWS_MAX: usize = 10_000;
+/// Bytes of a compiled regular expression.
+pub const PATTERN_BYTES_MAX: usize = 256 * 1024;
+/// Characters of a regular expression as written.
+pub const PATTERN_LENGTH_MAX: usize = 1_000;
+/// Bytes of text that a regular expression is run on; longer text matches nothing.
+pub const PATTERN_TEXT_BYTES_MAX: usize = 64 * 1024;
+/// How deep `_some_permitted` may ask about items related to related items.
+pub const PERMITTED_DEPTH_MAX: usize = 4;
+/// Decisions that may be tried to find what is missing for an allow.
+pub const MISSING_TRIALS_MAX: usize = 256;
+/// Moments that may be tried to find when an answer changes.
+pub const VALIDITY_TRIALS_MAX: usize = 64;
+/// Grants named in one decision.
+pub const DECIDING_GRANTS_MAX: usize = 32;
+
+/// Bounds how many repeated keys of one file are reported one by one; the rest would only repeat the message.
+pub const DUPLICATE_KEYS_REPORTED_MAX: usize = 100;
+
+/// Bounds the characters of a name that still gets a "did you mean"; longer ones are no typing mistakes.
+pub const SUGGESTION_CHARS_MAX: usize = 64;
+
+/// Bounds the characters of user input that a message repeats.
+pub const QUOTED_CHARS_MAX: usize = 80;
+
+/// Bounds the bytes of source text shown around a place.
+pub const EXCERPT_BYTES_MAX: usize = 2048;
 
 /// Bounds how many profiles one root may hold.
 pub const PROFILES_MAX: usize = 1_000;

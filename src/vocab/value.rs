@@ -1,0 +1,145 @@
+//! Attribute values as requests bring them and policies write them.
+
+use std::borrow::Cow;
+
+/// A value of an attribute, an operand or a preset.
+///
+/// Text is borrowed where it can be, so that a decoded request points into its own message. Numbers are the doubles of
+/// JSON: whole numbers are exact up to 2^53.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value<'a> {
+    /// Nothing is stored; different from an attribute that was not told at all.
+    Null,
+    /// True or false.
+    Bool(bool),
+    /// A number.
+    Number(f64),
+    /// Text.
+    Text(Cow<'a, str>),
+    /// A list, in order.
+    List(Vec<Value<'a>>),
+    /// Named values.
+    Object(Object<'a>),
+}
+
+/// Named values, each name once, sorted by name.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Object<'a> {
+    entries: Vec<(Cow<'a, str>, Value<'a>)>,
+}
+
+impl<'a> Object<'a> {
+    /// Returns an object of these entries; of entries with one name the last is kept.
+    pub fn new(mut entries: Vec<(Cow<'a, str>, Value<'a>)>) -> Self {
+        if !entries.is_sorted_by(|a, b| a.0 < b.0) {
+            // The sort is stable, so the last of equal names is the last written one.
+            entries.sort_by(|a, b| a.0.cmp(&b.0));
+            entries.reverse();
+            entries.dedup_by(|a, b| a.0 == b.0);
+            entries.reverse();
+        }
+        Self { entries }
+    }
+
+    /// Returns the value of a name.
+    pub fn get(&self, name: &str) -> Option<&Value<'a>> {
+        // A handful of names is found faster by looking at each.
+        if self.entries.len() <= 8 {
+            return self.entries.iter().find(|(key, _)| key == name).map(|(_, value)| value);
+        }
+        let index = self.entries.binary_search_by(|(key, _)| key.as_ref().cmp(name)).ok()?;
+        self.entries.get(index).map(|(_, value)| value)
+    }
+
+    /// Returns the names and values, by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Value<'a>)> {
+        self.entries.iter().map(|(key, value)| (key.as_ref(), value))
+    }
+
+    /// Tells how many names there are.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Tells whether there is no name.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+}
+
+/// A value that is looked at in place: what evaluation passes around, so that no leaf copies.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum View<'v> {
+    /// See [`Value::Null`].
+    Null,
+    /// See [`Value::Bool`].
+    Bool(bool),
+    /// See [`Value::Number`].
+    Number(f64),
+    /// See [`Value::Text`].
+    Text(&'v str),
+    /// See [`Value::List`].
+    List(&'v [Value<'v>]),
+    /// See [`Value::Object`].
+    Object(&'v Object<'v>),
+}
+
+impl Value<'_> {
+    /// Returns the value as evaluation looks at it.
+    pub fn view(&self) -> View<'_> {
+        match self {
+            Value::Null => View::Null,
+            Value::Bool(value) => View::Bool(*value),
+            Value::Number(value) => View::Number(*value),
+            Value::Text(value) => View::Text(value),
+            Value::List(values) => View::List(values),
+            Value::Object(object) => View::Object(object),
+        }
+    }
+
+    /// Returns the same value with text of its own.
+    pub fn into_owned(self) -> Value<'static> {
+        match self {
+            Value::Null => Value::Null,
+            Value::Bool(value) => Value::Bool(value),
+            Value::Number(value) => Value::Number(value),
+            Value::Text(value) => Value::Text(Cow::Owned(value.into_owned())),
+            Value::List(values) => Value::List(values.into_iter().map(Value::into_owned).collect()),
+            Value::Object(object) => Value::Object(Object {
+                entries: object
+                    .entries
+                    .into_iter()
+                    .map(|(key, value)| (Cow::Owned(key.into_owned()), value.into_owned()))
+                    .collect(),
+            }),
+        }
+    }
+}
+
+impl View<'_> {
+    /// Returns the same value with text of its own.
+    pub fn to_value(self) -> Value<'static> {
+        match self {
+            View::Null => Value::Null,
+            View::Bool(value) => Value::Bool(value),
+            View::Number(value) => Value::Number(value),
+            View::Text(value) => Value::Text(Cow::Owned(value.to_owned())),
+            View::List(values) => Value::List(values.iter().map(|value| value.clone().into_owned()).collect()),
+            View::Object(object) => Value::Object(object.clone()).into_owned(),
+        }
+    }
+}
+
+/// Returns the text of a number as ids are written: whole numbers without a fraction.
+pub fn number_text(number: f64) -> String {
+    // `Display` of f64 writes whole numbers without a fraction and never an exponent.
+    format!("{number}")
+}
+
+/// Tells whether a number and a text are one id: the text is exactly how the number is written.
+///
+/// A CMS with numeric keys sends them as numbers in attributes and as text in ids, hence the twin.
+pub fn is_twin(number: f64, text: &str) -> bool {
+    let written = text.parse::<f64>().is_ok_and(|parsed| parsed == number);
+    written && number_text(number) == text
+}
