@@ -8,4 +8,9 @@
 )]
 
 mod contract;
+<<<<<<< HEAD
 mod source;
+=======
+mod discover;
+mod watch;
+>>>>>>> watch
