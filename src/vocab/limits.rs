@@ -31,10 +31,7 @@ pub const SUGGESTION_CHARS_MAX: usize = 64;
 pub const QUOTED_CHARS_MAX: usize = 80;
 
 /// Bounds the bytes of source text shown around a place.
-<<<<<<< HEAD
 pub const EXCERPT_BYTES_MAX: usize = 512;
-=======
-pub const EXCERPT_BYTES_MAX: usize = 2048;
 
 /// Bounds how many profiles one root may hold.
 pub const PROFILES_MAX: usize = 1_000;
@@ -56,4 +53,3 @@ pub const DIRECTORY_DEPTH_MAX: usize = 16;
 
 /// Bounds how often one scan starts over because files changed under it.
 pub const READ_ATTEMPTS_MAX: u32 = 5;
->>>>>>> watch

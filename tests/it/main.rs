@@ -8,9 +8,6 @@
 )]
 
 mod contract;
-<<<<<<< HEAD
 mod source;
-=======
 mod discover;
 mod watch;
->>>>>>> watch
