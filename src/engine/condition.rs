@@ -102,7 +102,10 @@ pub(super) struct Notes<'s> {
 
 impl Notes<'_> {
     pub(super) fn new() -> Self {
-        Self { budget: JOINED_ROWS_MAX, ..Self::default() }
+        Self {
+            budget: JOINED_ROWS_MAX,
+            ..Self::default()
+        }
     }
 }
 
@@ -122,7 +125,7 @@ enum Found<'s> {
 
 impl<'s> Scene<'s> {
     /// Runs a program.
-    pub(super) fn run(&self, program: &'s Program, notes: &mut Notes<'s>) -> Truth {
+    pub(super) fn run<'m: 's>(&self, program: &'m Program, notes: &mut Notes<'m>) -> Truth {
         notes.needs_rows = false;
         let lacking = notes.lacking.len();
         let truth = self.node(&program.root, &Rows::new(), notes);
@@ -136,12 +139,12 @@ impl<'s> Scene<'s> {
     }
 
     /// Runs a program for each combination of related items.
-    fn joined(
+    fn joined<'m: 's>(
         &self,
-        program: &'s Program,
-        joins: &'s [Join],
+        program: &'m Program,
+        joins: &'m [Join],
         rows: &mut Rows<'s>,
-        notes: &mut Notes<'s>,
+        notes: &mut Notes<'m>,
     ) -> Truth {
         let Some((join, rest)) = joins.split_first() else {
             let Some(budget) = notes.budget.checked_sub(1) else {
@@ -173,7 +176,7 @@ impl<'s> Scene<'s> {
         best
     }
 
-    fn node(&self, node: &'s Node, rows: &Rows<'s>, notes: &mut Notes<'s>) -> Truth {
+    fn node<'m: 's>(&self, node: &'m Node, rows: &Rows<'s>, notes: &mut Notes<'m>) -> Truth {
         match node {
             Node::All(parts) => {
                 let mut all = Truth::True;
@@ -202,7 +205,7 @@ impl<'s> Scene<'s> {
         }
     }
 
-    fn related(&self, related: &'s Related, rows: &Rows<'s>, notes: &mut Notes<'s>) -> Truth {
+    fn related<'m: 's>(&self, related: &'m Related, rows: &Rows<'s>, notes: &mut Notes<'m>) -> Truth {
         let items = match self.walk(&related.path, rows) {
             Found::Value(View::List(items)) => items,
             Found::Value(View::Null) => &[],
@@ -219,7 +222,11 @@ impl<'s> Scene<'s> {
         };
         let mut some = Truth::False;
         for item in items {
-            let scene = Scene { item: Item::Related(item.view()), state: None, ..*self };
+            let scene = Scene {
+                item: Item::Related(item.view()),
+                state: None,
+                ..*self
+            };
             let mut truth = scene.run(&related.program, notes);
             if truth != Truth::False
                 && let Some(collection) = related.permitted
@@ -234,12 +241,19 @@ impl<'s> Scene<'s> {
         if related.none { some.not() } else { some }
     }
 
-    fn permitted(&self, collection: CollectionId, item: &'s Value<'s>, notes: &mut Notes<'s>) -> Truth {
-        let Some(action) = self.action else { return Truth::True };
-        admits(self.facts, collection, action, item, self.depth, notes)
+    fn permitted<'m: 's>(
+        &self,
+        collection: CollectionId,
+        item: &'s Value<'s>,
+        notes: &mut Notes<'m>,
+    ) -> Truth {
+        let Some(action) = self.action else {
+            return Truth::True;
+        };
+        admits(self, collection, action, item, notes)
     }
 
-    fn leaf(&self, leaf: &'s Leaf, rows: &Rows<'s>, notes: &mut Notes<'s>) -> Truth {
+    fn leaf<'m: 's>(&self, leaf: &'m Leaf, rows: &Rows<'s>, notes: &mut Notes<'m>) -> Truth {
         if leaf.operator == Operator::Submitted {
             return Truth::of(self.is_submitted(leaf));
         }
@@ -280,14 +294,85 @@ impl<'s> Scene<'s> {
         truth
     }
 
+    /// Returns the first leaf that keeps a condition from holding, as text, and whether it is open.
+    pub(super) fn blame<'m: 's>(&self, program: &'m Program) -> (&'m str, bool) {
+        let mut blamed = Vec::new();
+        self.failing(&program.root, &mut blamed);
+        blamed
+            .first()
+            .map_or(("", false), |failing| (failing.text, failing.open))
+    }
+
+    /// Collects the leaves that keep a condition from holding. Related items that leaves share are looked at one leaf at a
+    /// time here, so that a condition which fails only by their combination blames nothing.
+    pub(super) fn failing<'m: 's>(&self, node: &'m Node, failing: &mut Vec<Failing<'m>>) {
+        let mut notes = Notes::new();
+        match node {
+            Node::All(parts) | Node::Any(parts) => {
+                let is_any = matches!(node, Node::Any(_));
+                if is_any && self.part(node, &mut notes) == Truth::True {
+                    return;
+                }
+                parts.iter().for_each(|part| self.failing(part, failing));
+            }
+            Node::Not(part) => {
+                let truth = self.part(part, &mut notes);
+                if truth != Truth::False {
+                    let (name, operator, text) = first_leaf(part);
+                    failing.push(Failing {
+                        field: name,
+                        operator,
+                        text,
+                        open: truth == Truth::Open,
+                    });
+                }
+            }
+            Node::Neutral => {}
+            Node::Related(related) => {
+                let truth = self.part(node, &mut notes);
+                if truth != Truth::True {
+                    let operator = if related.none { "_none" } else { "_some" };
+                    let open = truth == Truth::Open;
+                    failing.push(Failing {
+                        field: &related.text,
+                        operator,
+                        text: &related.text,
+                        open,
+                    });
+                }
+            }
+            Node::Leaf(leaf) => {
+                let truth = self.part(node, &mut notes);
+                if truth != Truth::True {
+                    let open = truth == Truth::Open;
+                    let operator = leaf.operator.name();
+                    failing.push(Failing {
+                        field: &leaf.name,
+                        operator,
+                        text: &leaf.text,
+                        open,
+                    });
+                }
+            }
+        }
+    }
+
+    /// Runs a part of a program by itself.
+    fn part<'m: 's>(&self, node: &'m Node, notes: &mut Notes<'m>) -> Truth {
+        self.node(node, &Rows::new(), notes)
+    }
+
     fn is_submitted(&self, leaf: &Leaf) -> bool {
-        let Left::Field(path) = &leaf.left else { return false };
+        let Left::Field(path) = &leaf.left else {
+            return false;
+        };
         let Some(field) = path.first() else { return false };
         let presets = match self.item {
             Item::AsWouldBe(presets) | Item::Submitted(presets) => presets,
             Item::Stored | Item::Related(_) => &[],
         };
-        self.facts.query.changes.get(field).is_some() || presets.iter().any(|(name, _)| *name == field.as_ref())
+        self.facts.query.changes.get(field).is_some()
+            || presets.iter().any(|(name, _)| *name == field.as_ref())
     }
 
     /// Tells whether null is told apart as what the table of submitted values says.
@@ -304,7 +389,9 @@ impl<'s> Scene<'s> {
         let (mut here, rest) = match row {
             Some((prefix, view)) => (*view, path.get(prefix.len()..).unwrap_or_default()),
             None => {
-                let Some((first, rest)) = path.split_first() else { return Found::Open };
+                let Some((first, rest)) = path.split_first() else {
+                    return Found::Open;
+                };
                 match self.field(first) {
                     Found::Value(view) => (view, rest),
                     other @ (Found::Open | Found::Absent | Found::Misfit | Found::Rows) => return other,
@@ -321,7 +408,11 @@ impl<'s> Scene<'s> {
                 View::List(_) => return Found::Rows,
                 // The related item is not there, only its key: a stored one may hold anything, a submitted one nothing.
                 View::Bool(_) | View::Number(_) | View::Text(_) => {
-                    return if self.is_submitted_table() { Found::Misfit } else { Found::Open };
+                    return if self.is_submitted_table() {
+                        Found::Misfit
+                    } else {
+                        Found::Open
+                    };
                 }
             };
         }
@@ -333,14 +424,21 @@ impl<'s> Scene<'s> {
         if matches!(self.item, Item::Submitted(_)) {
             return Found::Absent;
         }
-        if self.facts.model.settings.absent_is_null { Found::Value(View::Null) } else { Found::Open }
+        if self.facts.model.settings.absent_is_null {
+            Found::Value(View::Null)
+        } else {
+            Found::Open
+        }
     }
 
     /// Returns a field of the item.
     fn field(&self, name: &'s str) -> Found<'s> {
         let query = self.facts.query;
         let preset = |presets: &'s [(&'s str, Value<'s>)]| {
-            presets.iter().find(|(field, _)| *field == name).map(|(_, value)| value)
+            presets
+                .iter()
+                .find(|(field, _)| *field == name)
+                .map(|(_, value)| value)
         };
         let found = match self.item {
             Item::Stored => query.resource.attributes.get(name),
@@ -357,11 +455,17 @@ impl<'s> Scene<'s> {
                 {
                     return Found::Value(View::Text(state));
                 }
-                query.changes.get(name).or_else(|| preset(presets)).or_else(|| query.resource.attributes.get(name))
+                query
+                    .changes
+                    .get(name)
+                    .or_else(|| preset(presets))
+                    .or_else(|| query.resource.attributes.get(name))
             }
             Item::Related(view) => {
                 return match view {
-                    View::Object(object) => object.get(name).map_or_else(|| self.absent(), |v| Found::Value(v.view())),
+                    View::Object(object) => object
+                        .get(name)
+                        .map_or_else(|| self.absent(), |v| Found::Value(v.view())),
                     View::Null => Found::Value(View::Null),
                     View::Bool(_) | View::Number(_) | View::Text(_) | View::List(_) => Found::Open,
                 };
@@ -369,12 +473,16 @@ impl<'s> Scene<'s> {
         };
         match found {
             Some(value) => Found::Value(value.view()),
-            None => self.fact_of_field(name).map_or_else(|| self.absent(), |text| Found::Value(View::Text(text))),
+            None => self
+                .fact_of_field(name)
+                .map_or_else(|| self.absent(), |text| Found::Value(View::Text(text))),
         }
     }
 
     fn is_state_field(&self, name: &str) -> bool {
-        self.facts.collection.is_some_and(|collection| collection.state_field.as_deref() == Some(name))
+        self.facts
+            .collection
+            .is_some_and(|collection| collection.state_field.as_deref() == Some(name))
     }
 
     /// One name, one fact: the state and the owner stand for their fields.
@@ -399,7 +507,9 @@ impl<'s> Scene<'s> {
         let query = facts.query;
         match variable {
             Variable::Now(None) => Side::Instant(query.context.now),
-            Variable::Now(Some(step)) => step.from(query.context.now).map_or(Side::View(View::Null), Side::Instant),
+            Variable::Now(Some(step)) => step
+                .from(query.context.now)
+                .map_or(Side::View(View::Null), Side::Instant),
             Variable::CurrentUser(path) if path.is_empty() => match query.subject.id {
                 "" => Side::View(View::Null),
                 id => Side::View(View::Text(id)),
@@ -416,7 +526,12 @@ impl<'s> Scene<'s> {
             Variable::OwnerRoles => {
                 let roles = facts.owner_roles();
                 let names = &facts.model.roles.names;
-                Side::List(roles.iter().map(|role| Value::Text(Cow::Borrowed(names.name(role)))).collect())
+                Side::List(
+                    roles
+                        .iter()
+                        .map(|role| Value::Text(Cow::Borrowed(names.name(role))))
+                        .collect(),
+                )
             }
             Variable::Item => {
                 let resource = &query.resource;
@@ -466,7 +581,11 @@ impl<'s> Scene<'s> {
     }
 
     fn untold(&self) -> Side<'s> {
-        if self.facts.model.settings.absent_is_null { Side::View(View::Null) } else { Side::Open }
+        if self.facts.model.settings.absent_is_null {
+            Side::View(View::Null)
+        } else {
+            Side::Open
+        }
     }
 
     /// The subject's first own role: of the request, of its groups, of the users table.
@@ -474,13 +593,28 @@ impl<'s> Scene<'s> {
         let facts = self.facts;
         let model = facts.model;
         let is_role = |role: &crate::model::id::RoleId| {
-            model.roles.row(*role).is_some_and(|row| row.kind == RoleKind::Role)
+            model
+                .roles
+                .row(*role)
+                .is_some_and(|row| row.kind == RoleKind::Role)
         };
         let user = facts.identity.id.and_then(|id| model.roles.users.get(id));
-        let own = facts.query.subject.roles.iter().find_map(|name| model.roles.claimable(name));
+        let own = facts
+            .query
+            .subject
+            .roles
+            .iter()
+            .find_map(|name| model.roles.claimable(name));
         let groups = || {
-            let named = facts.query.subject.groups.iter().filter_map(|name| model.roles.group_names.find(name));
-            let known = user.into_iter().flat_map(|user| user.groups.iter().map(|group| group.index()));
+            let named = facts
+                .query
+                .subject
+                .groups
+                .iter()
+                .filter_map(|name| model.roles.group_names.find(name));
+            let known = user
+                .into_iter()
+                .flat_map(|user| user.groups.iter().map(|group| group.index()));
             named
                 .chain(known)
                 .filter_map(|group| model.roles.groups.get(group))
@@ -488,11 +622,17 @@ impl<'s> Scene<'s> {
                 .find(&is_role)
         };
         let users = || user.and_then(|user| user.roles.iter().copied().find(&is_role));
-        let Some(role) = own.or_else(groups).or_else(users) else { return Side::View(View::Null) };
+        let Some(role) = own.or_else(groups).or_else(users) else {
+            return Side::View(View::Null);
+        };
         match path {
             [] => Side::View(View::Text(model.roles.names.name(role.index()))),
             path => Side::View(
-                model.roles.row(role).and_then(|row| follow(&row.attributes, path)).map_or(View::Null, Value::view),
+                model
+                    .roles
+                    .row(role)
+                    .and_then(|row| follow(&row.attributes, path))
+                    .map_or(View::Null, Value::view),
             ),
         }
     }
@@ -500,11 +640,17 @@ impl<'s> Scene<'s> {
     fn roles(&self, kind: RoleKind, path: &'s [Box<str>]) -> Side<'s> {
         let model = self.facts.model;
         let ordered = ordered(model, self.facts.query, &self.facts.effective);
-        let rows = ordered.into_iter().filter_map(|(role, _)| Some((role, model.roles.row(role)?)));
-        let values = rows.filter(|(_, row)| row.kind == kind).filter_map(|(role, row)| match path {
-            [] => Some(Value::Text(Cow::Borrowed(model.roles.names.name(role.index())))),
-            path => follow(&row.attributes, path).filter(|value| **value != Value::Null).cloned(),
-        });
+        let rows = ordered
+            .into_iter()
+            .filter_map(|(role, _)| Some((role, model.roles.row(role)?)));
+        let values = rows
+            .filter(|(_, row)| row.kind == kind)
+            .filter_map(|(role, row)| match path {
+                [] => Some(Value::Text(Cow::Borrowed(model.roles.names.name(role.index())))),
+                path => follow(&row.attributes, path)
+                    .filter(|value| **value != Value::Null)
+                    .cloned(),
+            });
         Side::List(values.collect())
     }
 
@@ -526,6 +672,33 @@ impl<'s> Scene<'s> {
                 Side::List(values)
             }
         }
+    }
+}
+
+/// A leaf that keeps a condition from holding.
+pub(super) struct Failing<'m> {
+    /// What it looks at.
+    pub(super) field: &'m str,
+    /// The name of the operator.
+    pub(super) operator: &'m str,
+    /// The leaf as text.
+    pub(super) text: &'m str,
+    /// Whether it is open.
+    pub(super) open: bool,
+}
+
+/// Returns what the first leaf of a condition looks at, its operator and its text.
+fn first_leaf(node: &Node) -> (&str, &str, &str) {
+    match node {
+        Node::All(parts) | Node::Any(parts) => parts.first().map_or(("", "", ""), first_leaf),
+        Node::Not(part) => first_leaf(part),
+        Node::Neutral => ("", "_neutral", "_neutral"),
+        Node::Related(related) => (
+            &related.text,
+            if related.none { "_none" } else { "_some" },
+            &related.text,
+        ),
+        Node::Leaf(leaf) => (&leaf.name, leaf.operator.name(), &leaf.text),
     }
 }
 

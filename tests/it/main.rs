@@ -8,6 +8,6 @@
 )]
 
 mod contract;
-mod source;
 mod discover;
+mod source;
 mod watch;
