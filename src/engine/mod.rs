@@ -1,1 +1,4 @@
 //! Placeholder page of the room `engine`.
+
+pub mod decision;
+pub mod query;

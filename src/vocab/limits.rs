@@ -34,4 +34,4 @@ pub const SUGGESTION_CHARS_MAX: usize = 64;
 pub const QUOTED_CHARS_MAX: usize = 80;
 
 /// Bounds the bytes of source text shown around a place.
-pub const EXCERPT_BYTES_MAX: usize = 2048;
+pub const EXCERPT_BYTES_MAX: usize = 512;

@@ -1,0 +1,146 @@
+//! The answer: effect, reason, and what decided.
+
+use jiff::Timestamp;
+use smallvec::SmallVec;
+
+use crate::model::id::{ConstraintId, DocumentGrantId, GrantId, RoleId, TransitionId};
+use crate::vocab::effect::{Effect, Reason};
+use crate::vocab::value::Value;
+
+/// The answer to one question. A deny is an answer, never an error.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Decision<'q> {
+    /// Allow or deny.
+    pub effect: Effect,
+    /// Why.
+    pub reason: Reason,
+    /// What decided: of an allow the grants that cover the request, of a deny the rules that refuse.
+    pub deciding: SmallVec<[Rule; 4]>,
+    /// The name that the reason is about: an unknown action, a field out of reach.
+    pub about: Option<&'q str>,
+    /// Whether the request must come with an explanation (it did, if the effect is allow).
+    pub explanation_required: bool,
+    /// Values to be written by default.
+    pub presets: Vec<(&'q str, Value<'q>)>,
+    /// Fields that are masked or dropped.
+    pub left_out: SmallVec<[LeftOut<'q>; 2]>,
+    /// Conditions on the item as it would be that do not hold.
+    pub violations: Vec<Violation<'q>>,
+    /// Paths of facts that a rule needed and the request lacked.
+    pub lacking: SmallVec<[&'q str; 2]>,
+    /// Approvals that the transition needs, by rule.
+    pub approvals: Vec<ApprovalCount>,
+    /// The transition that was judged, named or found.
+    pub transition: Option<TransitionId>,
+    /// Whether facts that stayed open were counted in favour of "some item".
+    pub conditional: bool,
+}
+
+/// A rule of the model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Rule {
+    /// A grant.
+    Grant(GrantId),
+    /// A constraint.
+    Constraint(ConstraintId),
+    /// A grant on one document.
+    DocumentGrant(DocumentGrantId),
+    /// An administrator role.
+    Administrator(RoleId),
+    /// A transition of a workflow.
+    Transition(TransitionId),
+}
+
+/// A field that is masked or dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LeftOut<'q> {
+    /// The field.
+    pub field: &'q str,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// A condition on the item as it would be that does not hold.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Violation<'q> {
+    /// The path of the field, dotted.
+    pub field: &'q str,
+    /// The name of the operator (`_neq`).
+    pub operator: &'q str,
+    /// The rule.
+    pub rule: Rule,
+}
+
+/// How many approvals one rule of a transition needs, and how many it has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ApprovalCount {
+    /// Which of the transition's rules.
+    pub rule: usize,
+    /// How many people are needed.
+    pub needed: u32,
+    /// How many have approved; each person counts for one rule.
+    pub given: u32,
+}
+
+/// One set of facts that would turn a deny into an allow.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Alternative<'q> {
+    /// The facts; all of them are needed.
+    pub facts: SmallVec<[Fact<'q>; 2]>,
+}
+
+/// A fact that is missing for an allow.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Fact<'q> {
+    /// Holding this role.
+    Role(RoleId),
+    /// An explanation.
+    Explanation,
+    /// So many more approvals under this rule of the transition.
+    Approvals {
+        /// Which of the transition's rules.
+        rule: usize,
+        /// How many more people.
+        count: u32,
+    },
+    /// The item being in this state.
+    State(&'q str),
+    /// A fact that a rule needs and the request does not tell.
+    Attribute(&'q str),
+    /// A later moment.
+    Time(Timestamp),
+}
+
+impl<'q> Decision<'q> {
+    /// Returns a deny for a reason, with nothing else told yet.
+    pub fn deny(reason: Reason) -> Self {
+        Self::new(Effect::Deny, reason)
+    }
+
+    /// Returns an allow, with nothing else told yet.
+    pub fn allow() -> Self {
+        Self::new(Effect::Allow, Reason::Allowed)
+    }
+
+    fn new(effect: Effect, reason: Reason) -> Self {
+        Self {
+            effect,
+            reason,
+            deciding: SmallVec::new(),
+            about: None,
+            explanation_required: false,
+            presets: Vec::new(),
+            left_out: SmallVec::new(),
+            violations: Vec::new(),
+            lacking: SmallVec::new(),
+            approvals: Vec::new(),
+            transition: None,
+            conditional: false,
+        }
+    }
+
+    /// Tells whether the action may go on.
+    pub fn is_allow(&self) -> bool {
+        self.effect == Effect::Allow
+    }
+}
