@@ -37,11 +37,6 @@ impl<'j> Keys<'j> {
         })
     }
 
-    /// Returns the place of the whole object.
-    pub(super) fn span(&self) -> Span {
-        self.span
-    }
-
     /// Returns the key and value of a key that may be there.
     pub(super) fn member(&mut self, key: &'static str) -> Option<&'j Member> {
         self.asked.push(key);
