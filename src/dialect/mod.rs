@@ -22,6 +22,7 @@ mod native_collection;
 mod native_grant;
 mod native_role;
 mod native_workflow;
+mod operand;
 pub mod profile;
 mod reader;
 mod variable;
