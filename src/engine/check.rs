@@ -106,11 +106,7 @@ pub(super) fn judge<'q, T: Trace>(
             value: "*",
         });
     }
-    let judge = Judge {
-        facts,
-        question,
-        transition: transition.map(|(id, _)| id),
-    };
+    let judge = Judge { facts, question };
     match transition {
         Some((id, transition)) => judge.transition(id, transition, steps, operation, trace),
         None => judge.actions(steps, operation, trace),
@@ -244,11 +240,7 @@ impl<'q> Judge<'_, 'q> {
                 transition: transition.name.as_ref(),
                 ..*self.question
             };
-            let judge = Judge {
-                facts: self.facts,
-                question: &question,
-                transition: Some(id),
-            };
+            let judge = Judge { facts: self.facts, question: &question };
             let decision = judge.transition(id, transition, SmallVec::new(), Operation::Update, trace)?;
             if decision.is_allow() {
                 return Ok(Ok(Some(decision)));

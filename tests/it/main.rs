@@ -11,3 +11,5 @@ mod contract;
 mod discover;
 mod source;
 mod watch;
+mod native;
+mod source;
