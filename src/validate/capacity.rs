@@ -11,115 +11,89 @@ use crate::vocab::limits::{
 
 use super::report::Report;
 
-/// Checks that there is not too much of anything.
-pub(super) fn validate_capacity(policy: &Policy, report: &mut Report<'_>) {
+/// Checks that there is not too much of anything, and tells whether that is so.
+pub(super) fn validate_capacity(policy: &Policy, report: &mut Report<'_>) -> bool {
+    let mut found = Vec::new();
     let whole = "the profile";
-    check(&policy.roles, ROLES_MAX, |it| it.origin, "roles", whole, report);
-    check(
-        &policy.groups,
-        GROUPS_MAX,
-        |it| it.origin,
-        "groups",
+    found.extend(excess(whole, "roles", &policy.roles, ROLES_MAX, |it| it.origin));
+    found.extend(excess(whole, "groups", &policy.groups, GROUPS_MAX, |it| {
+        it.origin
+    }));
+    found.extend(excess(whole, "users", &policy.users, USERS_MAX, |it| it.origin));
+    found.extend(excess(whole, "actions", &policy.actions, ACTIONS_MAX, |it| {
+        it.origin
+    }));
+    let collections = &policy.collections;
+    found.extend(excess(whole, "collections", collections, COLLECTIONS_MAX, |it| {
+        it.origin
+    }));
+    found.extend(excess(whole, "grants", &policy.grants, GRANTS_MAX, |it| {
+        it.origin
+    }));
+    let constraints = &policy.constraints;
+    found.extend(excess(whole, "constraints", constraints, CONSTRAINTS_MAX, |it| {
+        it.origin
+    }));
+    let documents = &policy.document_grants;
+    found.extend(excess(
         whole,
-        report,
-    );
-    check(&policy.users, USERS_MAX, |it| it.origin, "users", whole, report);
-    check(
-        &policy.actions,
-        ACTIONS_MAX,
-        |it| it.origin,
-        "actions",
-        whole,
-        report,
-    );
-    check(
-        &policy.collections,
-        COLLECTIONS_MAX,
-        |it| it.origin,
-        "collections",
-        whole,
-        report,
-    );
-    check(
-        &policy.grants,
-        GRANTS_MAX,
-        |it| it.origin,
-        "grants",
-        whole,
-        report,
-    );
-    check(
-        &policy.constraints,
-        CONSTRAINTS_MAX,
-        |it| it.origin,
-        "constraints",
-        whole,
-        report,
-    );
-    check(
-        &policy.document_grants,
+        "document grants",
+        documents,
         DOCUMENT_GRANTS_MAX,
         |it| it.origin,
-        "document grants",
+    ));
+    found.extend(excess(
         whole,
-        report,
-    );
-    check(
+        "workflows",
         &policy.workflows,
         WORKFLOWS_MAX,
         |it| it.origin,
-        "workflows",
-        whole,
-        report,
-    );
-    for collection in &policy.collections {
-        let fields = collection.fields.as_deref().unwrap_or_default();
+    ));
+    for collection in collections {
         let whole = format!("collection {}", quote(&collection.id.value));
-        check(fields, FIELDS_MAX, |it| it.name.span, "fields", &whole, report);
+        let fields = collection.fields.as_deref().unwrap_or_default();
+        found.extend(excess(&whole, "fields", fields, FIELDS_MAX, |it| it.name.span));
     }
     for workflow in &policy.workflows {
         let whole = format!("workflow {}", quote(&workflow.id.value));
-        check(
-            &workflow.states,
-            STATES_MAX,
-            |it| it.id.span,
-            "states",
+        let transitions = &workflow.transitions;
+        found.extend(excess(&whole, "states", &workflow.states, STATES_MAX, |it| {
+            it.id.span
+        }));
+        found.extend(excess(
             &whole,
-            report,
-        );
-        check(
-            &workflow.transitions,
+            "transitions",
+            transitions,
             TRANSITIONS_MAX,
             |it| it.id.span,
-            "transitions",
-            &whole,
-            report,
-        );
-        for transition in &workflow.transitions {
+        ));
+        for transition in transitions {
             let whole = format!("transition {}", quote(&transition.id.value));
-            check(
-                &transition.approvals,
+            let rules = &transition.approvals;
+            found.extend(excess(
+                &whole,
+                "approval rules",
+                rules,
                 APPROVAL_RULES_MAX,
                 |it| it.origin,
-                "approval rules",
-                &whole,
-                report,
-            );
+            ));
         }
     }
+    let fits = found.is_empty();
+    found.into_iter().for_each(|diagnostic| report.add(diagnostic));
+    fits
 }
 
-/// Reports the first thing beyond a limit.
-fn check<T>(
+/// Complains about the first thing beyond a limit.
+fn excess<T>(
+    whole: &str,
+    kind: &str,
     things: &[T],
     max: usize,
     place: impl Fn(&T) -> Span,
-    kind: &str,
-    whole: &str,
-    report: &mut Report<'_>,
-) {
-    if let Some(first) = things.get(max) {
-        let message = format!("{whole} has {} {kind}, more than {max}", things.len());
-        report.add(Diagnostic::new(Code::TooManyRules, place(first), message));
-    }
+) -> Option<Diagnostic> {
+    let message = || format!("{whole} has {} {kind}, more than {max}", things.len());
+    things
+        .get(max)
+        .map(|first| Diagnostic::new(Code::TooManyRules, place(first), message()))
 }

@@ -20,36 +20,13 @@ use super::shadow::Shadows;
 /// Checks every grant and constraint.
 pub(super) fn validate_grants(names: &Names<'_>, report: &mut Report<'_>) {
     let shadows = Shadows::new(names);
-    let mut idle_flows = FxHashSet::default();
     for grant in &names.policy.grants {
-        if is_idle(names, grant) {
-            idle_flows.extend(names.find_flow_at(grant.origin));
-        }
         validate_grant(names, grant, report);
         shadows.check_shadowed(grant, report);
-    }
-    for flow in names
-        .flows
-        .iter()
-        .enumerate()
-        .filter(|(index, _)| idle_flows.contains(index))
-    {
-        let id = &flow.1.workflow.id;
-        let message = format!(
-            "no collection uses workflow {}, so its states grant nothing",
-            quote(&id.value)
-        );
-        report.add(Diagnostic::new(Code::UnmatchableGrant, id.span, message));
     }
     for constraint in &names.policy.constraints {
         validate_constraint(names, constraint, report);
     }
-}
-
-/// Tells whether the grant stands in a workflow that no collection uses.
-fn is_idle(names: &Names<'_>, grant: &Grant) -> bool {
-    let nowhere = matches!(&grant.selection.collections, Selector::Only(named) if named.is_empty());
-    nowhere && names.find_flow_at(grant.origin).is_some()
 }
 
 /// A rule as its complaints name it.
@@ -126,7 +103,7 @@ fn validate_constraint(names: &Names<'_>, constraint: &Constraint, report: &mut 
 fn validate_selection(names: &Names<'_>, rule: &Rule<'_>, report: &mut Report<'_>) -> Reach {
     let selection = rule.selection;
     names.check_selection(selection, report);
-    check_lists(names, rule, report);
+    check_lists(rule, report);
     let reach = Reach::new(names, &selection.collections);
     let own;
     let facts = if reach.wide {
@@ -140,7 +117,7 @@ fn validate_selection(names: &Names<'_>, rule: &Rule<'_>, report: &mut Report<'_
     reach
 }
 
-fn check_lists(names: &Names<'_>, rule: &Rule<'_>, report: &mut Report<'_>) {
+fn check_lists(rule: &Rule<'_>, report: &mut Report<'_>) {
     let selection = rule.selection;
     let to_states = selection.to_states.as_ref().filter(|to_states| !to_states.same);
     let lists = [
@@ -152,8 +129,7 @@ fn check_lists(names: &Names<'_>, rule: &Rule<'_>, report: &mut Report<'_>) {
     ];
     for (what, selector) in lists {
         let empty = matches!(selector, Some(Selector::Only(listed)) if listed.is_empty());
-        // A whole workflow without collections is said once, at the workflow.
-        if empty && !(what == "collections" && names.find_flow_at(rule.origin).is_some()) {
+        if empty {
             let message = format!(
                 "the list of {what} is empty, so the {} matches nothing",
                 rule.kind

@@ -52,11 +52,13 @@ impl ValidPolicy {
 }
 
 /// Checks a policy, adds whatever is wrong to `diagnostics`, and returns it as valid unless there was an error.
+///
+/// `diagnostics` may hold what was found while the policy was read: a policy with such an error is checked for further
+/// mistakes, and is not valid whatever the outcome.
 pub fn validate(policy: Policy, diagnostics: &mut Vec<Diagnostic>) -> Option<ValidPolicy> {
     let mut report = Report::new(diagnostics);
     // Tables of a policy that is too large would be too large as well.
-    capacity::validate_capacity(&policy, &mut report);
-    if !report.has_errors() {
+    if capacity::validate_capacity(&policy, &mut report) {
         let names = Names::new(&policy);
         names::validate_ids(&names, &mut report);
         role::validate_roles(&names, &mut report);
@@ -64,7 +66,10 @@ pub fn validate(policy: Policy, diagnostics: &mut Vec<Diagnostic>) -> Option<Val
         workflow::validate_workflows(&names, &mut report);
         grant::validate_grants(&names, &mut report);
         document::validate_document_grants(&names, &mut report);
-        takeable::validate_transitions(&names, &mut report);
+        // What a rule with a mistake would have granted is not known, so nothing can be said to be missing.
+        if !report.has_errors() {
+            takeable::validate_transitions(&names, &mut report);
+        }
     }
     (!report.has_errors()).then_some(ValidPolicy { policy })
 }

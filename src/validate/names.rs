@@ -9,7 +9,7 @@ use crate::policy::workflow::{Target, Workflow};
 use crate::policy::{Action, Policy, Selector};
 use crate::source::code::Code;
 use crate::source::diagnostic::{Diagnostic, Severity, quote};
-use crate::source::span::{Span, Spanned};
+use crate::source::span::Spanned;
 use crate::vocab::effect::{Effect, Operation};
 
 use super::reach::Facts;
@@ -41,8 +41,6 @@ pub(super) struct Names<'p> {
     pub(super) keys: FxHashSet<&'p str>,
     /// States that a grant names for items which are made.
     pub(super) creatable: FxHashSet<&'p str>,
-    /// Where the workflows are written, in the order of places.
-    flow_origins: Vec<(Span, usize)>,
     /// What holds for a rule that is about all collections.
     pub(super) everywhere: Facts,
 }
@@ -133,7 +131,6 @@ impl<'p> Names<'p> {
                 .map(|each| each.key.as_ref().map_or("id", |key| &key.value))
                 .collect(),
             creatable: FxHashSet::default(),
-            flow_origins: Vec::new(),
             everywhere: Facts::default(),
             places,
             flows,
@@ -141,13 +138,6 @@ impl<'p> Names<'p> {
         names.collect_roles();
         names.collect_named();
         names.collect_creatable();
-        let origins = policy
-            .workflows
-            .iter()
-            .enumerate()
-            .map(|(index, workflow)| (workflow.origin, index));
-        names.flow_origins = origins.collect();
-        names.flow_origins.sort_unstable();
         let everywhere = 0..names.places.len();
         names.everywhere = Facts::new(&names, everywhere, names.places.is_empty());
         names
@@ -206,15 +196,6 @@ impl<'p> Names<'p> {
                 .all(|name| self.operation(&name.value) != Operation::Create),
         });
         self.creatable = creates.flat_map(|grant| only(&grant.selection.states)).collect();
-    }
-
-    /// Returns the workflow in whose text a place lies.
-    pub(super) fn find_flow_at(&self, place: Span) -> Option<usize> {
-        let next = self
-            .flow_origins
-            .partition_point(|(origin, _)| (origin.file, origin.start) <= (place.file, place.start));
-        let (origin, flow) = self.flow_origins.get(next.checked_sub(1)?)?;
-        (origin.file == place.file && place.end <= origin.end).then_some(*flow)
     }
 
     /// Tells whether the role exists.

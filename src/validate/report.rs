@@ -17,14 +17,15 @@ pub(super) struct Report<'d> {
 
 impl<'d> Report<'d> {
     pub(super) fn new(diagnostics: &'d mut Vec<Diagnostic>) -> Self {
+        let errors = diagnostics.iter().any(|each| each.severity == Severity::Error);
         Self {
             diagnostics,
-            errors: false,
+            errors,
             comparisons_left: SUGGESTION_COMPARISONS_MAX,
         }
     }
 
-    /// Tells whether an error was reported.
+    /// Tells whether an error was reported, be it by whoever read the policy.
     pub(super) fn has_errors(&self) -> bool {
         self.errors
     }
