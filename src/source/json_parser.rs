@@ -290,7 +290,11 @@ impl<'t, 'd> Parser<'t, 'd> {
             Some(b'r') => '\r',
             Some(b't') => '\t',
             Some(b'u') => return self.parse_unicode_escape(start),
-            _ => {
+            None => {
+                let message = "the text is not closed on its line";
+                return Err(self.report(Code::InvalidJson, start, self.at, message));
+            }
+            Some(_) => {
                 let end = self.character_end(self.at);
                 let message = format!("unknown escape {}", quote(self.slice(start, end)));
                 return Err(self.report(Code::InvalidJson, start, end, message));
@@ -382,7 +386,16 @@ impl<'t, 'd> Parser<'t, 'd> {
             Some(b'.') => self.refuse_number(start, "a number must not begin with its decimal point"),
             Some(_) if word.is_empty() => {
                 let end = self.character_end(start);
-                let message = format!("expected {expected}, found {}", quote(self.slice(start, end)));
+                let character = self.slice(start, end);
+                let mut message = format!("expected {expected}, found {}", quote(character));
+                if let Some(unusual) = character
+                    .chars()
+                    .next()
+                    .filter(|character| !character.is_ascii_graphic())
+                {
+                    // Many of these look like nothing or like something else: tell their number.
+                    message.push_str(&format!(" (U+{:04X})", u32::from(unusual)));
+                }
                 self.report(Code::InvalidJson, start, end, message)
             }
             Some(_) => {

@@ -1,1 +1,13 @@
 //! The integration tests: one binary, a module per kind.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests fail by panicking, in their helpers too"
+)]
+
+mod contract;
+mod source;
+mod discover;
+mod watch;
