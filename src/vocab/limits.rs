@@ -24,6 +24,9 @@ pub const DECIDING_GRANTS_MAX: usize = 32;
 /// Bounds how many repeated keys of one file are reported one by one; the rest would only repeat the message.
 pub const DUPLICATE_KEYS_REPORTED_MAX: usize = 100;
 
+/// Bounds how many broken lines of one file of JSON lines are reported one by one.
+pub const BROKEN_LINES_REPORTED_MAX: usize = 100;
+
 /// Bounds the characters of a name that still gets a "did you mean"; longer ones are no typing mistakes.
 pub const SUGGESTION_CHARS_MAX: usize = 64;
 
@@ -91,3 +94,4 @@ pub const DIRECTORY_DEPTH_MAX: usize = 16;
 
 /// Bounds how often one scan starts over because files changed under it.
 pub const READ_ATTEMPTS_MAX: u32 = 5;
+pub const EXCERPT_BYTES_MAX: usize = 512;
