@@ -38,11 +38,6 @@ use names::Names;
 use report::Report;
 
 /// Holds a policy that passed every check.
-//! Placeholder page of the room `validate`.
-
-use crate::policy::Policy;
-
-/// A policy that passed every check.
 #[derive(Debug)]
 pub struct ValidPolicy {
     policy: Policy,

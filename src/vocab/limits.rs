@@ -34,7 +34,7 @@ pub const SUGGESTION_CHARS_MAX: usize = 64;
 pub const QUOTED_CHARS_MAX: usize = 80;
 
 /// Bounds the bytes of source text shown around a place.
-pub const EXCERPT_BYTES_MAX: usize = 2048;
+pub const EXCERPT_BYTES_MAX: usize = 512;
 
 /// Roles of a profile.
 pub const ROLES_MAX: usize = 4_096;
@@ -72,7 +72,6 @@ pub const CONDITION_DEPTH_MAX: usize = 128;
 pub const SUGGESTION_COMPARISONS_MAX: usize = 400_000;
 /// Pairs of a grant and a transition that are compared to find the transitions which nobody can take.
 pub const TAKEABLE_TRIALS_MAX: usize = 20_000_000;
-pub const EXCERPT_BYTES_MAX: usize = 512;
 
 /// Bounds how many profiles one root may hold.
 pub const PROFILES_MAX: usize = 1_000;
@@ -94,4 +93,3 @@ pub const DIRECTORY_DEPTH_MAX: usize = 16;
 
 /// Bounds how often one scan starts over because files changed under it.
 pub const READ_ATTEMPTS_MAX: u32 = 5;
-pub const EXCERPT_BYTES_MAX: usize = 512;
