@@ -106,7 +106,7 @@ codes! {
     TooManyRules = "too-many-rules", Error, "The profile has more rules, or names, than the limit.";
     ExtendsCycle = "extends-cycle", Error, "Profiles extend each other in a circle.";
     ExtendsBroken = "extends-broken", Error, "The profile extends one that is broken.";
-    MergeShortens = "merge-shortens", Warning, "A later layer replaces a list by a shorter one, as the CMS does, and the rest is gone.";
+    MergeShortens = "merge-shortens", Warning, "A later layer gives a shorter list, and the CMS keeps the rest of the longer one.";
     PurgeCascade = "purge-cascade", Warning, "A purge in a later layer also takes away what hangs on the purged thing.";
 }
 

@@ -32,3 +32,6 @@ pub const QUOTED_CHARS_MAX: usize = 80;
 
 /// Bounds the bytes of source text shown around a place.
 pub const EXCERPT_BYTES_MAX: usize = 2048;
+
+/// Bounds how long a list may become by an object that is laid over it and names a high index.
+pub const MERGED_LIST_MAX: usize = 10_000;
