@@ -16,7 +16,10 @@ pub(super) struct Table<Row> {
 
 impl<Row> Default for Table<Row> {
     fn default() -> Self {
-        Self { rows: Vec::new(), index: FxHashMap::default() }
+        Self {
+            rows: Vec::new(),
+            index: FxHashMap::default(),
+        }
     }
 }
 
@@ -80,7 +83,11 @@ pub(super) fn read_listing<'j>(
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<Listing<'j>> {
     let Some(members) = json.as_object() else {
-        let message = format!("expected an object with the key {}, found {}", quote(key), json.kind());
+        let message = format!(
+            "expected an object with the key {}, found {}",
+            quote(key),
+            json.kind()
+        );
         diagnostics.push(Diagnostic::new(Code::WrongType, json.span, message));
         return None;
     };
@@ -94,7 +101,9 @@ pub(super) fn read_listing<'j>(
         }
     }
     let purge = members.iter().find(|member| member.key.value == "purge");
-    let purge = purge.filter(|member| is_truthy(&member.value)).map(|member| member.key.span.to(member.value.span));
+    let purge = purge
+        .filter(|member| is_truthy(&member.value))
+        .map(|member| member.key.span.to(member.value.span));
     let Some(list) = json.get(key) else {
         let message = format!("the key {} is missing", quote(key));
         diagnostics.push(Diagnostic::new(Code::MissingKey, json.span, message));
@@ -121,7 +130,10 @@ pub(super) fn read_entry(
     for member in members {
         let name = member.key.value.as_str();
         if !columns.is_empty() && !columns.contains(&name) {
-            let message = format!("a {kind} has no {}, and Nick refuses to load one that has", quote(name));
+            let message = format!(
+                "a {kind} has no {}, and Nick refuses to load one that has",
+                quote(name)
+            );
             let diagnostic = Diagnostic::new(Code::UnknownKey, member.key.span, message);
             diagnostics.push(with_hint(diagnostic, name, columns.iter().copied()));
         }
@@ -135,17 +147,26 @@ pub(super) fn read_entry(
         diagnostics.push(wrong_type(id, "text"));
         return None;
     };
-    Some(Spanned { value: text.to_owned(), span: id.span })
+    Some(Spanned {
+        value: text.to_owned(),
+        span: id.span,
+    })
 }
 
 /// Reads a list of ids under a key; anything but a list counts as none, as it does in Nick.
 pub(super) fn read_ids(entry: &Json, key: &str, diagnostics: &mut Vec<Diagnostic>) -> Vec<Spanned<String>> {
-    let Some(value) = entry.get(key) else { return Vec::new() };
+    let Some(value) = entry.get(key) else {
+        return Vec::new();
+    };
     if value.is_null() {
         return Vec::new();
     }
     let Some(values) = value.as_list() else {
-        diagnostics.push(wrong_type(value, "a list").severity(Severity::Warning).help("Nick reads it as an empty list"));
+        diagnostics.push(
+            wrong_type(value, "a list")
+                .severity(Severity::Warning)
+                .help("Nick reads it as an empty list"),
+        );
         return Vec::new();
     };
     let mut ids: Vec<Spanned<String>> = Vec::with_capacity(values.len());
@@ -155,12 +176,20 @@ pub(super) fn read_ids(entry: &Json, key: &str, diagnostics: &mut Vec<Diagnostic
             continue;
         };
         if let Some(first) = ids.iter().find(|id| id.value == text) {
-            let message = format!("{} is listed twice, and Nick refuses to store it twice", quote(text));
-            diagnostics
-                .push(Diagnostic::new(Code::DuplicateId, value.span, message).label(first.span, "listed here first"));
+            let message = format!(
+                "{} is listed twice, and Nick refuses to store it twice",
+                quote(text)
+            );
+            diagnostics.push(
+                Diagnostic::new(Code::DuplicateId, value.span, message)
+                    .label(first.span, "listed here first"),
+            );
             continue;
         }
-        ids.push(Spanned { value: text.to_owned(), span: value.span });
+        ids.push(Spanned {
+            value: text.to_owned(),
+            span: value.span,
+        });
     }
     ids
 }
@@ -196,7 +225,11 @@ pub(super) fn text_of<'j>(entry: &'j Json, key: &str) -> Option<&'j str> {
 
 /// Says that a value is of another type than expected.
 pub(super) fn wrong_type(value: &Json, expected: &str) -> Diagnostic {
-    Diagnostic::new(Code::WrongType, value.span, format!("expected {expected}, found {}", value.kind()))
+    Diagnostic::new(
+        Code::WrongType,
+        value.span,
+        format!("expected {expected}, found {}", value.kind()),
+    )
 }
 
 /// Tells what JavaScript takes for true.

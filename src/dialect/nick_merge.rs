@@ -23,18 +23,35 @@ pub(super) fn strip_i18n(json: &Json) -> Json {
         Node::List(values) => Node::List(values.iter().map(strip_i18n).collect()),
         Node::Object(members) => Node::Object(strip_members(members)),
     };
-    Json { span: json.span, node }
+    Json {
+        span: json.span,
+        node,
+    }
 }
 
 fn strip_members(members: &[Member]) -> Vec<Member> {
     let suffixed = members.iter().any(|member| member.key.value.ends_with(":i18n"));
     let mut stripped: Vec<Member> = Vec::with_capacity(members.len());
     for member in members {
-        let name = member.key.value.strip_suffix(":i18n").unwrap_or(&member.key.value);
-        let key = Spanned { value: name.to_owned(), span: member.key.span };
-        let next = Member { key, value: strip_i18n(&member.value) };
+        let name = member
+            .key
+            .value
+            .strip_suffix(":i18n")
+            .unwrap_or(&member.key.value);
+        let key = Spanned {
+            value: name.to_owned(),
+            span: member.key.span,
+        };
+        let next = Member {
+            key,
+            value: strip_i18n(&member.value),
+        };
         // Only a suffix can make two keys one; without any, big objects need no search.
-        let same = if suffixed { find_mut(&mut stripped, name) } else { None };
+        let same = if suffixed {
+            find_mut(&mut stripped, name)
+        } else {
+            None
+        };
         match same {
             Some(earlier) => *earlier = next,
             None => stripped.push(next),
@@ -54,7 +71,10 @@ pub(super) fn merge(base: &mut Json, overlay: &Json, diagnostics: &mut Vec<Diagn
         }
         (Node::Object(members), Node::List(values)) => {
             for (index, value) in values.iter().enumerate() {
-                let key = Spanned { value: index.to_string(), span: value.span };
+                let key = Spanned {
+                    value: index.to_string(),
+                    span: value.span,
+                };
                 merge_member(members, &key, value, diagnostics);
             }
         }
@@ -101,7 +121,10 @@ fn merge_member(
             }
             merge_value(&mut member.value, value, diagnostics);
         }
-        None => members.push(Member { key: key.clone(), value: copy(value) }),
+        None => members.push(Member {
+            key: key.clone(),
+            value: copy(value),
+        }),
     }
 }
 
@@ -121,7 +144,10 @@ fn merge_into_list(items: &mut Vec<Json>, member: &Member, diagnostics: &mut Vec
 
 fn merge_element(items: &mut Vec<Json>, index: usize, value: &Json, diagnostics: &mut Vec<Diagnostic>) {
     while items.len() < index {
-        items.push(Json { span: value.span, node: Node::Null });
+        items.push(Json {
+            span: value.span,
+            node: Node::Null,
+        });
     }
     match items.get_mut(index) {
         Some(item) => merge_value(item, value, diagnostics),
@@ -149,11 +175,17 @@ fn copy(value: &Json) -> Json {
             members
                 .iter()
                 .filter(|member| !SKIPPED.contains(&member.key.value.as_str()))
-                .map(|member| Member { key: member.key.clone(), value: copy(&member.value) })
+                .map(|member| Member {
+                    key: member.key.clone(),
+                    value: copy(&member.value),
+                })
                 .collect(),
         ),
     };
-    Json { span: value.span, node }
+    Json {
+        span: value.span,
+        node,
+    }
 }
 
 fn is_container(json: &Json) -> bool {
@@ -166,10 +198,16 @@ fn find_mut<'m>(members: &'m mut [Member], key: &str) -> Option<&'m mut Member> 
 
 /// Returns the number that a key is, if JavaScript takes it for the index of a list: digits without a leading zero.
 pub(super) fn array_index(key: &str) -> Option<usize> {
-    if key.is_empty() || !key.bytes().all(|byte| byte.is_ascii_digit()) || (key.len() > 1 && key.starts_with('0')) {
+    if key.is_empty()
+        || !key.bytes().all(|byte| byte.is_ascii_digit())
+        || (key.len() > 1 && key.starts_with('0'))
+    {
         return None;
     }
-    key.parse::<u32>().ok().filter(|&index| index < u32::MAX).and_then(|index| usize::try_from(index).ok())
+    key.parse::<u32>()
+        .ok()
+        .filter(|&index| index < u32::MAX)
+        .and_then(|index| usize::try_from(index).ok())
 }
 
 #[cfg(test)]
@@ -188,7 +226,11 @@ mod tests {
     fn merged(base: &str, overlay: &str) -> (String, Vec<Code>) {
         let mut base = read(&format!("{{\"x\":{base}}}"));
         let mut diagnostics = Vec::new();
-        merge(&mut base, &read(&format!("{{\"x\":{overlay}}}")), &mut diagnostics);
+        merge(
+            &mut base,
+            &read(&format!("{{\"x\":{overlay}}}")),
+            &mut diagnostics,
+        );
         let codes = diagnostics.iter().map(|diagnostic| diagnostic.code).collect();
         (serde_json::Value::from(base.get("x").unwrap()).to_string(), codes)
     }
@@ -196,8 +238,18 @@ mod tests {
     #[test]
     fn lists_merge_by_index_and_never_get_shorter() {
         let cases = [
-            (r#"["publish","submit"]"#, r#"["submit"]"#, r#"["submit","submit"]"#, true),
-            (r#"["View","Modify"]"#, r#"["View"]"#, r#"["View","Modify"]"#, true),
+            (
+                r#"["publish","submit"]"#,
+                r#"["submit"]"#,
+                r#"["submit","submit"]"#,
+                true,
+            ),
+            (
+                r#"["View","Modify"]"#,
+                r#"["View"]"#,
+                r#"["View","Modify"]"#,
+                true,
+            ),
             (r#"["View"]"#, r#"["Modify"]"#, r#"["Modify"]"#, false),
             (r#"["View","Modify"]"#, "[]", r#"["View","Modify"]"#, true),
             (r#"["View","Modify"]"#, "null", "null", false),
@@ -212,9 +264,19 @@ mod tests {
             (r#"{"0":1}"#, r#"["z"]"#, r#"{"0":"z"}"#, false),
             ("1", r#"["z"]"#, r#"["z"]"#, false),
             ("null", r#"{"a":[]}"#, r#"{"a":[]}"#, false),
-            (r#"{"a":{"b":1}}"#, r#"{"a":{"c":2}}"#, r#"{"a":{"b":1,"c":2}}"#, false),
+            (
+                r#"{"a":{"b":1}}"#,
+                r#"{"a":{"c":2}}"#,
+                r#"{"a":{"b":1,"c":2}}"#,
+                false,
+            ),
             (r#"{"a":1}"#, r#"{"a":null}"#, r#"{"a":null}"#, false),
-            (r#"{"a":1}"#, r#"{"constructor":{"b":1},"__proto__":2,"prototype":3}"#, r#"{"a":1}"#, false),
+            (
+                r#"{"a":1}"#,
+                r#"{"constructor":{"b":1},"__proto__":2,"prototype":3}"#,
+                r#"{"a":1}"#,
+                false,
+            ),
             ("1", r#"{"prototype":3,"b":1}"#, r#"{"b":1}"#, false),
         ];
         for (base, overlay, expected, shortens) in cases {
@@ -235,9 +297,14 @@ mod tests {
 
     #[test]
     fn a_later_key_of_two_that_are_one_counts() {
-        let json = strip_i18n(&read(r#"{"title":"a","x":1,"title:i18n":"b","l":[{"k:i18n":{"Editor:i18n":2}}]}"#));
+        let json = strip_i18n(&read(
+            r#"{"title":"a","x":1,"title:i18n":"b","l":[{"k:i18n":{"Editor:i18n":2}}]}"#,
+        ));
         let value = serde_json::Value::from(&json);
-        assert_eq!(value, serde_json::json!({"title": "b", "x": 1, "l": [{"k": {"Editor": 2}}]}));
+        assert_eq!(
+            value,
+            serde_json::json!({"title": "b", "x": 1, "l": [{"k": {"Editor": 2}}]})
+        );
         let json = strip_i18n(&read(r#"{"title:i18n":"b","title":"a"}"#));
         assert_eq!(serde_json::Value::from(&json), serde_json::json!({"title": "a"}));
     }

@@ -1,10 +1,13 @@
 //! What Nick's database holds after the layers were seeded one after the other, as far as permissions go.
 
+use rustc_hash::FxHashMap;
+
 use crate::source::code::Code;
 use crate::source::diagnostic::{Diagnostic, Severity, quote};
 use crate::source::json::Json;
 use crate::source::span::{Span, Spanned};
 
+use super::nick_document::Documents;
 use super::nick_entry::{
     Table, keep_known, read_entry, read_ids, read_listing, text_of, unknown, wrong_type,
 };
@@ -20,7 +23,10 @@ pub(super) struct Site {
     pub(super) workflows: Table<WorkflowRow>,
     pub(super) behaviors: Table<BehaviorRow>,
     pub(super) types: Table<TypeRow>,
-    pub(super) documents: Vec<DocumentRow>,
+    pub(super) documents: Documents,
+    /// Where the e-mail address of a group, or of a user, is written: no two rows of a table share one.
+    group_emails: FxHashMap<String, Span>,
+    user_emails: FxHashMap<String, Span>,
 }
 
 /// A permission.
@@ -43,7 +49,6 @@ pub(super) struct RoleRow {
 pub(super) struct GroupRow {
     pub(super) id: Spanned<String>,
     pub(super) title: Option<String>,
-    pub(super) email: Option<Spanned<String>>,
     pub(super) roles: Vec<Spanned<String>>,
     pub(super) origin: Span,
 }
@@ -52,7 +57,6 @@ pub(super) struct GroupRow {
 #[derive(Debug)]
 pub(super) struct UserRow {
     pub(super) id: Spanned<String>,
-    pub(super) email: Option<Spanned<String>>,
     pub(super) roles: Vec<Spanned<String>>,
     pub(super) groups: Vec<Spanned<String>>,
     pub(super) origin: Span,
@@ -80,21 +84,12 @@ pub(super) struct TypeRow {
     pub(super) fields: Vec<Spanned<String>>,
 }
 
-/// A document, as far as later documents and purges need it.
-#[derive(Debug)]
-pub(super) struct DocumentRow {
-    pub(super) path: String,
-    pub(super) parent: Option<String>,
-    pub(super) uuid: Option<String>,
-    pub(super) kind: String,
-    pub(super) owner: String,
-    pub(super) origin: Span,
-}
-
 impl Site {
     /// Loads `permissions.json`; permissions are made, never merged.
     pub(super) fn load_permissions(&mut self, json: &Json, diagnostics: &mut Vec<Diagnostic>) {
-        let Some(listing) = read_listing(json, "permissions", diagnostics) else { return };
+        let Some(listing) = read_listing(json, "permissions", diagnostics) else {
+            return;
+        };
         if let Some(span) = listing.purge {
             self.permissions.clear();
             let mut lost = Vec::new();
@@ -106,46 +101,68 @@ impl Site {
             report_cascade(span, "the global permissions of roles", &lost, diagnostics);
         }
         for entry in listing.entries {
-            let Some(id) = read_entry(entry, "permission", &["id", "title"], diagnostics) else { continue };
+            let Some(id) = read_entry(entry, "permission", &["id", "title"], diagnostics) else {
+                continue;
+            };
             if let Some(first) = self.permissions.find(&id.value) {
                 diagnostics.push(duplicate(&id, first.id.span, "permission"));
                 continue;
             }
             let title = text_of(entry, "title").map(str::to_owned);
-            self.permissions.put(&id.value.clone(), PermissionRow { id, title });
+            self.permissions
+                .put(&id.value.clone(), PermissionRow { id, title });
         }
     }
 
     /// Loads `roles.json`; a role that exists gains the permissions of the new entry.
     pub(super) fn load_roles(&mut self, json: &Json, diagnostics: &mut Vec<Diagnostic>) {
-        let Some(listing) = read_listing(json, "roles", diagnostics) else { return };
+        let Some(listing) = read_listing(json, "roles", diagnostics) else {
+            return;
+        };
         if let Some(span) = listing.purge {
             self.roles.clear();
             self.unlink_roles(span, diagnostics);
         }
-        let mut seen: Vec<Spanned<String>> = Vec::new();
+        let mut seen: FxHashMap<String, Span> = FxHashMap::default();
         for entry in listing.entries {
             let columns = ["id", "title", "order", "permissions"];
-            let Some(id) = read_entry(entry, "role", &columns, diagnostics) else { continue };
-            if let Some(first) = seen.iter().find(|other| other.value == id.value) {
+            let Some(id) = read_entry(entry, "role", &columns, diagnostics) else {
+                continue;
+            };
+            if let Some(first) = seen.insert(id.value.clone(), id.span) {
                 // The second entry merges into the first; nothing is lost, but hardly anybody means it.
-                diagnostics.push(duplicate(&id, first.span, "role").severity(Severity::Warning));
+                diagnostics.push(duplicate(&id, first, "role").severity(Severity::Warning));
             }
-            seen.push(id.clone());
             let permissions = read_ids(entry, "permissions", diagnostics);
-            let permissions =
-                keep_known(permissions, &self.permissions, Code::UnknownPermission, "permission", diagnostics);
+            let permissions = keep_known(
+                permissions,
+                &self.permissions,
+                Code::UnknownPermission,
+                "permission",
+                diagnostics,
+            );
             let title = text_of(entry, "title").map(str::to_owned);
             match self.roles.find_mut(&id.value) {
                 Some(role) => {
-                    role.title = if entry.get("title").is_some() { title } else { role.title.take() };
+                    role.title = if entry.get("title").is_some() {
+                        title
+                    } else {
+                        role.title.take()
+                    };
                     for permission in permissions {
                         if role.permissions.iter().all(|old| old.value != permission.value) {
                             role.permissions.push(permission);
                         }
                     }
                 }
-                None => self.roles.put(&id.value.clone(), RoleRow { id, title, permissions }),
+                None => self.roles.put(
+                    &id.value.clone(),
+                    RoleRow {
+                        id,
+                        title,
+                        permissions,
+                    },
+                ),
             }
         }
     }
@@ -165,15 +182,22 @@ impl Site {
             }
         }
         report_cascade(span, "the roles of users", &users, diagnostics);
-        let documents: Vec<&str> = self.documents.iter().map(|document| document.path.as_str()).collect();
-        report_cascade(span, "the local roles of documents", &documents, diagnostics);
+        report_cascade(
+            span,
+            "the local roles of documents",
+            &self.documents.paths(),
+            diagnostics,
+        );
     }
 
     /// Loads `groups.json`; groups are made, never merged.
     pub(super) fn load_groups(&mut self, json: &Json, diagnostics: &mut Vec<Diagnostic>) {
-        let Some(listing) = read_listing(json, "groups", diagnostics) else { return };
+        let Some(listing) = read_listing(json, "groups", diagnostics) else {
+            return;
+        };
         if let Some(span) = listing.purge {
             self.groups.clear();
+            self.group_emails.clear();
             let mut users = Vec::new();
             for user in self.users.rows_mut() {
                 if !std::mem::take(&mut user.groups).is_empty() {
@@ -184,29 +208,50 @@ impl Site {
         }
         for entry in listing.entries {
             let columns = ["id", "title", "description", "email", "roles"];
-            let Some(id) = read_entry(entry, "group", &columns, diagnostics) else { continue };
+            let Some(id) = read_entry(entry, "group", &columns, diagnostics) else {
+                continue;
+            };
             if let Some(first) = self.groups.find(&id.value) {
                 diagnostics.push(duplicate(&id, first.id.span, "group"));
                 continue;
             }
             let roles = read_ids(entry, "roles", diagnostics);
             let roles = keep_known(roles, &self.roles, Code::UnknownRole, "role", diagnostics);
-            let email = read_email(entry, self.groups.rows().iter().map(|row| &row.email), "groups", diagnostics);
+            read_email(entry, &mut self.group_emails, "groups", diagnostics);
             let title = text_of(entry, "title").map(str::to_owned);
-            self.groups.put(&id.value.clone(), GroupRow { id, title, email, roles, origin: entry.span });
+            self.groups.put(
+                &id.value.clone(),
+                GroupRow {
+                    id,
+                    title,
+                    roles,
+                    origin: entry.span,
+                },
+            );
         }
     }
 
     /// Loads `users.json`; users are made, never merged, and keys that are no column are theirs to have.
     pub(super) fn load_users(&mut self, json: &Json, diagnostics: &mut Vec<Diagnostic>) {
-        let Some(listing) = read_listing(json, "users", diagnostics) else { return };
+        let Some(listing) = read_listing(json, "users", diagnostics) else {
+            return;
+        };
         if let Some(span) = listing.purge {
             self.users.clear();
-            let documents = self.drop_documents(|_| true);
-            report_cascade(span, "documents that the users own", &paths(&documents), diagnostics);
+            self.user_emails.clear();
+            // Every document has an owner, and all owners go.
+            let documents = std::mem::take(&mut self.documents);
+            report_cascade(
+                span,
+                "the documents that the users own",
+                &documents.paths(),
+                diagnostics,
+            );
         }
         for entry in listing.entries {
-            let Some(id) = read_entry(entry, "user", &[], diagnostics) else { continue };
+            let Some(id) = read_entry(entry, "user", &[], diagnostics) else {
+                continue;
+            };
             if let Some(first) = self.users.find(&id.value) {
                 diagnostics.push(duplicate(&id, first.id.span, "user"));
                 continue;
@@ -217,21 +262,33 @@ impl Site {
                     entry.span,
                     format!("a user needs a {}", quote("password")),
                 )),
-                Some(password) if password.as_text().is_none() => diagnostics.push(wrong_type(password, "text")),
+                Some(password) if password.as_text().is_none() => {
+                    diagnostics.push(wrong_type(password, "text"))
+                }
                 Some(_) => {}
             }
             let roles = read_ids(entry, "roles", diagnostics);
             let roles = keep_known(roles, &self.roles, Code::UnknownRole, "role", diagnostics);
             let groups = read_ids(entry, "groups", diagnostics);
             let groups = keep_known(groups, &self.groups, Code::UnknownGroup, "group", diagnostics);
-            let email = read_email(entry, self.users.rows().iter().map(|row| &row.email), "users", diagnostics);
-            self.users.put(&id.value.clone(), UserRow { id, email, roles, groups, origin: entry.span });
+            read_email(entry, &mut self.user_emails, "users", diagnostics);
+            self.users.put(
+                &id.value.clone(),
+                UserRow {
+                    id,
+                    roles,
+                    groups,
+                    origin: entry.span,
+                },
+            );
         }
     }
 
     /// Loads `workflows.json`; a workflow that exists is merged with the new entry.
     pub(super) fn load_workflows(&mut self, json: &Json, diagnostics: &mut Vec<Diagnostic>) {
-        let Some(listing) = read_listing(json, "workflows", diagnostics) else { return };
+        let Some(listing) = read_listing(json, "workflows", diagnostics) else {
+            return;
+        };
         if let Some(span) = listing.purge {
             self.workflows.clear();
             let types: Vec<String> = self.types.ids().map(str::to_owned).collect();
@@ -239,22 +296,34 @@ impl Site {
             let mut types: Vec<&str> = types.iter().map(String::as_str).collect();
             types.sort_unstable();
             report_cascade(span, "the types that use the workflows", &types, diagnostics);
-            let documents = self.drop_documents(|_| true);
-            report_cascade(span, "the documents of these types", &paths(&documents), diagnostics);
+            let documents = std::mem::take(&mut self.documents);
+            report_cascade(
+                span,
+                "the documents of these types",
+                &documents.paths(),
+                diagnostics,
+            );
         }
-        let mut seen: Vec<Spanned<String>> = Vec::new();
+        let mut seen: FxHashMap<String, Span> = FxHashMap::default();
         for entry in listing.entries {
             let columns = ["id", "title", "description", "json"];
-            let Some(id) = read_entry(entry, "workflow", &columns, diagnostics) else { continue };
-            if let Some(first) = seen.iter().find(|other| other.value == id.value) {
+            let Some(id) = read_entry(entry, "workflow", &columns, diagnostics) else {
+                continue;
+            };
+            if let Some(first) = seen.insert(id.value.clone(), id.span) {
                 // Nick loads the entries of one file at the same time: the second fails, or overtakes the first.
-                diagnostics.push(duplicate(&id, first.span, "workflow"));
+                diagnostics.push(duplicate(&id, first, "workflow"));
                 continue;
             }
-            seen.push(id.clone());
             match self.workflows.find_mut(&id.value) {
                 Some(row) => merge(&mut row.entry, entry, diagnostics),
-                None => self.workflows.put(&id.value.clone(), WorkflowRow { id: id.clone(), entry: entry.clone() }),
+                None => self.workflows.put(
+                    &id.value.clone(),
+                    WorkflowRow {
+                        id: id.clone(),
+                        entry: entry.clone(),
+                    },
+                ),
             }
             if let Some(row) = self.workflows.find(&id.value) {
                 for key in ["title", "json"] {
@@ -267,11 +336,17 @@ impl Site {
     /// Loads a file of `behaviors/`; behaviors are made, never merged.
     pub(super) fn load_behavior(&mut self, json: &Json, diagnostics: &mut Vec<Diagnostic>) {
         let columns = ["id", "title", "description", "schema"];
-        let Some(id) = read_entry(json, "behavior", &columns, diagnostics) else { return };
+        let Some(id) = read_entry(json, "behavior", &columns, diagnostics) else {
+            return;
+        };
         for key in ["title", "schema"] {
             require(json, json.span, "behavior", key, diagnostics);
         }
-        match self.behaviors.find(&id.value).and_then(|first| first.entry.get("id")) {
+        match self
+            .behaviors
+            .find(&id.value)
+            .and_then(|first| first.entry.get("id"))
+        {
             Some(first) => diagnostics.push(duplicate(&id, first.span, "behavior")),
             None => self.behaviors.put(&id.value, BehaviorRow { entry: json.clone() }),
         }
@@ -289,20 +364,32 @@ impl Site {
             "schema",
             "workflow",
         ];
-        let Some(id) = read_entry(json, "type", &columns, diagnostics) else { return };
+        let Some(id) = read_entry(json, "type", &columns, diagnostics) else {
+            return;
+        };
         match self.types.find_mut(&id.value) {
             Some(row) => merge(&mut row.entry, json, diagnostics),
             None => {
-                let row = TypeRow { id: id.clone(), entry: json.clone(), fields: Vec::new() };
+                let row = TypeRow {
+                    id: id.clone(),
+                    entry: json.clone(),
+                    fields: Vec::new(),
+                };
                 self.types.put(&id.value, row);
             }
         }
-        let Some(row) = self.types.find(&id.value) else { return };
+        let Some(row) = self.types.find(&id.value) else {
+            return;
+        };
         for key in ["title", "schema", "workflow"] {
             require(&row.entry, json.span, "type", key, diagnostics);
         }
         for key in ["global_allow", "filter_content_types"] {
-            if let Some(value) = row.entry.get(key).filter(|value| !value.is_null() && value.as_bool().is_none()) {
+            if let Some(value) = row
+                .entry
+                .get(key)
+                .filter(|value| !value.is_null() && value.as_bool().is_none())
+            {
                 diagnostics.push(wrong_type(value, "true or false"));
             }
         }
@@ -310,7 +397,10 @@ impl Site {
             match workflow.as_text() {
                 None => diagnostics.push(wrong_type(workflow, "text")),
                 Some(text) if self.workflows.find(text).is_none() => {
-                    let name = Spanned { value: text.to_owned(), span: workflow.span };
+                    let name = Spanned {
+                        value: text.to_owned(),
+                        span: workflow.span,
+                    };
                     diagnostics.push(unknown(&name, &self.workflows, Code::UnknownWorkflow, "workflow"));
                 }
                 Some(_) => {}
@@ -333,10 +423,16 @@ impl Site {
         fields: &mut Vec<Spanned<String>>,
         diagnostics: &mut Vec<Diagnostic>,
     ) {
-        for behavior in schema.get("behaviors").and_then(Json::as_list).unwrap_or_default() {
+        for behavior in schema
+            .get("behaviors")
+            .and_then(Json::as_list)
+            .unwrap_or_default()
+        {
             // Nick takes no offence at a behavior that is not there; core itself names some.
             let Some(name) = behavior.as_text() else { continue };
-            let Some(row) = self.behaviors.find(name) else { continue };
+            let Some(row) = self.behaviors.find(name) else {
+                continue;
+            };
             if path.contains(&name) {
                 let message = format!("the behavior {} contains itself", quote(name));
                 diagnostics.push(Diagnostic::new(Code::Cycle, behavior.span, message));
@@ -348,31 +444,16 @@ impl Site {
             }
             path.pop();
         }
-        for property in schema.get("properties").and_then(Json::as_object).unwrap_or_default() {
+        for property in schema
+            .get("properties")
+            .and_then(Json::as_object)
+            .unwrap_or_default()
+        {
             if fields.iter().all(|field| field.value != property.key.value) {
                 fields.push(property.key.clone());
             }
         }
     }
-
-    /// Drops the documents that fit and everything below them.
-    fn drop_documents(&mut self, fits: impl Fn(&DocumentRow) -> bool) -> Vec<DocumentRow> {
-        let mut gone: Vec<DocumentRow> = Vec::new();
-        let rows = std::mem::take(&mut self.documents);
-        for row in rows {
-            let orphan = row.parent.as_ref().is_some_and(|parent| gone.iter().any(|other| &other.path == parent));
-            if orphan || fits(&row) {
-                gone.push(row);
-            } else {
-                self.documents.push(row);
-            }
-        }
-        gone
-    }
-}
-
-fn paths(documents: &[DocumentRow]) -> Vec<&str> {
-    documents.iter().map(|document| document.path.as_str()).collect()
 }
 
 /// How many names a message lists before it only counts the rest.
@@ -399,8 +480,11 @@ fn duplicate(id: &Spanned<String>, first: Span, kind: &str) -> Diagnostic {
 /// Says that a column which must not be null is.
 fn require(entry: &Json, span: Span, kind: &str, key: &str, diagnostics: &mut Vec<Diagnostic>) {
     match entry.get(key) {
-        None => diagnostics
-            .push(Diagnostic::new(Code::MissingKey, span, format!("a {kind} needs a {}", quote(key)))),
+        None => diagnostics.push(Diagnostic::new(
+            Code::MissingKey,
+            span,
+            format!("a {kind} needs a {}", quote(key)),
+        )),
         Some(value) if value.is_null() => {
             diagnostics.push(Diagnostic::new(
                 Code::MissingKey,
@@ -412,19 +496,18 @@ fn require(entry: &Json, span: Span, kind: &str, key: &str, diagnostics: &mut Ve
     }
 }
 
-/// Reads the e-mail address, which no two rows of a table share, not even the empty one.
-fn read_email<'r>(
+/// Checks that no other row of the table has the e-mail address, not even the empty one.
+fn read_email(
     entry: &Json,
-    others: impl Iterator<Item = &'r Option<Spanned<String>>>,
+    emails: &mut FxHashMap<String, Span>,
     kind: &str,
     diagnostics: &mut Vec<Diagnostic>,
-) -> Option<Spanned<String>> {
-    let email = entry.get("email")?;
-    let text = email.as_text()?;
-    if let Some(first) = others.flatten().find(|other| other.value == text) {
+) {
+    let Some(email) = entry.get("email") else { return };
+    let Some(text) = email.as_text() else { return };
+    if let Some(first) = emails.insert(text.to_owned(), email.span) {
         let message = format!("two {kind} have the e-mail address {}", quote(text));
-        diagnostics
-            .push(Diagnostic::new(Code::DuplicateId, email.span, message).label(first.span, "used here first"));
+        let diagnostic = Diagnostic::new(Code::DuplicateId, email.span, message);
+        diagnostics.push(diagnostic.label(first, "used here first"));
     }
-    Some(Spanned { value: text.to_owned(), span: email.span })
 }

@@ -45,9 +45,16 @@ impl<'a> Object<'a> {
     pub fn get(&self, name: &str) -> Option<&Value<'a>> {
         // A handful of names is found faster by looking at each.
         if self.entries.len() <= 8 {
-            return self.entries.iter().find(|(key, _)| key == name).map(|(_, value)| value);
+            return self
+                .entries
+                .iter()
+                .find(|(key, _)| key == name)
+                .map(|(_, value)| value);
         }
-        let index = self.entries.binary_search_by(|(key, _)| key.as_ref().cmp(name)).ok()?;
+        let index = self
+            .entries
+            .binary_search_by(|(key, _)| key.as_ref().cmp(name))
+            .ok()?;
         self.entries.get(index).map(|(_, value)| value)
     }
 
@@ -124,7 +131,9 @@ impl View<'_> {
             View::Bool(value) => Value::Bool(value),
             View::Number(value) => Value::Number(value),
             View::Text(value) => Value::Text(Cow::Owned(value.to_owned())),
-            View::List(values) => Value::List(values.iter().map(|value| value.clone().into_owned()).collect()),
+            View::List(values) => {
+                Value::List(values.iter().map(|value| value.clone().into_owned()).collect())
+            }
             View::Object(object) => Value::Object(object.clone()).into_owned(),
         }
     }
