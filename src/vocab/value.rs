@@ -149,6 +149,19 @@ pub fn number_text(number: f64) -> String {
 ///
 /// A CMS with numeric keys sends them as numbers in attributes and as text in ids, hence the twin.
 pub fn is_twin(number: f64, text: &str) -> bool {
-    let written = text.parse::<f64>().is_ok_and(|parsed| parsed == number);
-    written && number_text(number) == text
+    is_plain_decimal(text) && text.parse::<f64>().is_ok_and(|parsed| parsed == number)
+}
+
+/// Tells whether the text is a decimal without a plus sign, an exponent, or zeros that add nothing.
+fn is_plain_decimal(text: &str) -> bool {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let (whole, fraction) = match digits.split_once('.') {
+        Some((whole, fraction)) => (whole, Some(fraction)),
+        None => (digits, None),
+    };
+    let all_digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    all_digits(whole)
+        && (whole == "0" || !whole.starts_with('0'))
+        && fraction.is_none_or(|fraction| all_digits(fraction) && !fraction.ends_with('0'))
+        && text != "-0"
 }

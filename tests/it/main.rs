@@ -8,4 +8,8 @@
 )]
 
 mod contract;
+mod discover;
+mod nick;
+mod recordings;
 mod source;
+mod watch;
