@@ -148,14 +148,6 @@ impl Lowering<'_> {
 
     /// Makes a permission an action, once; with `View` and `Add` come the actions that listings and menus ask.
     pub(super) fn know_action(&mut self, id: &Spanned<String>, text: Option<String>) {
-        if self
-            .policy
-            .actions
-            .iter()
-            .any(|action| action.id.value == id.value)
-        {
-            return;
-        }
         let (operation, listed_by, companion) = match id.value.as_str() {
             VIEW => (Operation::Read, Some(LISTED), Some((LISTED, Operation::Read))),
             ADD => (Operation::Create, None, Some((ADDABLE, Operation::Other))),
@@ -171,6 +163,10 @@ impl Lowering<'_> {
             }
             _ => (Operation::Other, None, None),
         };
+        let known = |action: &Action| action.id.value == id.value;
+        if self.policy.actions.iter().any(known) {
+            return;
+        }
         let at = |name: &str| Spanned {
             value: name.to_owned(),
             span: id.span,

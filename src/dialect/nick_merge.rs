@@ -82,7 +82,7 @@ pub(super) fn merge(base: &mut Json, overlay: &Json, diagnostics: &mut Vec<Diagn
             if values.len() < items.len() {
                 let rest = items.len() - values.len();
                 let message = format!(
-                    "the list is shorter than the one it is laid over, of which the last {rest} stay in place"
+                    "the list is {rest} shorter than the one it is laid over, whose end stays in place"
                 );
                 diagnostics.push(
                     Diagnostic::new(Code::MergeShortens, overlay.span, message)

@@ -31,25 +31,41 @@ pub(crate) fn read(files: &[(String, String)], mode: Mode) -> Reading {
     let mut parsed: Vec<(String, String, FileId, Json)> = Vec::new();
     for (path, text) in files {
         let id = map.add(path.clone(), text.clone());
-        let json = parse(id, text, &mut diagnostics).unwrap_or_else(|| panic!("{path} is no JSON: {diagnostics:?}"));
+        let json =
+            parse(id, text, &mut diagnostics).unwrap_or_else(|| panic!("{path} is no JSON: {diagnostics:?}"));
         let (layer, name) = path.split_once('/').unwrap();
         parsed.push((layer.to_owned(), name.to_owned(), id, json));
     }
     let mut layers: Vec<Layer<'_>> = Vec::new();
     for (layer, name, file, json) in &parsed {
-        let file = LayerFile { name, json, file: *file };
+        let file = LayerFile {
+            name,
+            json,
+            file: *file,
+        };
         match layers.iter_mut().find(|known| known.name == layer) {
             Some(known) => known.files.push(file),
-            None => layers.push(Layer { name: layer, files: vec![file] }),
+            None => layers.push(Layer {
+                name: layer,
+                files: vec![file],
+            }),
         }
     }
     let mut profile = ProfileFile::without_file("site", Span::new(FileId::new(0), 0, 0));
     profile.mode = mode;
     let nick = DIALECTS.iter().find(|dialect| dialect.name() == "nick").unwrap();
-    let input = Input { profile: &profile, bases: &[], layers: &layers };
+    let input = Input {
+        profile: &profile,
+        bases: &[],
+        layers: &layers,
+    };
     let policy = nick.read(&input, &mut diagnostics).unwrap();
     sort(&mut diagnostics, &map);
-    Reading { map, policy, diagnostics }
+    Reading {
+        map,
+        policy,
+        diagnostics,
+    }
 }
 
 /// Takes a text of several files apart: each begins with a line `-- file: layer/name.json`.
@@ -76,9 +92,15 @@ fn corpus() -> PathBuf {
 #[test]
 fn sites_become_these_policies() {
     let mut seen = 0;
-    let mut paths: Vec<_> = fs::read_dir(corpus()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut paths: Vec<_> = fs::read_dir(corpus())
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
     paths.sort();
-    for path in paths.iter().filter(|path| path.extension().is_some_and(|ending| ending == "case")) {
+    for path in paths
+        .iter()
+        .filter(|path| path.extension().is_some_and(|ending| ending == "case"))
+    {
         let files = split_case(&fs::read_to_string(path).unwrap());
         for mode in Mode::ALL {
             let found = listing::print(&read(&files, mode));
@@ -87,7 +109,12 @@ fn sites_become_these_policies() {
                 fs::write(&golden, &found).unwrap();
             }
             let expected = fs::read_to_string(&golden).unwrap_or_default();
-            assert_eq!(found, expected, "{}: run with UPDATE_GOLDEN=1 and review", golden.display());
+            assert_eq!(
+                found,
+                expected,
+                "{}: run with UPDATE_GOLDEN=1 and review",
+                golden.display()
+            );
             seen += 1;
         }
     }
@@ -97,7 +124,11 @@ fn sites_become_these_policies() {
 #[test]
 fn a_directory_with_metadata_is_a_profile_of_nick() {
     let fitting = |files: &[&str]| -> Vec<&str> {
-        DIALECTS.iter().filter(|dialect| dialect.recognises(files)).map(|dialect| dialect.name()).collect()
+        DIALECTS
+            .iter()
+            .filter(|dialect| dialect.recognises(files))
+            .map(|dialect| dialect.name())
+            .collect()
     };
     assert_eq!(fitting(&["metadata.json", "roles.json"]), ["nick"]);
     assert_eq!(fitting(&["roles.json", "types/page.json"]), Vec::<&str>::new());
