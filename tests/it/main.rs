@@ -13,3 +13,7 @@ mod source;
 mod watch;
 mod native;
 mod source;
+mod nick;
+mod recordings;
+mod source;
+mod watch;
