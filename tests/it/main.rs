@@ -9,10 +9,7 @@
 
 mod contract;
 mod discover;
-mod source;
-mod watch;
 mod native;
-mod source;
 mod nick;
 mod recordings;
 mod source;
