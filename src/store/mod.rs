@@ -1,1 +1,4 @@
 //! Placeholder page of the room `store`.
+
+mod trail;
+pub mod watch;
