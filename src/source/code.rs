@@ -52,6 +52,7 @@ codes! {
     WrongType = "wrong-type", Error, "A value is of another type than the one that belongs there.";
     MissingKey = "missing-key", Error, "An object lacks a key that it must have.";
     UnknownKey = "unknown-key", Error, "An object has a key that means nothing there.";
+    UnknownWord = "unknown-word", Error, "A word stands where only certain other words mean something.";
     EmptyList = "empty-list", Warning, "An empty list makes the rule match nothing at all.";
     EmptyGroup = "empty-group", Error, "A group of conditions is empty, and whether that is true or false would be anyone's guess.";
     EmptyId = "empty-id", Error, "An id is the empty text, which equals nothing.";
@@ -99,6 +100,7 @@ codes! {
     MissingProfileFile = "missing-profile-file", Error, "The profile lacks a file that its dialect needs.";
     NoDialect = "no-dialect", Error, "Neither a profile file nor the names of the files tell the dialect.";
     MixedDialects = "mixed-dialects", Error, "The files of the directory belong to different dialects.";
+    UnknownFile = "unknown-file", Warning, "The dialect has no file of this name, so nobody reads it.";
     UnreadableFile = "unreadable-file", Error, "A file cannot be read.";
     MissingDirectory = "missing-directory", Error, "A directory is named that does not exist.";
     EmptyDirectory = "empty-directory", Error, "A directory holds nothing that could be read.";

@@ -24,6 +24,9 @@ pub const DECIDING_GRANTS_MAX: usize = 32;
 /// Bounds how many repeated keys of one file are reported one by one; the rest would only repeat the message.
 pub const DUPLICATE_KEYS_REPORTED_MAX: usize = 100;
 
+/// Bounds how many broken lines of one file of JSON lines are reported one by one.
+pub const BROKEN_LINES_REPORTED_MAX: usize = 100;
+
 /// Bounds the characters of a name that still gets a "did you mean"; longer ones are no typing mistakes.
 pub const SUGGESTION_CHARS_MAX: usize = 64;
 
@@ -31,7 +34,7 @@ pub const SUGGESTION_CHARS_MAX: usize = 64;
 pub const QUOTED_CHARS_MAX: usize = 80;
 
 /// Bounds the bytes of source text shown around a place.
-pub const EXCERPT_BYTES_MAX: usize = 2048;
+pub const EXCERPT_BYTES_MAX: usize = 512;
 
 /// Bounds how many profiles one root may hold.
 pub const PROFILES_MAX: usize = 1_000;

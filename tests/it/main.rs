@@ -9,4 +9,5 @@
 
 mod contract;
 mod discover;
+mod source;
 mod watch;
