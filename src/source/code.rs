@@ -110,6 +110,7 @@ codes! {
     ExtendsBroken = "extends-broken", Error, "The profile extends one that is broken.";
     MergeShortens = "merge-shortens", Warning, "A later layer replaces a list by a shorter one, as the CMS does, and the rest is gone.";
     PurgeCascade = "purge-cascade", Warning, "A purge in a later layer also takes away what hangs on the purged thing.";
+    Fault = "fault", Error, "Placet itself failed on the profile, which is worth a report.";
 }
 
 #[cfg(test)]

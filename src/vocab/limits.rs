@@ -56,3 +56,9 @@ pub const DIRECTORY_DEPTH_MAX: usize = 16;
 
 /// Bounds how often one scan starts over because files changed under it.
 pub const READ_ATTEMPTS_MAX: u32 = 5;
+
+/// Bounds how many bases one profile may name; each may have bases of its own.
+pub const BASES_MAX: usize = 64;
+
+/// Bounds the complaints that are kept of one profile; errors are kept before warnings.
+pub const DIAGNOSTICS_MAX: usize = 10_000;
