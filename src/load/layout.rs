@@ -93,6 +93,15 @@ pub(super) fn lay_out(root: &Path, limits: &ScanLimits) -> Result<Layout, ScanEr
     } else {
         sort_out(&mut layout, listed);
     }
+    // Judged before emptiness is: whoever switches a volume or a link may clear the old directory at once, and what
+    // was listed there is then no root without profiles but half of one that is past.
+    let same_root = root.canonicalize().is_ok_and(|again| again == layout.root);
+    if !same_root || !walk::settle(&layout.root).is_ok_and(|again| again == layout.base) {
+        return Err(ScanError::Changing {
+            path: path(),
+            attempts: limits.attempts_max,
+        });
+    }
     if layout.candidates.is_empty() {
         return Err(ScanError::NoProfile { path: path() });
     }

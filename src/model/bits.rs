@@ -31,7 +31,9 @@ impl Bits {
 
     /// Tells whether the position is in the set.
     pub fn contains(&self, position: usize) -> bool {
-        self.words.get(position / 64).is_some_and(|word| word & (1 << (position % 64)) != 0)
+        self.words
+            .get(position / 64)
+            .is_some_and(|word| word & (1 << (position % 64)) != 0)
     }
 
     /// Adds all positions of the other set.
@@ -46,17 +48,30 @@ impl Bits {
 
     /// Tells whether the sets share a position.
     pub fn intersects(&self, other: &Self) -> bool {
-        self.words.iter().zip(&other.words).any(|(word, other)| word & other != 0)
+        self.words
+            .iter()
+            .zip(&other.words)
+            .any(|(word, other)| word & other != 0)
     }
 
     /// Tells whether every position is in the other set.
     pub fn is_within(&self, other: &Self) -> bool {
-        self.words.iter().enumerate().all(|(index, word)| word & !other.words.get(index).copied().unwrap_or(0) == 0)
+        self.words
+            .iter()
+            .enumerate()
+            .all(|(index, word)| word & !other.words.get(index).copied().unwrap_or(0) == 0)
     }
 
     /// Returns what is in both sets.
     pub fn intersection(&self, other: &Self) -> Self {
-        Self { words: self.words.iter().zip(&other.words).map(|(word, other)| word & other).collect() }
+        Self {
+            words: self
+                .words
+                .iter()
+                .zip(&other.words)
+                .map(|(word, other)| word & other)
+                .collect(),
+        }
     }
 
     /// Tells whether the set is empty.

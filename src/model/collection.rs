@@ -56,7 +56,10 @@ pub struct Relation {
 impl Collection {
     /// Returns a declared field.
     pub fn field(&self, name: &str) -> Option<&Field> {
-        self.fields.as_ref()?.iter().find(|field| field.name.as_ref() == name)
+        self.fields
+            .as_ref()?
+            .iter()
+            .find(|field| field.name.as_ref() == name)
     }
 
     /// Tells whether items of the collection have states.
@@ -77,7 +80,11 @@ pub struct Title {
 impl Title {
     /// Returns the text for a language: that of the tag, of its language without a region, the default, else any.
     pub fn in_locale(&self, locale: &str) -> Option<&str> {
-        let find = |tag: &str| self.locales.iter().find(|(each, _)| each.eq_ignore_ascii_case(tag));
+        let find = |tag: &str| {
+            self.locales
+                .iter()
+                .find(|(each, _)| each.eq_ignore_ascii_case(tag))
+        };
         let language = locale.split(['-', '_']).next().unwrap_or(locale);
         find(locale)
             .or_else(|| find(language))

@@ -13,11 +13,21 @@ use super::id::CollectionId;
 pub struct Program {
     /// What it asks.
     pub root: Node,
-    /// Paths of leaves that may run through lists of related items: each proper prefix and each whole path of more than the
-    /// first step or of a declared many relation, shortest first. Empty for most conditions.
-    pub joins: Box<[Box<[Box<str>]>]>,
+    /// Paths of leaves that may run through, or end at, a list of related items, shortest first.
+    pub joins: Box<[Join]>,
     /// Whether it looks at the clock.
     pub looks_at_clock: bool,
+}
+
+/// A path that may run through, or end at, a list of related items: all leaves share one of its items at a time.
+#[derive(Debug)]
+pub struct Join {
+    /// The path.
+    pub path: Box<[Box<str>]>,
+    /// Whether some leaf goes on behind it, so that any list here is one of related items.
+    pub is_prefix: bool,
+    /// Whether it is declared to be a list of related items.
+    pub is_many: bool,
 }
 
 /// What a condition asks.
@@ -69,6 +79,10 @@ pub struct Leaf {
     pub kind: Option<FieldType>,
     /// The key field of related items, if the path ends at a relation.
     pub key: Box<str>,
+    /// Whether the path is declared to end at a list of related items.
+    pub is_many: bool,
+    /// The first fact of the request that the right side reads, as messages name it; empty if there is none.
+    pub operand_name: Box<str>,
     /// What is looked at, as messages name it (`category.owner`, `$CONTEXT.mode`).
     pub name: Box<str>,
     /// The whole leaf as text, for traces.

@@ -149,7 +149,10 @@ pub struct Slots<T> {
 
 impl<T> Default for Slots<T> {
     fn default() -> Self {
-        Self { named: Vec::new(), any: Vec::new() }
+        Self {
+            named: Vec::new(),
+            any: Vec::new(),
+        }
     }
 }
 

@@ -88,8 +88,8 @@ pub enum Target {
 pub struct ApprovalRule {
     /// How many people.
     pub count: u32,
-    /// Roles of which an approver must hold one; empty: any.
-    pub roles: Bits,
+    /// Roles of which an approver must hold one; absent: any.
+    pub roles: Option<Bits>,
     /// People who may approve; empty: anybody with the role.
     pub users: Box<[Box<str>]>,
     /// Whether an approval counts only for the content that it was given for.

@@ -134,9 +134,11 @@ pub fn quote(text: &str) -> String {
     quoted
 }
 
-/// Returns the known name that was probably meant: equal but for case, else the nearest one of those that differ in at
-/// most a third of the longer name's characters (a swap of neighbours counts once). Of equally near ones the first in
-/// the order of the alphabet is taken, so that the answer does not depend on the order of a table.
+/// Returns the known name that was probably meant, if one is near enough.
+///
+/// That is one that is equal but for case, else the nearest one of those that differ in at most a third of the longer
+/// name's characters, where a swap of neighbours counts once. Of equally near ones the first in the order of the
+/// alphabet is taken, so that the answer does not depend on the order of a table.
 pub fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let length = name.chars().count();
     if length == 0 || length > SUGGESTION_CHARS_MAX {

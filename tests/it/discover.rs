@@ -493,12 +493,14 @@ fn no_scan_of_a_volume_mixes_two_generations() {
         thread::sleep(Duration::from_micros(round % 7 * 100));
     };
     let (mut whole, mut torn) = (0, 0);
-    during_changes(1_000, switch, || match read_root(root.path(), &ScanLimits::default()) {
-        Ok(scan) if assert_whole(&scan.profiles[0], 2) => whole += 1,
-        Ok(_) => torn += 1,
-        // The old generation may vanish between its look-up and its listing, time after time.
-        Err(error) if error.is_transient() => torn += 1,
-        Err(error) => panic!("{error}"),
+    during_changes(1_000, switch, || {
+        match read_root(root.path(), &ScanLimits::default()) {
+            Ok(scan) if assert_whole(&scan.profiles[0], 2) => whole += 1,
+            Ok(_) => torn += 1,
+            // The old generation may vanish between its look-up and its listing, time after time.
+            Err(error) if error.is_transient() => torn += 1,
+            Err(error) => panic!("{error}"),
+        }
     });
     println!("{whole} scans were whole and {torn} were given up");
     assert!(whole > 0);

@@ -8,6 +8,10 @@
 )]
 
 mod contract;
+<<<<<<< HEAD
+mod source;
+=======
 mod discover;
 mod source;
 mod watch;
+>>>>>>> watch

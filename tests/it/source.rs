@@ -211,7 +211,10 @@ fn files_have_a_limit() {
     );
     assert_eq!(
         diagnostics[0].message,
-        "the file has 16777217 bytes, the limit is 16777216"
+        format!(
+            "the file has {} bytes, the limit is {FILE_BYTES_MAX}",
+            FILE_BYTES_MAX + 1
+        )
     );
 }
 

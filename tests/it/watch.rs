@@ -2,6 +2,11 @@
 //!
 //! Unless a test says otherwise the rescans are off, so that events alone must do it.
 
+#![expect(
+    clippy::print_stdout,
+    reason = "latencies are shown, since asserting them would fail on a busy machine"
+)]
+
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
@@ -370,6 +375,22 @@ fn without_events_the_rescan_by_status_notices() {
     rig.expect("recreated, by status", "recreated");
     rig.drain();
     rig.expect_quiet(Duration::from_millis(300));
+}
+
+#[test]
+fn events_and_rescans_together_notice_even_where_the_system_has_no_watches_left() {
+    // To see the second half, run it where `fs.inotify.max_user_watches` or `max_user_instances` is used up.
+    let rig = Rig::start(
+        "root",
+        |path| publish_volume(&path.join("root"), 0, "0"),
+        |config| config.stat_every = Duration::from_millis(100),
+    );
+    println!("events: {}", rig.watch.inlet().has_events());
+    for generation in 1..=5 {
+        publish_volume(&rig.root, generation, &generation.to_string());
+        let wake = rig.expect("events and rescans", &generation.to_string());
+        assert!(matches!(wake, Wake::Event | Wake::StatRescan), "{wake:?}");
+    }
 }
 
 #[test]
