@@ -105,8 +105,17 @@ impl From<Stopped> for ServeError {
     }
 }
 
-/// Runs the daemon until `stop` is cancelled.
-pub async fn run(config: ServeConfig, stop: CancellationToken) -> Result<(), ServeError> {
+/// Tells the daemon to end.
+#[derive(Clone, Debug, Default)]
+pub struct Stop {
+    /// Ends it after the requests in flight.
+    pub soon: CancellationToken,
+    /// Ends it without waiting for them any longer.
+    pub now: CancellationToken,
+}
+
+/// Runs the daemon until it is told to stop.
+pub async fn run(config: ServeConfig, stop: Stop) -> Result<(), ServeError> {
     let bind_error = |source| ServeError::Bind { address: config.listen, source };
     let listener = TcpListener::bind(config.listen).await.map_err(bind_error)?;
     let address = listener.local_addr().map_err(bind_error)?;
@@ -120,7 +129,7 @@ pub async fn run(config: ServeConfig, stop: CancellationToken) -> Result<(), Ser
         store: Arc::clone(&store),
         rounds: rounds.clone(),
         inlet: watch.inlet(),
-        stopping: stop.clone(),
+        stopping: stop.soon.clone(),
         message_bytes_max: config.message_bytes_max,
     };
     let (health, health_service) = Health::start().await;
@@ -132,23 +141,26 @@ pub async fn run(config: ServeConfig, stop: CancellationToken) -> Result<(), Ser
 
     let started = tokio::select! {
         first = rounds.first() => check_start(&config, &store, first?.failure),
-        () = stop.cancelled() => Ok(()),
+        () = stop.soon.cancelled() => Ok(()),
     };
     let result = match started {
         Ok(()) => tokio::select! {
-            () = health.follow(&store, &stop) => Ok(()),
+            () = health.follow(&store, &stop.soon) => Ok(()),
             ended = &mut server => return Err(server_failure(ended)),
         },
         Err(error) => Err(error),
     };
     let drain = if result.is_ok() { config.drain } else { Duration::ZERO };
-    stop.cancel();
+    stop.soon.cancel();
     health.stop().await;
     closing.cancel();
-    drain_server(server, health, drain).await?;
+    tokio::select! {
+        drained = drain_server(server, health, drain) => drained?,
+        () = stop.now.cancelled() => tracing::warn!("stopped with requests in flight"),
+    }
     hangups.abort();
-    // Joins the reload thread, which may be in the middle of a long load.
-    let _ = tokio::time::timeout(drain, tokio::task::spawn_blocking(move || watch.stop())).await;
+    // The reload thread is not waited for: it may be in the middle of a long load, and holds nothing that could be lost.
+    drop(watch);
     result
 }
 
@@ -189,7 +201,6 @@ fn spawn_server(listener: TcpListener, services: Services, closing: Cancellation
         .http2_keepalive_timeout(Some(limits::KEEPALIVE_PATIENCE));
     let guarded = Guard::new(services.prepare());
     tokio::spawn(async move {
-        let mut server = server;
         server.serve_with_incoming_shutdown(guarded, incoming, closing.cancelled_owned()).await
     })
 }
