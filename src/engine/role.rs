@@ -117,10 +117,11 @@ pub(super) fn effective(model: &Model, query: &Query<'_>, identity: &Identity<'_
     let administrators = &model.roles.administrators;
     if !administrators.is_empty() && all.intersects(administrators) {
         let all = all.intersection(administrators);
+        let administrator = all.iter().next().map(RoleId::new);
         return Effective {
             site: site.intersection(administrators),
             shared: shared.intersection(administrators),
-            administrator: all.iter().next().map(RoleId::new),
+            administrator,
             all,
             is_stranger,
         };

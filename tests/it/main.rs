@@ -8,10 +8,7 @@
 )]
 
 mod contract;
-<<<<<<< HEAD
 mod source;
-=======
 mod discover;
 mod source;
 mod watch;
->>>>>>> watch
