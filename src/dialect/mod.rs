@@ -18,6 +18,11 @@
 
 mod condition;
 mod native;
+mod native_collection;
+mod native_grant;
+mod native_role;
+mod native_workflow;
+mod operand;
 pub mod profile;
 mod reader;
 mod variable;

@@ -12,10 +12,18 @@ pub fn lay_over(mut base: Policy, over: Policy) -> Policy {
     lay_over_entries(&mut base.groups, over.groups, |group| Some(&group.id.value));
     lay_over_entries(&mut base.users, over.users, |user| Some(&user.id.value));
     lay_over_entries(&mut base.actions, over.actions, |action| Some(&action.id.value));
-    lay_over_entries(&mut base.collections, over.collections, |collection| Some(&collection.id.value));
-    lay_over_entries(&mut base.grants, over.grants, |grant| grant.id.as_ref().map(|id| id.value.as_str()));
-    lay_over_entries(&mut base.constraints, over.constraints, |rule| rule.id.as_ref().map(|id| id.value.as_str()));
-    lay_over_entries(&mut base.workflows, over.workflows, |workflow| Some(&workflow.id.value));
+    lay_over_entries(&mut base.collections, over.collections, |collection| {
+        Some(&collection.id.value)
+    });
+    lay_over_entries(&mut base.grants, over.grants, |grant| {
+        grant.id.as_ref().map(|id| id.value.as_str())
+    });
+    lay_over_entries(&mut base.constraints, over.constraints, |rule| {
+        rule.id.as_ref().map(|id| id.value.as_str())
+    });
+    lay_over_entries(&mut base.workflows, over.workflows, |workflow| {
+        Some(&workflow.id.value)
+    });
     base.document_grants.extend(over.document_grants);
     lay_over_settings(&mut base.settings, over.settings);
     base

@@ -8,7 +8,7 @@
 )]
 
 mod contract;
-mod source;
 mod discover;
+mod native;
 mod source;
 mod watch;
