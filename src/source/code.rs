@@ -85,6 +85,7 @@ codes! {
     InvalidNetwork = "invalid-network", Error, "A network is no address, no range of addresses and no CIDR block.";
     AmbiguousTime = "ambiguous-time", Warning, "A time names no zone, and is read as UTC.";
     NoOwnerField = "no-owner-field", Error, "A rule asks for the owner in a collection that declares none.";
+    NoRelation = "no-relation", Error, "A condition asks about related items of a field that is no list of such.";
     NoStatusField = "no-status-field", Error, "A rule names states in a collection that declares no field for them.";
     BrokenRule = "broken-rule", Warning, "The CMS accepts the rule and fails when it meets it, so it refuses whatever it touches.";
     Unsupported = "unsupported", Error, "The CMS understands this, and Placet does not.";
@@ -94,6 +95,9 @@ codes! {
     UnreachableState = "unreachable-state", Warning, "No transition leads to the state, and items do not begin in it.";
     DeadEnd = "dead-end", Warning, "No transition leaves the state.";
     UntakeableTransition = "untakeable-transition", Warning, "Nobody can ever take the transition.";
+    EmptyWindow = "empty-window", Error, "A time window closes before it opens.";
+    ImpossibleApproval = "impossible-approval", Error, "No number of people can ever give the approval as it is asked for.";
+    IdleInheritance = "idle-inheritance", Warning, "An administrator inherits roles that are put aside as soon as he is one.";
     UnmatchableGrant = "unmatchable-grant", Warning, "No question can ever match the grant.";
 
     // Profiles, their directories and their layers.

@@ -38,6 +38,43 @@ pub const QUOTED_CHARS_MAX: usize = 80;
 /// Bounds the bytes of source text shown around a place.
 pub const EXCERPT_BYTES_MAX: usize = 512;
 
+/// Roles of a profile.
+pub const ROLES_MAX: usize = 4_096;
+/// Groups of a profile.
+pub const GROUPS_MAX: usize = 100_000;
+/// Users that a profile knows itself.
+pub const USERS_MAX: usize = 1_000_000;
+/// Declared actions of a profile.
+pub const ACTIONS_MAX: usize = 4_096;
+/// Declared collections of a profile.
+pub const COLLECTIONS_MAX: usize = 16_384;
+/// Declared fields of one collection.
+pub const FIELDS_MAX: usize = 4_096;
+/// Grants of a profile.
+pub const GRANTS_MAX: usize = 2_000_000;
+/// Constraints of a profile.
+pub const CONSTRAINTS_MAX: usize = 100_000;
+/// Document grants of a profile.
+pub const DOCUMENT_GRANTS_MAX: usize = 2_000_000;
+/// Workflows of a profile.
+pub const WORKFLOWS_MAX: usize = 4_096;
+/// States of one workflow.
+pub const STATES_MAX: usize = 1_024;
+/// Transitions of one workflow.
+pub const TRANSITIONS_MAX: usize = 4_096;
+/// Approval rules of one transition.
+pub const APPROVAL_RULES_MAX: usize = 16;
+/// People that one approval rule may ask for.
+pub const APPROVERS_MAX: u32 = 64;
+/// Comparisons and groups of one condition.
+pub const CONDITION_NODES_MAX: usize = 10_000;
+/// Nesting of one condition.
+pub const CONDITION_DEPTH_MAX: usize = 128;
+/// Names that are compared to find those that were probably meant; what is wrong after that gets no hint.
+pub const SUGGESTION_COMPARISONS_MAX: usize = 400_000;
+/// Pairs of a grant and a transition that are compared to find the transitions which nobody can take.
+pub const TAKEABLE_TRIALS_MAX: usize = 20_000_000;
+
 /// Bounds how many profiles one root may hold.
 pub const PROFILES_MAX: usize = 1_000;
 
