@@ -51,12 +51,6 @@ impl ValidPolicy {
     }
 }
 
-/// Checks a policy.
-pub fn validate(
-    policy: Policy,
-    _diagnostics: &mut Vec<crate::source::diagnostic::Diagnostic>,
-) -> Option<ValidPolicy> {
-    Some(ValidPolicy { policy })
 /// Checks a policy, adds whatever is wrong to `diagnostics`, and returns it as valid unless there was an error.
 ///
 /// `diagnostics` may hold what was found while the policy was read: a policy with such an error is checked for further
