@@ -116,6 +116,7 @@ codes! {
     ExtendsBroken = "extends-broken", Error, "The profile extends one that is broken.";
     MergeShortens = "merge-shortens", Warning, "A later layer gives a shorter list, and the CMS keeps the rest of the longer one.";
     PurgeCascade = "purge-cascade", Warning, "A purge in a later layer also takes away what hangs on the purged thing.";
+    Fault = "fault", Error, "Placet itself failed on the profile, which is worth a report.";
 }
 
 #[cfg(test)]
