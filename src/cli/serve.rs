@@ -8,22 +8,20 @@ use tokio::runtime::Builder;
 use crate::cli::Globals;
 use crate::cli::exit::Exit;
 use crate::cli::output::Output;
-use crate::observe::logging;
+use crate::observe::logging::{self, LogFormat};
 use crate::server::config::{ServeArgs, ServeConfig};
 use crate::server::shutdown::stop_on_signals;
 use crate::server::{self, ServeError, Stop};
 
 /// Holds the options of `placet serve`.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Examples:\n  \
+#[command(after_help = "Examples:\n  \
                   placet serve --profiles policies --listen 127.0.0.1:7420\n  \
                   PLACET_LOG_FORMAT=json placet serve      logs for machines\n  \
                   kill -HUP <pid>                          look at the files now\n  \
                   kill -TERM <pid>                         finish what is asked, then end\n\n\
                   The daemon notices changes in the profiles by itself. Its health is told by grpc.health.v1 under the \
-                  names ``, `liveness` and `profile/<id>`."
-)]
+                  names ``, `liveness` and `profile/<id>`.")]
 pub struct ServeCommand {
     /// What the daemon needs to know.
     #[command(flatten)]
@@ -38,7 +36,11 @@ pub(super) fn run(command: &ServeCommand, globals: &Globals, output: &mut Output
         return Exit::Usage;
     }
     let config = arguments.check(&globals.profiles, globals.default_profile.as_deref());
-    let runtime = match Builder::new_multi_thread().enable_all().thread_name("placet").build() {
+    let runtime = match Builder::new_multi_thread()
+        .enable_all()
+        .thread_name("placet")
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => {
             output.failure(&error, None);
@@ -51,8 +53,12 @@ pub(super) fn run(command: &ServeCommand, globals: &Globals, output: &mut Output
     match result {
         Ok(()) => Exit::Done,
         Err(error) => {
-            tracing::error!(error = &error as &dyn Error, "cannot serve");
-            output.failure(&error, error.help().as_deref());
+            let help = error.help();
+            match arguments.log_format {
+                LogFormat::Text => output.failure(&error, help.as_deref()),
+                // Whoever reads the log by machine must find the end of it there, too.
+                LogFormat::Json => tracing::error!(error = &error as &dyn Error, help, "cannot serve"),
+            }
             exit_of(&error)
         }
     }

@@ -102,7 +102,10 @@ pub(super) struct Notes<'s> {
 
 impl Notes<'_> {
     pub(super) fn new() -> Self {
-        Self { budget: JOINED_ROWS_MAX, ..Self::default() }
+        Self {
+            budget: JOINED_ROWS_MAX,
+            ..Self::default()
+        }
     }
 }
 
@@ -219,7 +222,11 @@ impl<'s> Scene<'s> {
         };
         let mut some = Truth::False;
         for item in items {
-            let scene = Scene { item: Item::Related(item.view()), state: None, ..*self };
+            let scene = Scene {
+                item: Item::Related(item.view()),
+                state: None,
+                ..*self
+            };
             let mut truth = scene.run(&related.program, notes);
             if truth != Truth::False
                 && let Some(collection) = related.permitted
@@ -235,7 +242,9 @@ impl<'s> Scene<'s> {
     }
 
     fn permitted(&self, collection: CollectionId, item: &'s Value<'s>, notes: &mut Notes<'s>) -> Truth {
-        let Some(action) = self.action else { return Truth::True };
+        let Some(action) = self.action else {
+            return Truth::True;
+        };
         admits(self.facts, collection, action, item, self.depth, notes)
     }
 
@@ -281,13 +290,16 @@ impl<'s> Scene<'s> {
     }
 
     fn is_submitted(&self, leaf: &Leaf) -> bool {
-        let Left::Field(path) = &leaf.left else { return false };
+        let Left::Field(path) = &leaf.left else {
+            return false;
+        };
         let Some(field) = path.first() else { return false };
         let presets = match self.item {
             Item::AsWouldBe(presets) | Item::Submitted(presets) => presets,
             Item::Stored | Item::Related(_) => &[],
         };
-        self.facts.query.changes.get(field).is_some() || presets.iter().any(|(name, _)| *name == field.as_ref())
+        self.facts.query.changes.get(field).is_some()
+            || presets.iter().any(|(name, _)| *name == field.as_ref())
     }
 
     /// Tells whether null is told apart as what the table of submitted values says.
@@ -304,7 +316,9 @@ impl<'s> Scene<'s> {
         let (mut here, rest) = match row {
             Some((prefix, view)) => (*view, path.get(prefix.len()..).unwrap_or_default()),
             None => {
-                let Some((first, rest)) = path.split_first() else { return Found::Open };
+                let Some((first, rest)) = path.split_first() else {
+                    return Found::Open;
+                };
                 match self.field(first) {
                     Found::Value(view) => (view, rest),
                     other @ (Found::Open | Found::Absent | Found::Misfit | Found::Rows) => return other,
@@ -321,7 +335,11 @@ impl<'s> Scene<'s> {
                 View::List(_) => return Found::Rows,
                 // The related item is not there, only its key: a stored one may hold anything, a submitted one nothing.
                 View::Bool(_) | View::Number(_) | View::Text(_) => {
-                    return if self.is_submitted_table() { Found::Misfit } else { Found::Open };
+                    return if self.is_submitted_table() {
+                        Found::Misfit
+                    } else {
+                        Found::Open
+                    };
                 }
             };
         }
@@ -333,14 +351,21 @@ impl<'s> Scene<'s> {
         if matches!(self.item, Item::Submitted(_)) {
             return Found::Absent;
         }
-        if self.facts.model.settings.absent_is_null { Found::Value(View::Null) } else { Found::Open }
+        if self.facts.model.settings.absent_is_null {
+            Found::Value(View::Null)
+        } else {
+            Found::Open
+        }
     }
 
     /// Returns a field of the item.
     fn field(&self, name: &'s str) -> Found<'s> {
         let query = self.facts.query;
         let preset = |presets: &'s [(&'s str, Value<'s>)]| {
-            presets.iter().find(|(field, _)| *field == name).map(|(_, value)| value)
+            presets
+                .iter()
+                .find(|(field, _)| *field == name)
+                .map(|(_, value)| value)
         };
         let found = match self.item {
             Item::Stored => query.resource.attributes.get(name),
@@ -357,11 +382,17 @@ impl<'s> Scene<'s> {
                 {
                     return Found::Value(View::Text(state));
                 }
-                query.changes.get(name).or_else(|| preset(presets)).or_else(|| query.resource.attributes.get(name))
+                query
+                    .changes
+                    .get(name)
+                    .or_else(|| preset(presets))
+                    .or_else(|| query.resource.attributes.get(name))
             }
             Item::Related(view) => {
                 return match view {
-                    View::Object(object) => object.get(name).map_or_else(|| self.absent(), |v| Found::Value(v.view())),
+                    View::Object(object) => object
+                        .get(name)
+                        .map_or_else(|| self.absent(), |v| Found::Value(v.view())),
                     View::Null => Found::Value(View::Null),
                     View::Bool(_) | View::Number(_) | View::Text(_) | View::List(_) => Found::Open,
                 };
@@ -369,12 +400,16 @@ impl<'s> Scene<'s> {
         };
         match found {
             Some(value) => Found::Value(value.view()),
-            None => self.fact_of_field(name).map_or_else(|| self.absent(), |text| Found::Value(View::Text(text))),
+            None => self
+                .fact_of_field(name)
+                .map_or_else(|| self.absent(), |text| Found::Value(View::Text(text))),
         }
     }
 
     fn is_state_field(&self, name: &str) -> bool {
-        self.facts.collection.is_some_and(|collection| collection.state_field.as_deref() == Some(name))
+        self.facts
+            .collection
+            .is_some_and(|collection| collection.state_field.as_deref() == Some(name))
     }
 
     /// One name, one fact: the state and the owner stand for their fields.
@@ -399,7 +434,9 @@ impl<'s> Scene<'s> {
         let query = facts.query;
         match variable {
             Variable::Now(None) => Side::Instant(query.context.now),
-            Variable::Now(Some(step)) => step.from(query.context.now).map_or(Side::View(View::Null), Side::Instant),
+            Variable::Now(Some(step)) => step
+                .from(query.context.now)
+                .map_or(Side::View(View::Null), Side::Instant),
             Variable::CurrentUser(path) if path.is_empty() => match query.subject.id {
                 "" => Side::View(View::Null),
                 id => Side::View(View::Text(id)),
@@ -416,7 +453,12 @@ impl<'s> Scene<'s> {
             Variable::OwnerRoles => {
                 let roles = facts.owner_roles();
                 let names = &facts.model.roles.names;
-                Side::List(roles.iter().map(|role| Value::Text(Cow::Borrowed(names.name(role)))).collect())
+                Side::List(
+                    roles
+                        .iter()
+                        .map(|role| Value::Text(Cow::Borrowed(names.name(role))))
+                        .collect(),
+                )
             }
             Variable::Item => {
                 let resource = &query.resource;
@@ -466,7 +508,11 @@ impl<'s> Scene<'s> {
     }
 
     fn untold(&self) -> Side<'s> {
-        if self.facts.model.settings.absent_is_null { Side::View(View::Null) } else { Side::Open }
+        if self.facts.model.settings.absent_is_null {
+            Side::View(View::Null)
+        } else {
+            Side::Open
+        }
     }
 
     /// The subject's first own role: of the request, of its groups, of the users table.
@@ -474,13 +520,28 @@ impl<'s> Scene<'s> {
         let facts = self.facts;
         let model = facts.model;
         let is_role = |role: &crate::model::id::RoleId| {
-            model.roles.row(*role).is_some_and(|row| row.kind == RoleKind::Role)
+            model
+                .roles
+                .row(*role)
+                .is_some_and(|row| row.kind == RoleKind::Role)
         };
         let user = facts.identity.id.and_then(|id| model.roles.users.get(id));
-        let own = facts.query.subject.roles.iter().find_map(|name| model.roles.claimable(name));
+        let own = facts
+            .query
+            .subject
+            .roles
+            .iter()
+            .find_map(|name| model.roles.claimable(name));
         let groups = || {
-            let named = facts.query.subject.groups.iter().filter_map(|name| model.roles.group_names.find(name));
-            let known = user.into_iter().flat_map(|user| user.groups.iter().map(|group| group.index()));
+            let named = facts
+                .query
+                .subject
+                .groups
+                .iter()
+                .filter_map(|name| model.roles.group_names.find(name));
+            let known = user
+                .into_iter()
+                .flat_map(|user| user.groups.iter().map(|group| group.index()));
             named
                 .chain(known)
                 .filter_map(|group| model.roles.groups.get(group))
@@ -488,11 +549,17 @@ impl<'s> Scene<'s> {
                 .find(&is_role)
         };
         let users = || user.and_then(|user| user.roles.iter().copied().find(&is_role));
-        let Some(role) = own.or_else(groups).or_else(users) else { return Side::View(View::Null) };
+        let Some(role) = own.or_else(groups).or_else(users) else {
+            return Side::View(View::Null);
+        };
         match path {
             [] => Side::View(View::Text(model.roles.names.name(role.index()))),
             path => Side::View(
-                model.roles.row(role).and_then(|row| follow(&row.attributes, path)).map_or(View::Null, Value::view),
+                model
+                    .roles
+                    .row(role)
+                    .and_then(|row| follow(&row.attributes, path))
+                    .map_or(View::Null, Value::view),
             ),
         }
     }
@@ -500,11 +567,17 @@ impl<'s> Scene<'s> {
     fn roles(&self, kind: RoleKind, path: &'s [Box<str>]) -> Side<'s> {
         let model = self.facts.model;
         let ordered = ordered(model, self.facts.query, &self.facts.effective);
-        let rows = ordered.into_iter().filter_map(|(role, _)| Some((role, model.roles.row(role)?)));
-        let values = rows.filter(|(_, row)| row.kind == kind).filter_map(|(role, row)| match path {
-            [] => Some(Value::Text(Cow::Borrowed(model.roles.names.name(role.index())))),
-            path => follow(&row.attributes, path).filter(|value| **value != Value::Null).cloned(),
-        });
+        let rows = ordered
+            .into_iter()
+            .filter_map(|(role, _)| Some((role, model.roles.row(role)?)));
+        let values = rows
+            .filter(|(_, row)| row.kind == kind)
+            .filter_map(|(role, row)| match path {
+                [] => Some(Value::Text(Cow::Borrowed(model.roles.names.name(role.index())))),
+                path => follow(&row.attributes, path)
+                    .filter(|value| **value != Value::Null)
+                    .cloned(),
+            });
         Side::List(values.collect())
     }
 

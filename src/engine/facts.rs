@@ -3,17 +3,17 @@
 use std::borrow::Cow;
 
 use crate::model::Model;
+use crate::model::bits::Bits;
 use crate::model::collection::Collection;
 use crate::model::grant::{Mask, TargetMask};
 use crate::model::id::{CollectionId, StateId};
 use crate::model::workflow::Workflow;
-use crate::model::bits::Bits;
 use crate::vocab::effect::Operation;
 use crate::vocab::network::Address;
 use crate::vocab::value::{Object, Value};
 
-use super::condition::Truth;
 use super::compare::view_text;
+use super::condition::Truth;
 use super::query::{Query, QueryError};
 use super::role::{Effective, Identity, effective, identify};
 
@@ -53,7 +53,10 @@ pub(super) struct Position<'q> {
 impl<'q> Facts<'q> {
     /// Binds a question; whatever is the same for all actions is found out here.
     pub(super) fn bind(model: &'q Model, query: &'q Query<'q>) -> Result<Self, QueryError> {
-        let collection_id = model.collection_names.find(query.resource.collection).map(CollectionId::new);
+        let collection_id = model
+            .collection_names
+            .find(query.resource.collection)
+            .map(CollectionId::new);
         let collection = collection_id.and_then(|id| model.collection(id));
         let identity = identify(model, query);
         let owner = owner(model, collection, query)?;
@@ -64,7 +67,9 @@ impl<'q> Facts<'q> {
             query,
             collection_id,
             collection,
-            workflow: collection.and_then(|collection| collection.workflow).and_then(|id| model.workflow(id)),
+            workflow: collection
+                .and_then(|collection| collection.workflow)
+                .and_then(|id| model.workflow(id)),
             identity,
             owner,
             effective,
@@ -101,21 +106,32 @@ impl<'q> Facts<'q> {
     ) -> Result<Position<'q>, QueryError> {
         if operation == Operation::Create {
             let state = self.state_of_new()?;
-            return Ok(Position { target: state.clone(), state, stays: Truth::True });
+            return Ok(Position {
+                target: state.clone(),
+                state,
+                stays: Truth::True,
+            });
         }
         let state = self.state_of_stored()?;
         let told = self.told(self.query.to_state, &self.query.changes, "to_state", "changes")?;
         let target = match (told, named) {
             (Some(told), Some(named)) => {
                 if matches!(&named, State::Named(..)) && told != named {
-                    return Err(QueryError::Conflict { first: "transition", second: "to_state" });
+                    return Err(QueryError::Conflict {
+                        first: "transition",
+                        second: "to_state",
+                    });
                 }
                 Some(told)
             }
             (told, named) => told.or(named),
         };
         let Some(target) = target else {
-            return Ok(Position { target: state.clone(), state, stays: Truth::True });
+            return Ok(Position {
+                target: state.clone(),
+                state,
+                stays: Truth::True,
+            });
         };
         let stays = match (&state, &target) {
             (State::Open, _) | (_, State::Open) => Truth::Open,
@@ -127,7 +143,12 @@ impl<'q> Facts<'q> {
     /// The state of a stored item.
     pub(super) fn state_of_stored(&self) -> Result<State<'q>, QueryError> {
         let resource = &self.query.resource;
-        if let Some(state) = self.told(resource.state, &resource.attributes, "resource.state", "resource.attributes")? {
+        if let Some(state) = self.told(
+            resource.state,
+            &resource.attributes,
+            "resource.state",
+            "resource.attributes",
+        )? {
             return Ok(state);
         }
         let has_states = self.collection.is_some_and(Collection::has_states);
@@ -138,13 +159,25 @@ impl<'q> Facts<'q> {
     fn state_of_new(&self) -> Result<State<'q>, QueryError> {
         let resource = &self.query.resource;
         let written = self.told(resource.state, &self.query.changes, "resource.state", "changes")?;
-        let asked = self.told(self.query.to_state, &resource.attributes, "to_state", "resource.attributes")?;
+        let asked = self.told(
+            self.query.to_state,
+            &resource.attributes,
+            "to_state",
+            "resource.attributes",
+        )?;
         if let (Some(State::Named(written, _)), Some(State::Named(asked, _))) = (&written, &asked)
             && written != asked
         {
-            return Err(QueryError::Conflict { first: "resource.state", second: "to_state" });
+            return Err(QueryError::Conflict {
+                first: "resource.state",
+                second: "to_state",
+            });
         }
-        let initial = || self.collection.and_then(|collection| collection.initial_state).map(|id| self.known(id));
+        let initial = || {
+            self.collection
+                .and_then(|collection| collection.initial_state)
+                .map(|id| self.known(id))
+        };
         Ok(written.or(asked).or_else(initial).unwrap_or(State::None))
     }
 
@@ -156,7 +189,9 @@ impl<'q> Facts<'q> {
         first: &'static str,
         second: &'static str,
     ) -> Result<Option<State<'q>>, QueryError> {
-        let field = self.collection.and_then(|collection| collection.state_field.as_deref());
+        let field = self
+            .collection
+            .and_then(|collection| collection.state_field.as_deref());
         let value = field.and_then(|field| object.get(field));
         let by_value = value.map(|value| match view_text(value.view()) {
             Some(text) if !text.is_empty() => self.named(text),
@@ -175,9 +210,14 @@ impl<'q> Facts<'q> {
     pub(super) fn owner_roles(&self) -> Bits {
         let mut names: Vec<&str> = self.query.resource.owner.roles.to_vec();
         let mut value = None;
-        if let Some(path) = self.collection.and_then(|collection| collection.owner_roles.as_ref()) {
+        if let Some(path) = self
+            .collection
+            .and_then(|collection| collection.owner_roles.as_ref())
+        {
             let mut steps = path.iter();
-            value = steps.next().and_then(|step| self.query.resource.attributes.get(step));
+            value = steps
+                .next()
+                .and_then(|step| self.query.resource.attributes.get(step));
             for step in steps {
                 value = match value {
                     Some(Value::Object(object)) => object.get(step),
@@ -215,7 +255,9 @@ fn owner<'q>(
         let field = collection.owner_field.as_deref()?;
         let key = || {
             let relation = collection.field(field).and_then(|field| field.relation);
-            relation.and_then(|relation| model.collection(relation.collection)).map_or("id", |row| row.key.as_ref())
+            relation
+                .and_then(|relation| model.collection(relation.collection))
+                .map_or("id", |row| row.key.as_ref())
         };
         match query.resource.attributes.get(field)? {
             Value::Object(object) => view_text(object.get(key())?.view()),
@@ -226,9 +268,10 @@ fn owner<'q>(
     });
     match by_field {
         Some(owner) if told.is_empty() || owner == told => Ok(owner),
-        Some(owner) if !owner.is_empty() => {
-            Err(QueryError::Conflict { first: "resource.owner.id", second: "resource.attributes" })
-        }
+        Some(owner) if !owner.is_empty() => Err(QueryError::Conflict {
+            first: "resource.owner.id",
+            second: "resource.attributes",
+        }),
         Some(_) | None => Ok(Cow::Borrowed(told)),
     }
 }

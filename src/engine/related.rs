@@ -19,6 +19,11 @@ pub(super) fn admits<'s>(
     notes: &mut Notes<'s>,
 ) -> Truth {
     let _ = (facts, collection, action, item, depth, notes);
-    let _ = (Effect::Allow, Scope::Any, Mask::<Object<'_>>::Any, PERMITTED_DEPTH_MAX);
+    let _ = (
+        Effect::Allow,
+        Scope::Any,
+        Mask::<Object<'_>>::Any,
+        PERMITTED_DEPTH_MAX,
+    );
     Truth::True
 }

@@ -183,7 +183,11 @@ fn test_in<'s>(scene: &Scene<'s>, leaf: &'s Leaf, left: &Side<'s>) -> Truth {
 }
 
 /// Returns the best of what the elements of an operand come to; lists in it count as their elements.
-fn each_element<'s>(scene: &Scene<'s>, operand: &'s Operand, visit: &mut dyn FnMut(&Side<'_>) -> Truth) -> Truth {
+fn each_element<'s>(
+    scene: &Scene<'s>,
+    operand: &'s Operand,
+    visit: &mut dyn FnMut(&Side<'_>) -> Truth,
+) -> Truth {
     if let Operand::List(parts) = operand {
         let mut best = Truth::False;
         for part in parts {
@@ -196,7 +200,11 @@ fn each_element<'s>(scene: &Scene<'s>, operand: &'s Operand, visit: &mut dyn FnM
     }
     let side = scene.operand(operand);
     match side.elements() {
-        Some(values) => values.iter().map(|value| visit(&Side::View(value.view()))).max().unwrap_or(Truth::False),
+        Some(values) => values
+            .iter()
+            .map(|value| visit(&Side::View(value.view())))
+            .max()
+            .unwrap_or(Truth::False),
         None => visit(&side),
     }
 }
@@ -217,7 +225,9 @@ fn test_between<'s>(scene: &Scene<'s>, leaf: &'s Leaf, left: &Side<'s>) -> Truth
         return Truth::Open;
     }
     let left = &*by_key(leaf, left);
-    let (Some(low), Some(high)) = (order(left, &low), order(left, &high)) else { return Truth::False };
+    let (Some(low), Some(high)) = (order(left, &low), order(left, &high)) else {
+        return Truth::False;
+    };
     Truth::of(match leaf.operator {
         Operator::Nbetween => low.is_lt() || high.is_gt(),
         _ => low.is_ge() && high.is_le(),
@@ -242,14 +252,29 @@ fn str_ends(left: &str, right: &str) -> bool {
 /// Compares as text, letter case aside if asked; `None` if a side has no text.
 fn texts(left: &Side<'_>, right: &Side<'_>, folded: bool, holds: fn(&str, &str) -> bool) -> Option<bool> {
     let (left, right) = (text(left)?, text(right)?);
-    Some(if folded { holds(&left.to_lowercase(), &right.to_lowercase()) } else { holds(&left, &right) })
+    Some(if folded {
+        holds(&left.to_lowercase(), &right.to_lowercase())
+    } else {
+        holds(&left, &right)
+    })
 }
 
 /// Tells whether text holds a text, or a list an element.
 fn contains(left: &Side<'_>, right: &Side<'_>, folded: bool) -> Option<bool> {
-    let Some(values) = left.elements() else { return texts(left, right, folded, |left, right| left.contains(right)) };
+    let Some(values) = left.elements() else {
+        return texts(left, right, folded, |left, right| left.contains(right));
+    };
     let wanted = text(right)?;
-    Some(values.iter().filter_map(|value| view_text(value.view())).any(|element| {
-        if folded { element.to_lowercase() == wanted.to_lowercase() } else { element == wanted }
-    }))
+    Some(
+        values
+            .iter()
+            .filter_map(|value| view_text(value.view()))
+            .any(|element| {
+                if folded {
+                    element.to_lowercase() == wanted.to_lowercase()
+                } else {
+                    element == wanted
+                }
+            }),
+    )
 }

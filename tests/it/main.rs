@@ -10,5 +10,7 @@
 mod contract;
 mod discover;
 mod native;
+mod reload;
+mod serve;
 mod source;
 mod watch;
