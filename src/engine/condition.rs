@@ -125,7 +125,7 @@ enum Found<'s> {
 
 impl<'s> Scene<'s> {
     /// Runs a program.
-    pub(super) fn run(&self, program: &'s Program, notes: &mut Notes<'s>) -> Truth {
+    pub(super) fn run<'m: 's>(&self, program: &'m Program, notes: &mut Notes<'m>) -> Truth {
         notes.needs_rows = false;
         let lacking = notes.lacking.len();
         let truth = self.node(&program.root, &Rows::new(), notes);
@@ -139,12 +139,12 @@ impl<'s> Scene<'s> {
     }
 
     /// Runs a program for each combination of related items.
-    fn joined(
+    fn joined<'m: 's>(
         &self,
-        program: &'s Program,
-        joins: &'s [Join],
+        program: &'m Program,
+        joins: &'m [Join],
         rows: &mut Rows<'s>,
-        notes: &mut Notes<'s>,
+        notes: &mut Notes<'m>,
     ) -> Truth {
         let Some((join, rest)) = joins.split_first() else {
             let Some(budget) = notes.budget.checked_sub(1) else {
@@ -176,7 +176,7 @@ impl<'s> Scene<'s> {
         best
     }
 
-    fn node(&self, node: &'s Node, rows: &Rows<'s>, notes: &mut Notes<'s>) -> Truth {
+    fn node<'m: 's>(&self, node: &'m Node, rows: &Rows<'s>, notes: &mut Notes<'m>) -> Truth {
         match node {
             Node::All(parts) => {
                 let mut all = Truth::True;
@@ -205,7 +205,7 @@ impl<'s> Scene<'s> {
         }
     }
 
-    fn related(&self, related: &'s Related, rows: &Rows<'s>, notes: &mut Notes<'s>) -> Truth {
+    fn related<'m: 's>(&self, related: &'m Related, rows: &Rows<'s>, notes: &mut Notes<'m>) -> Truth {
         let items = match self.walk(&related.path, rows) {
             Found::Value(View::List(items)) => items,
             Found::Value(View::Null) => &[],
@@ -241,14 +241,19 @@ impl<'s> Scene<'s> {
         if related.none { some.not() } else { some }
     }
 
-    fn permitted(&self, collection: CollectionId, item: &'s Value<'s>, notes: &mut Notes<'s>) -> Truth {
+    fn permitted<'m: 's>(
+        &self,
+        collection: CollectionId,
+        item: &'s Value<'s>,
+        notes: &mut Notes<'m>,
+    ) -> Truth {
         let Some(action) = self.action else {
             return Truth::True;
         };
-        admits(self.facts, collection, action, item, self.depth, notes)
+        admits(self, collection, action, item, notes)
     }
 
-    fn leaf(&self, leaf: &'s Leaf, rows: &Rows<'s>, notes: &mut Notes<'s>) -> Truth {
+    fn leaf<'m: 's>(&self, leaf: &'m Leaf, rows: &Rows<'s>, notes: &mut Notes<'m>) -> Truth {
         if leaf.operator == Operator::Submitted {
             return Truth::of(self.is_submitted(leaf));
         }
@@ -287,6 +292,74 @@ impl<'s> Scene<'s> {
             notes.lacking.push(&leaf.operand_name);
         }
         truth
+    }
+
+    /// Returns the first leaf that keeps a condition from holding, as text, and whether it is open.
+    pub(super) fn blame<'m: 's>(&self, program: &'m Program) -> (&'m str, bool) {
+        let mut blamed = Vec::new();
+        self.failing(&program.root, &mut blamed);
+        blamed
+            .first()
+            .map_or(("", false), |failing| (failing.text, failing.open))
+    }
+
+    /// Collects the leaves that keep a condition from holding. Related items that leaves share are looked at one leaf at a
+    /// time here, so that a condition which fails only by their combination blames nothing.
+    pub(super) fn failing<'m: 's>(&self, node: &'m Node, failing: &mut Vec<Failing<'m>>) {
+        let mut notes = Notes::new();
+        match node {
+            Node::All(parts) | Node::Any(parts) => {
+                let is_any = matches!(node, Node::Any(_));
+                if is_any && self.part(node, &mut notes) == Truth::True {
+                    return;
+                }
+                parts.iter().for_each(|part| self.failing(part, failing));
+            }
+            Node::Not(part) => {
+                let truth = self.part(part, &mut notes);
+                if truth != Truth::False {
+                    let (name, operator, text) = first_leaf(part);
+                    failing.push(Failing {
+                        field: name,
+                        operator,
+                        text,
+                        open: truth == Truth::Open,
+                    });
+                }
+            }
+            Node::Neutral => {}
+            Node::Related(related) => {
+                let truth = self.part(node, &mut notes);
+                if truth != Truth::True {
+                    let operator = if related.none { "_none" } else { "_some" };
+                    let open = truth == Truth::Open;
+                    failing.push(Failing {
+                        field: &related.text,
+                        operator,
+                        text: &related.text,
+                        open,
+                    });
+                }
+            }
+            Node::Leaf(leaf) => {
+                let truth = self.part(node, &mut notes);
+                if truth != Truth::True {
+                    let open = truth == Truth::Open;
+                    let operator = leaf.operator.name();
+                    failing.push(Failing {
+                        field: &leaf.name,
+                        operator,
+                        text: &leaf.text,
+                        open,
+                    });
+                }
+            }
+        }
+    }
+
+    /// Runs a part of a program by itself.
+    fn part<'m: 's>(&self, node: &'m Node, notes: &mut Notes<'m>) -> Truth {
+        self.node(node, &Rows::new(), notes)
     }
 
     fn is_submitted(&self, leaf: &Leaf) -> bool {
@@ -599,6 +672,33 @@ impl<'s> Scene<'s> {
                 Side::List(values)
             }
         }
+    }
+}
+
+/// A leaf that keeps a condition from holding.
+pub(super) struct Failing<'m> {
+    /// What it looks at.
+    pub(super) field: &'m str,
+    /// The name of the operator.
+    pub(super) operator: &'m str,
+    /// The leaf as text.
+    pub(super) text: &'m str,
+    /// Whether it is open.
+    pub(super) open: bool,
+}
+
+/// Returns what the first leaf of a condition looks at, its operator and its text.
+fn first_leaf(node: &Node) -> (&str, &str, &str) {
+    match node {
+        Node::All(parts) | Node::Any(parts) => parts.first().map_or(("", "", ""), first_leaf),
+        Node::Not(part) => first_leaf(part),
+        Node::Neutral => ("", "_neutral", "_neutral"),
+        Node::Related(related) => (
+            &related.text,
+            if related.none { "_none" } else { "_some" },
+            &related.text,
+        ),
+        Node::Leaf(leaf) => (&leaf.name, leaf.operator.name(), &leaf.text),
     }
 }
 

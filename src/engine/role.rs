@@ -102,12 +102,7 @@ pub(super) fn effective(model: &Model, query: &Query<'_>, identity: &Identity<'_
     } else {
         None
     };
-    let reader = Reader {
-        model,
-        query,
-        identity,
-        address,
-    };
+    let reader = Reader { model, query, identity };
     let mut site = Set {
         model,
         address,
@@ -167,12 +162,7 @@ pub(super) fn effective(model: &Model, query: &Query<'_>, identity: &Identity<'_
 pub fn ordered(model: &Model, query: &Query<'_>, effective: &Effective) -> Vec<(RoleId, How)> {
     let identity = identify(model, query);
     let address = Address::parse(query.context.ip);
-    let reader = Reader {
-        model,
-        query,
-        identity: &identity,
-        address,
-    };
+    let reader = Reader { model, query, identity: &identity };
     let mut list = List {
         model,
         address,
@@ -224,7 +214,6 @@ struct Reader<'r, 'q> {
     model: &'r Model,
     query: &'r Query<'q>,
     identity: &'r Identity<'q>,
-    address: Option<Address>,
 }
 
 impl<'r> Reader<'r, '_> {

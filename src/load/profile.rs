@@ -194,7 +194,7 @@ fn read_profile(chains: &Chains<'_>, index: usize, done: &Done) -> Reading {
                 .filter(|_| !has_errors(&diagnostics));
             if reading.valid.is_none() && !has_errors(&diagnostics) {
                 let origin = members.last().map(|own| own.file.origin);
-                diagnostics.extend(origin.map(|origin| fault(origin)));
+                diagnostics.extend(origin.map(fault));
             }
             drop_complaints_of_bases(bases, done, &map, &mut diagnostics);
         }

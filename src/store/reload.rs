@@ -240,7 +240,7 @@ impl Reloader {
             if let Some(old) = old.filter(|old| is_same_breakage(old, &profiles)) {
                 return Arc::clone(old);
             }
-            let snapshot = old.and_then(|old| make_stale(old));
+            let snapshot = old.and_then(make_stale);
             return Arc::new(Entry {
                 snapshot,
                 files: Files::Broken(profiles),

@@ -10,6 +10,8 @@
 mod contract;
 mod discover;
 mod native;
+mod nick;
+mod recordings;
 mod reload;
 mod serve;
 mod source;

@@ -12,8 +12,10 @@ use placet::source::diagnostic::{Diagnostic, sort};
 use placet::source::file::SourceMap;
 use placet::source::json::{Json, parse, parse_lines};
 use placet::source::span::{FileId, Span};
+use proptest::prelude::*;
 
 mod listing;
+mod oracle;
 
 use listing::{print_condition, print_policy};
 
@@ -363,5 +365,101 @@ fn the_dialect_is_found_by_its_files() {
 fn every_dialect_offers_the_default_mode() {
     for dialect in DIALECTS {
         assert!(dialect.modes().contains(&Mode::default()), "{}", dialect.name());
+    }
+}
+
+/// Values that look like parts of a profile, so that they get past the first check.
+fn any_value() -> impl Strategy<Value = serde_json::Value> {
+    let words = [
+        "*",
+        "same",
+        "any",
+        "mine",
+        "none",
+        "deny",
+        "role",
+        "$NOW",
+        "$CURRENT_USER",
+        "$X",
+        "$$",
+        "",
+        "a",
+        "id",
+        "10.0.0.0/8",
+        "2026-01-01T00:00:00Z",
+        "year(a)",
+        "_eq",
+        "_in",
+        "_and",
+    ];
+    let leaf = prop_oneof![
+        Just(serde_json::Value::Null),
+        any::<bool>().prop_map(Into::into),
+        any::<i64>().prop_map(Into::into),
+        proptest::sample::select(words.to_vec()).prop_map(Into::into),
+    ];
+    let keys = [
+        "roles",
+        "grants",
+        "constraints",
+        "collections",
+        "workflows",
+        "states",
+        "transitions",
+        "permissions",
+        "json",
+        "id",
+        "except",
+        "actions",
+        "when",
+        "validate",
+        "require",
+        "presets",
+        "approvals",
+        "count",
+        "to",
+        "from",
+        "owner",
+        "fields",
+        "title",
+        "title:i18n",
+        "read",
+        "scope",
+        "purge",
+        "groups",
+        "users",
+        "document_grants",
+        "_and",
+        "_or",
+        "_not",
+        "_some",
+        "_json",
+        "_eq",
+        "_in",
+        "_between",
+        "_null",
+        "_regex",
+        "$CONTEXT.x",
+        "a",
+        "__b",
+    ];
+    leaf.prop_recursive(6, 64, 5, move |inner| {
+        let key = proptest::sample::select(keys.to_vec()).prop_map(str::to_owned);
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..4).prop_map(Into::into),
+            proptest::collection::hash_map(key, inner, 0..5)
+                .prop_map(|members| serde_json::Value::Object(members.into_iter().collect())),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn no_shape_confuses_the_reader(value in any_value(), pick in 0..oracle::FILES.len()) {
+        let name = oracle::FILES[pick];
+        oracle::check_file(name, &value.to_string());
+        let key = name.split('.').next().unwrap();
+        let wrapped = serde_json::json!({key: [value]});
+        oracle::check_file(name, &wrapped.to_string());
     }
 }
