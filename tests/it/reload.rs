@@ -594,6 +594,41 @@ fn layers_are_directories_of_the_profile() {
     );
 }
 
+#[test]
+fn a_base_in_another_dialect_is_laid_under_as_a_policy() {
+    let mut rig = Rig::new();
+    let core = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies/site");
+    copy(&core, &rig.root().join("site"));
+    rig.reload();
+    assert_eq!(rig.complaints("site"), [""; 0]);
+    let base = rig.snapshot("site").model.grants.len();
+    rig.write(
+        "above/profile.json",
+        r#"{"dialect": "native", "extends": ["site"]}"#,
+    );
+    let grant = r#"{"grants": [{"roles": ["Reader"], "collections": ["Page"], "actions": ["View"]}]}"#;
+    rig.write("above/grants.json", grant);
+    rig.reload();
+    assert_eq!(rig.complaints("above"), [""; 0]);
+    let above = rig.snapshot("above");
+    assert_eq!(
+        (above.loaded.dialect, above.model.grants.len()),
+        ("native", base + 1)
+    );
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
 #[tokio::test]
 async fn whoever_asks_for_a_reload_gets_one_that_began_later() {
     let mut rig = Rig::new();
