@@ -92,9 +92,8 @@ fn render_some(profile: &LoadedProfile) -> String {
     text.push_str(&render_text(shown, &profile.sources, false));
     let rest = profile.diagnostics.len().saturating_sub(shown.len());
     if rest > 0 {
-        text.push_str(&format!(
-            "\n… and {rest} more: `placet validate` shows all of them\n"
-        ));
+        // Writing to a text cannot fail.
+        let _ = writeln!(text, "\n… and {rest} more: `placet validate` shows all of them");
     }
     text
 }
