@@ -38,6 +38,7 @@ pub fn register(daemon: &Daemon, health: HealthService) -> Result<Services, Box<
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
             .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
     };
+    // The services of `placet.v1` come from the room `rpc` and each take their part of this.
     let _ = daemon;
     Ok(Routes::new(health)
         .add_service(reflection().build_v1()?)

@@ -12,5 +12,7 @@ mod discover;
 mod native;
 mod nick;
 mod recordings;
+mod reload;
+mod serve;
 mod source;
 mod watch;
