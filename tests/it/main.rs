@@ -8,6 +8,9 @@
 )]
 
 mod contract;
-mod source;
 mod discover;
+mod native;
+mod nick;
+mod recordings;
+mod source;
 mod watch;
