@@ -66,6 +66,16 @@ impl Effective {
     }
 }
 
+/// Lists the roles that count for a question, in the order of [`ordered`].
+///
+/// # Errors
+///
+/// A [`QueryError`] if the question cannot be meant.
+pub fn list(model: &Model, query: &Query<'_>) -> Result<Vec<(RoleId, How)>, QueryError> {
+    let facts = Facts::bind(model, query)?;
+    Ok(ordered(model, query, &facts.effective))
+}
+
 /// What gathers roles: a set for deciding, or a list in order.
 trait Gather {
     fn add(&mut self, role: RoleId, how: How);

@@ -12,7 +12,7 @@ use crate::engine::query::{Ancestor, Approval, Context, Holder, LocalRoles, Name
 use crate::source::diagnostic::quote;
 use crate::vocab::limits::{
     ANCESTORS_MAX, APPROVALS_MAX, ATTRIBUTE_DEPTH_MAX, ATTRIBUTE_VALUES_MAX, CONTENT_DIGEST_BYTES_MAX,
-    EXPLANATION_BYTES_MAX, GROUPS_MAX, LIST_ENTRIES_MAX, LOCAL_ROLES_MAX, NAME_BYTES_MAX, ROLES_MAX,
+    EXPLANATION_BYTES_MAX, CLAIMED_GROUPS_MAX, LIST_ENTRIES_MAX, LOCAL_ROLES_MAX, NAME_BYTES_MAX, CLAIMED_ROLES_MAX,
 };
 use crate::vocab::network::Address;
 use crate::vocab::value::{Object, Value};
@@ -71,12 +71,16 @@ impl Decoder {
         self.violations.add(path, description);
     }
 
-    /// Reads who asks, and from where: what all requests have.
-    pub(super) fn caller<'a>(
+    /// Reads what all requests have: which profile shall answer, who asks, and from where.
+    pub(super) fn head<'a>(
         &mut self,
+        profile: &str,
+        digest: &str,
         subject: Option<&'a v1::Subject>,
         context: Option<&'a v1::Context>,
     ) -> Query<'a> {
+        self.name(&Path::ROOT.name("profile"), profile);
+        self.name(&Path::ROOT.name("digest"), digest);
         let mut query = Query::at(self.now);
         query.subject = self.subject(&Path::ROOT.name("subject"), subject);
         query.context = self.context(&Path::ROOT.name("context"), context);
@@ -99,8 +103,8 @@ impl Decoder {
         let Some(from) = from else { return Subject::default() };
         Subject {
             id: self.name(&path.name("id"), &from.id),
-            roles: self.names(&path.name("roles"), &from.roles, ROLES_MAX),
-            groups: self.names(&path.name("groups"), &from.groups, GROUPS_MAX),
+            roles: self.names(&path.name("roles"), &from.roles, CLAIMED_ROLES_MAX),
+            groups: self.names(&path.name("groups"), &from.groups, CLAIMED_GROUPS_MAX),
             attributes: self.object(&path.name("attributes"), from.attributes.as_ref()),
         }
     }
@@ -183,7 +187,7 @@ impl Decoder {
         }
         Approval {
             subject_id: self.name(&path.name("subject_id"), &from.subject_id),
-            roles: self.names(&path.name("roles"), &from.roles, ROLES_MAX),
+            roles: self.names(&path.name("roles"), &from.roles, CLAIMED_ROLES_MAX),
             transition: self.name(&path.name("transition"), &from.transition),
             content_digest: self.text(
                 &path.name("content_digest"),
@@ -197,7 +201,7 @@ impl Decoder {
         let Some(from) = from else { return Owner::default() };
         Owner {
             id: self.name(&path.name("id"), &from.id),
-            roles: self.names(&path.name("roles"), &from.roles, ROLES_MAX),
+            roles: self.names(&path.name("roles"), &from.roles, CLAIMED_ROLES_MAX),
         }
     }
 
@@ -227,7 +231,7 @@ impl Decoder {
                     Holder::User("")
                 }
             };
-            LocalRoles { holder, roles: decoder.names(&path.name("roles"), &local.roles, ROLES_MAX) }
+            LocalRoles { holder, roles: decoder.names(&path.name("roles"), &local.roles, CLAIMED_ROLES_MAX) }
         })
     }
 

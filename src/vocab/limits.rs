@@ -98,9 +98,6 @@ pub const DIRECTORY_DEPTH_MAX: usize = 16;
 /// Bounds how often one scan starts over because files changed under it.
 pub const READ_ATTEMPTS_MAX: u32 = 5;
 
-/// Bounds the bytes of one request message; the transport refuses a larger one.
-pub const MESSAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
-
 /// Bounds the bytes of a name, id or path in a request.
 pub const NAME_BYTES_MAX: usize = 1024;
 
@@ -108,10 +105,10 @@ pub const NAME_BYTES_MAX: usize = 1024;
 pub const LIST_ENTRIES_MAX: usize = 1024;
 
 /// Bounds the roles in one list of roles of a request.
-pub const ROLES_MAX: usize = 256;
+pub const CLAIMED_ROLES_MAX: usize = 256;
 
 /// Bounds the groups of a subject.
-pub const GROUPS_MAX: usize = 256;
+pub const CLAIMED_GROUPS_MAX: usize = 256;
 
 /// Bounds the approvals of a context.
 pub const APPROVALS_MAX: usize = 256;
