@@ -9,7 +9,8 @@ use crate::model::id::{GroupId, RoleId};
 use crate::model::role::{RoleKind, User};
 use crate::vocab::network::Address;
 
-use super::query::{Holder, LocalRoles, Query};
+use super::facts::Facts;
+use super::query::{Holder, LocalRoles, Query, QueryError};
 
 /// The effective roles of a subject on an item.
 #[derive(Clone, Debug, Default)]

@@ -4,7 +4,6 @@ use jiff::Timestamp;
 use prost_types::value::Kind;
 
 use super::proto::v1;
-use crate::engine::query::Names;
 use crate::model::origin::Origin;
 use crate::vocab::effect::{Effect, Operation, Reason};
 use crate::vocab::operator::Operator;
@@ -142,11 +141,6 @@ pub(super) fn object(from: &Object<'_>) -> prost_types::Struct {
 pub(super) fn presets(from: &[(&str, Value<'_>)]) -> Option<prost_types::Struct> {
     let fields = from.iter().map(|(name, each)| ((*name).to_owned(), value(each)));
     (!from.is_empty()).then(|| prost_types::Struct { fields: fields.collect() })
-}
-
-/// Returns names as the wire has them.
-pub(super) fn names(from: &Names<'_>) -> Vec<String> {
-    from.iter().map(|name| (*name).to_owned()).collect()
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use crate::engine::query::Query;
 use crate::model::Model;
 use crate::model::bits::Bits;
 use crate::model::id::{OriginId, TransitionId};
+use crate::model::workflow::ApprovalRule;
 use crate::vocab::effect::Effect;
 use crate::vocab::limits::{DECIDING_GRANTS_MAX, MISSING_ALTERNATIVES_MAX, MISSING_FACTS_MAX};
 
@@ -146,6 +147,18 @@ impl Encoder<'_> {
     /// Writes names of roles.
     pub(super) fn roles(&self, roles: &Bits) -> Vec<String> {
         roles.iter().map(|role| self.model.roles.names.name(role).to_owned()).collect()
+    }
+
+    /// Writes the roles that may approve, over all rules; nothing if one of them takes anybody.
+    pub(super) fn approver_roles(&self, rules: &[ApprovalRule]) -> Vec<String> {
+        let mut all = Bits::default();
+        for rule in rules {
+            match &rule.roles {
+                Some(roles) => all.union(roles),
+                None => return Vec::new(),
+            }
+        }
+        self.roles(&all)
     }
 
     /// Writes the code by which the CMS reports such a refusal.

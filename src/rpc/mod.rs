@@ -27,6 +27,7 @@ mod fields;
 pub mod json;
 mod plan;
 pub mod proto;
+mod reads;
 mod service;
 mod status;
 mod trace;
@@ -113,7 +114,12 @@ fn snapshot_info(snapshot: &Snapshot) -> v1::SnapshotInfo {
 }
 
 /// Finds what an answer tells beyond its decision.
-fn outlook<'q>(model: &'q Model, query: &'q Query<'q>, decision: &Decision<'q>, detail: Detail) -> Outlook<'q> {
+fn outlook<'q>(
+    model: &'q Model,
+    query: &'q Query<'q>,
+    decision: &Decision<'_>,
+    detail: Detail,
+) -> Outlook<'q> {
     let tells_ways = detail == Detail::Full && !decision.is_allow();
     Outlook {
         missing: if tells_ways { engine::missing::missing(model, query, decision) } else { Vec::new() },

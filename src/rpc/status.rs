@@ -89,6 +89,21 @@ pub(super) fn not_ready() -> Status {
     Status::with_error_details(Code::Unavailable, "no profile is loaded yet", details)
 }
 
+/// Says that the daemon is about to end.
+pub(super) fn stopping() -> Status {
+    let mut details = info("STOPPING", []);
+    details.set_retry_info(Some(RETRY_AFTER));
+    Status::with_error_details(Code::Unavailable, "the daemon is stopping", details)
+}
+
+/// Says that the files cannot be read; why stands in the log, as paths are no business of clients.
+pub(super) fn unreadable_root() -> Status {
+    let mut details = info("UNREADABLE_PROFILES", []);
+    details.set_retry_info(Some(RETRY_AFTER));
+    let message = "the directory of profiles cannot be read; the log of the daemon tells why";
+    Status::with_error_details(Code::Unavailable, message, details)
+}
+
 /// Says that another version of the profile is live than the one that the request pins.
 pub(super) fn other_digest(profile: &str, live: &str) -> Status {
     let mut details = info("OTHER_DIGEST", [("live_digest", live.to_owned())]);

@@ -8,6 +8,7 @@ use super::proto::v1;
 use super::violation::{Path, Violations};
 use super::{DecisionService, convert, find, outlook, snapshot_info, status};
 use crate::engine::approvals::{self, Progress};
+use crate::engine::decision::ApprovalCount;
 use crate::engine::fields::action_of;
 use crate::engine::query::{Query, QueryError};
 use crate::engine::transitions::{self, Offered};
@@ -68,11 +69,11 @@ struct Writer<'w> {
 impl Writer<'_> {
     fn option(&self, query: &Query<'_>, offered: &Offered<'_>) -> Result<v1::TransitionOption, QueryError> {
         let model = self.encoder.model;
-        let asked = as_check(model, query, offered);
+        let target = offered.target.unwrap_or_default();
+        let asked = as_check(model, query, offered, target);
         let decision = &offered.decision;
         let transition = offered.transition.and_then(|id| model.transition(id));
         let outlook = outlook(model, &asked, decision, self.encoder.detail);
-        let target = offered.target.unwrap_or_default();
         Ok(v1::TransitionOption {
             id: transition.map_or(target, |transition| &transition.name).to_owned(),
             trace: self.trace(&asked)?,
@@ -119,7 +120,7 @@ impl Writer<'_> {
             return Ok(None);
         }
         let Progress { counts, approved_by } = approvals::progress(self.encoder.model, query, transition)?;
-        let sum = |number: fn(&approvals::ApprovalCount) -> u32| {
+        let sum = |number: fn(&ApprovalCount) -> u32| {
             counts.iter().fold(0_u32, |sum, count| sum.saturating_add(number(count)))
         };
         let (needed, given) = (sum(|count| count.needed), sum(|count| count.given));
@@ -134,13 +135,13 @@ impl Writer<'_> {
 }
 
 /// Returns the question that `Check` would be asked about one offer.
-fn as_check<'a>(model: &'a Model, query: &Query<'a>, offered: &Offered<'a>) -> Query<'a> {
+fn as_check<'a>(model: &'a Model, query: &Query<'a>, offered: &Offered<'_>, target: &'a str) -> Query<'a> {
     let mut asked = query.clone();
     match offered.transition.and_then(|id| model.transition(id)) {
         Some(transition) => asked.transition = &transition.name,
         None => {
             asked.action = action_of(model, Operation::Create).unwrap_or_default();
-            asked.resource.state = offered.target.unwrap_or_default();
+            asked.resource.state = target;
         }
     }
     asked

@@ -151,9 +151,6 @@ pub const TRACE_EVENTS_MAX: usize = 1000;
 
 /// Bounds the facts of one way out of a denial.
 pub const MISSING_FACTS_MAX: usize = 8;
-
-/// Bounds the ways out of a denial that an answer tells.
-pub const MISSING_ALTERNATIVES_MAX: usize = 8;
 /// Bounds how many bases one profile may name; each may have bases of its own.
 pub const BASES_MAX: usize = 64;
 
@@ -204,3 +201,6 @@ pub const KEEPALIVE_PATIENCE: Duration = Duration::from_secs(20);
 
 /// Bounds how many alternatives are named as missing for an allow.
 pub const MISSING_ALTERNATIVES_MAX: usize = 8;
+
+/// Bounds the complaints about one profile that its status tells.
+pub const DIAGNOSTICS_TOLD_MAX: usize = 1000;
