@@ -7,10 +7,14 @@
     reason = "tests fail by panicking, in their helpers too"
 )]
 
+mod ask;
 mod contract;
+mod decisions;
 mod discover;
+mod matrix;
 mod native;
 mod nick;
 mod recordings;
+mod samples;
 mod source;
 mod watch;
