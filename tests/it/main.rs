@@ -7,12 +7,16 @@
     reason = "tests fail by panicking, in their helpers too"
 )]
 
+mod ask;
 mod contract;
+mod decisions;
 mod discover;
+mod matrix;
 mod native;
 mod nick;
 mod recordings;
 mod reload;
+mod samples;
 mod serve;
 mod source;
 mod watch;
