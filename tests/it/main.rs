@@ -8,6 +8,7 @@
 )]
 
 mod contract;
+mod diagnostics;
 mod source;
 mod discover;
 mod watch;
