@@ -28,11 +28,17 @@ use placet::validate::validate;
 
 /// Codes that no text of a single profile can produce, and who tests them.
 const ELSEWHERE: &[(Code, &str)] = &[
-    (Code::FileTooLarge, "a case would have to be larger than the limit; `source.rs` makes such a file"),
+    (
+        Code::FileTooLarge,
+        "a case would have to be larger than the limit; `source.rs` makes such a file",
+    ),
     (Code::UnreadableFile, "is about the disk"),
     (Code::EmptyDirectory, "is about the disk"),
     (Code::TooManyFiles, "is about the disk"),
-    (Code::MixedDialects, "needs a second dialect that recognises its files"),
+    (
+        Code::MixedDialects,
+        "needs a second dialect that recognises its files",
+    ),
     (Code::UnknownProfile, "is about several profiles"),
     (Code::UnknownBase, "is about several profiles"),
     (Code::ExtendsCycle, "is about several profiles"),
@@ -42,8 +48,14 @@ const ELSEWHERE: &[(Code, &str)] = &[
     (Code::AcceptedUnknown, "the native dialect tolerates nothing"),
     (Code::MergeShortens, "is a rule of merging of the dialect of Nick"),
     (Code::PurgeCascade, "is a rule of merging of the dialect of Nick"),
-    (Code::BrokenRule, "the native dialect has no rules that fail when they are met"),
-    (Code::Unsupported, "the native dialect has nothing that is not understood"),
+    (
+        Code::BrokenRule,
+        "the native dialect has no rules that fail when they are met",
+    ),
+    (
+        Code::Unsupported,
+        "the native dialect has nothing that is not understood",
+    ),
 ];
 
 #[test]
@@ -67,7 +79,12 @@ fn each_case_gets_exactly_the_complaints_it_expects() {
             fs::write(&path, format!("{}-- expected\n{}", case.profile, found.text)).unwrap();
         } else {
             let (expected, found) = (&case.expected, &found.text);
-            writeln!(failures, "{}\nexpected:\n{expected}found:\n{found}", path.display()).unwrap();
+            writeln!(
+                failures,
+                "{}\nexpected:\n{expected}found:\n{found}",
+                path.display()
+            )
+            .unwrap();
         }
     }
     assert!(failures.is_empty(), "{failures}");
@@ -79,10 +96,21 @@ fn each_code_has_a_case_or_a_reason_to_have_none() {
     let elsewhere: BTreeSet<&str> = ELSEWHERE.iter().map(|(code, _)| code.name()).collect();
     let directories: BTreeSet<String> = find_cases()
         .iter()
-        .map(|path| path.parent().unwrap().file_name().unwrap().to_str().unwrap().to_owned())
+        .map(|path| {
+            path.parent()
+                .unwrap()
+                .file_name()
+                .unwrap()
+                .to_str()
+                .unwrap()
+                .to_owned()
+        })
         .collect();
     let covered: BTreeSet<&str> = directories.iter().map(String::as_str).collect();
-    let lacking: Vec<_> = codes.difference(&covered).filter(|code| !elsewhere.contains(*code)).collect();
+    let lacking: Vec<_> = codes
+        .difference(&covered)
+        .filter(|code| !elsewhere.contains(*code))
+        .collect();
     assert!(lacking.is_empty(), "codes without a case: {lacking:?}");
     let stale: Vec<_> = covered.intersection(&elsewhere).collect();
     assert!(stale.is_empty(), "these have a case after all: {stale:?}");
@@ -109,12 +137,22 @@ impl Case {
             } else if let Some(name) = line.strip_prefix("-- escaped file: ") {
                 current = Some((name.trim().to_owned(), true));
             } else {
-                let (name, escaped) = current.clone().unwrap_or_else(|| panic!("no file before {line:?}"));
-                let bytes = if escaped { unescape(line) } else { line.as_bytes().to_vec() };
+                let (name, escaped) = current
+                    .clone()
+                    .unwrap_or_else(|| panic!("no file before {line:?}"));
+                let bytes = if escaped {
+                    unescape(line)
+                } else {
+                    line.as_bytes().to_vec()
+                };
                 files.entry(name).or_default().extend(bytes);
             }
         }
-        Self { profile: profile.to_owned(), files, expected: expected.to_owned() }
+        Self {
+            profile: profile.to_owned(),
+            files,
+            expected: expected.to_owned(),
+        }
     }
 }
 
@@ -141,10 +179,20 @@ fn run(case: &Case) -> Found {
     let policy = read(case, &mut map, &mut diagnostics);
     let valid = policy.map(|policy| validate(policy, &mut diagnostics));
     let failed = diagnostics.iter().any(|each| each.severity == Severity::Error);
-    assert_eq!(failed, !matches!(valid, Some(Some(_))), "a policy is valid unless there is an error");
+    assert_eq!(
+        failed,
+        !matches!(valid, Some(Some(_))),
+        "a policy is valid unless there is an error"
+    );
     sort(&mut diagnostics, &map);
-    let text = diagnostics.iter().map(|diagnostic| show(diagnostic, &map)).collect();
-    Found { codes: diagnostics.iter().map(|each| each.code.name()).collect(), text }
+    let text = diagnostics
+        .iter()
+        .map(|diagnostic| show(diagnostic, &map))
+        .collect();
+    Found {
+        codes: diagnostics.iter().map(|each| each.code.name()).collect(),
+        text,
+    }
 }
 
 /// Reads the files of a case as a profile in a directory `case`.
@@ -154,7 +202,11 @@ fn read(case: &Case, map: &mut SourceMap, diagnostics: &mut Vec<Diagnostic>) -> 
         match decode_utf8(name, bytes.clone()) {
             Ok(text) => {
                 let file = map.add(name.clone(), text);
-                let parse = if name.ends_with(".jsonl") { json::parse_lines } else { json::parse };
+                let parse = if name.ends_with(".jsonl") {
+                    json::parse_lines
+                } else {
+                    json::parse
+                };
                 let json = parse(file, map.text(file), diagnostics);
                 parsed.extend(json.map(|json| (name.as_str(), file, json)));
             }
@@ -170,7 +222,10 @@ fn read(case: &Case, map: &mut SourceMap, diagnostics: &mut Vec<Diagnostic>) -> 
     let names: Vec<&str> = case.files.keys().map(String::as_str).collect();
     let dialect = find_dialect(&profile, &names, diagnostics)?;
     profile.check(dialect, diagnostics);
-    let named = profile.layers.iter().map(|layer| (layer.value.as_str(), format!("{}/", layer.value)));
+    let named = profile
+        .layers
+        .iter()
+        .map(|layer| (layer.value.as_str(), format!("{}/", layer.value)));
     let mut layers: Vec<(&str, String)> = named.collect();
     if layers.is_empty() {
         layers.push(("case", String::new()));
@@ -180,17 +235,35 @@ fn read(case: &Case, map: &mut SourceMap, diagnostics: &mut Vec<Diagnostic>) -> 
         .map(|(name, prefix)| {
             let files = parsed.iter().filter(|(name, _, _)| *name != "profile.json");
             let files = files.filter_map(|(name, file, json)| {
-                Some(LayerFile { name: name.strip_prefix(prefix.as_str())?, json, file: *file })
+                Some(LayerFile {
+                    name: name.strip_prefix(prefix.as_str())?,
+                    json,
+                    file: *file,
+                })
             });
-            Layer { name, files: files.collect() }
+            Layer {
+                name,
+                files: files.collect(),
+            }
         })
         .collect();
-    dialect.read(&Input { profile: &profile, bases: &[], layers: &layers }, diagnostics)
+    dialect.read(
+        &Input {
+            profile: &profile,
+            bases: &[],
+            layers: &layers,
+        },
+        diagnostics,
+    )
 }
 
 fn show(diagnostic: &Diagnostic, map: &SourceMap) -> String {
     let (code, severity) = (diagnostic.code.name(), diagnostic.severity.name());
-    let mut text = format!("{code} {severity} {} {}\n", place(diagnostic.span, map), diagnostic.message);
+    let mut text = format!(
+        "{code} {severity} {} {}\n",
+        place(diagnostic.span, map),
+        diagnostic.message
+    );
     for label in &diagnostic.labels {
         writeln!(text, "  label: {} {}", place(label.span, map), label.message).unwrap();
     }
@@ -208,13 +281,20 @@ fn place(span: Span, map: &SourceMap) -> String {
         shown.push('…');
     }
     let (path, position) = (map.path(span.file), map.position(span));
-    format!("{}:{position} «{shown}»", if path.is_empty() { "." } else { path })
+    format!(
+        "{}:{position} «{shown}»",
+        if path.is_empty() { "." } else { path }
+    )
 }
 
 /// Returns a character as a text file can hold it without harm.
 fn visible(character: char) -> Vec<char> {
     let hidden = character.is_control() || character == '\u{FEFF}';
-    if hidden { character.escape_unicode().collect() } else { vec![character] }
+    if hidden {
+        character.escape_unicode().collect()
+    } else {
+        vec![character]
+    }
 }
 
 fn find_cases() -> Vec<PathBuf> {
@@ -223,7 +303,12 @@ fn find_cases() -> Vec<PathBuf> {
     for directory in fs::read_dir(&root).unwrap() {
         for file in fs::read_dir(directory.unwrap().path()).unwrap() {
             let path = file.unwrap().path();
-            assert_eq!(path.extension().and_then(|it| it.to_str()), Some("case"), "{}", path.display());
+            assert_eq!(
+                path.extension().and_then(|it| it.to_str()),
+                Some("case"),
+                "{}",
+                path.display()
+            );
             cases.push(path);
         }
     }

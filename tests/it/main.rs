@@ -9,6 +9,7 @@
 
 mod contract;
 mod diagnostics;
-mod source;
 mod discover;
+mod source;
+mod validate;
 mod watch;
