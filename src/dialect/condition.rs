@@ -7,21 +7,17 @@
 //!
 //! Recursion is bounded by the nesting that [`crate::source::json::parse`] lets through.
 
-use regex::RegexBuilder;
-
-use crate::policy::condition::{
-    Condition, Leaf, Left, Node as Question, Operand, OwnerPart, Related, Variable,
-};
+use crate::policy::condition::{Condition, Leaf, Left, Node as Question, Operand, Related, Variable};
 use crate::source::code::Code;
 use crate::source::diagnostic::{Diagnostic, quote};
 use crate::source::json::{Json, Member, Node};
 use crate::source::span::{Span, Spanned};
-use crate::vocab::limits::{PATTERN_BYTES_MAX, PATTERN_LENGTH_MAX};
 use crate::vocab::operator::{Function, Operand as Wanted, Operator};
 use crate::vocab::value::Value;
 
+use super::operand::{read_operand, wrong_operand};
 use super::reader::{self, Empty};
-use super::variable::{read_text_operand, read_variable};
+use super::variable::{is_variable, read_variable};
 
 /// Reads a condition; `{}` is none.
 pub(super) fn read_condition(json: &Json, diagnostics: &mut Vec<Diagnostic>) -> Option<Condition> {
@@ -118,7 +114,7 @@ impl Reader<'_> {
             return self.misplaced("_neutral", span, "it is about no field");
         }
         if value.as_bool() != Some(true) {
-            return self.wrong_operand("_neutral", "`true`", value);
+            return wrong_operand("_neutral", "`true`", value, self.diagnostics);
         }
         Some(Condition {
             node: Question::Neutral,
@@ -137,7 +133,7 @@ impl Reader<'_> {
             return self.misplaced(
                 &key.value,
                 key.span,
-                "it stands below a field that lists related items",
+                "it belongs below a field that lists related items",
             );
         };
         reader::read_members(value, &quote(&key.value), self.diagnostics)?;
@@ -157,7 +153,7 @@ impl Reader<'_> {
     /// Reads `{"_json": {"a.b": …}}`: paths below a field that holds JSON.
     fn read_json_paths(&mut self, Member { key, value }: &Member, place: &Place) -> Option<Condition> {
         let Place::Field(path) = place else {
-            return self.misplaced("_json", key.span, "it stands below a field that holds JSON");
+            return self.misplaced("_json", key.span, "it belongs below a field that holds JSON");
         };
         let members = reader::read_members(value, "`_json`", self.diagnostics)?;
         if members.is_empty() {
@@ -189,7 +185,7 @@ impl Reader<'_> {
     fn read_named(&mut self, key: &Spanned<String>, value: &Json, place: &Place) -> Option<Condition> {
         let name = key.value.as_str();
         let path = match place {
-            Place::Top if is_fact(name) => {
+            Place::Top if is_variable(name) => {
                 let fact = read_variable(name, key.span, self.diagnostics)?;
                 return self.read_group(value, &Place::Fact(fact));
             }
@@ -213,7 +209,7 @@ impl Reader<'_> {
     fn extend(&mut self, path: &[Spanned<String>], name: &str, span: Span) -> Option<Vec<Spanned<String>>> {
         let field = if is_word(name) {
             return self.unknown_word(name, span);
-        } else if is_fact(name) {
+        } else if is_variable(name) {
             return self.misplaced(name, span, "a fact of the request stands below no field");
         } else if name.starts_with(['_', '$']) {
             name.get(1..).unwrap_or_default()
@@ -273,9 +269,7 @@ impl Reader<'_> {
             }
         };
         if operator.operand() != Wanted::Flag {
-            return self
-                .read_operand(operator, value)
-                .map(|right| leaf(operator, right));
+            return read_operand(operator, value, self.diagnostics).map(|right| leaf(operator, right));
         }
         let yes = Operand::Value(Value::Bool(true));
         match value.as_bool() {
@@ -287,139 +281,7 @@ impl Reader<'_> {
                     span,
                 },
             }),
-            None => self.wrong_operand(operator.name(), "`true` or `false`", value),
-        }
-    }
-
-    fn read_operand(&mut self, operator: Operator, value: &Json) -> Option<Operand> {
-        match operator.operand() {
-            Wanted::Scalar => self.read_scalar(operator, value),
-            Wanted::Ordered => self.read_ordered(operator, value),
-            Wanted::Text => match &value.node {
-                Node::Text(text) => read_text_operand(text, value.span, self.diagnostics),
-                Node::Null | Node::Bool(_) | Node::Number(_) | Node::List(_) | Node::Object(_) => {
-                    self.wrong_operand(operator.name(), "text or a variable", value)
-                }
-            },
-            Wanted::List => self.read_operands(operator, value),
-            Wanted::Pair => match value.as_list() {
-                Some(values @ [_, _]) => {
-                    let read = |value| self.read_ordered(operator, value);
-                    let pair: Vec<_> = values.iter().filter_map(read).collect();
-                    (pair.len() == values.len()).then_some(Operand::List(pair))
-                }
-                Some(values) => {
-                    let message = format!("`{}` wants two values, not {}", operator.name(), values.len());
-                    self.complain(Code::WrongOperand, value.span, message)
-                }
-                None => self.wrong_operand(operator.name(), "a list of two values", value),
-            },
-            Wanted::Pattern => self.read_pattern(operator, value),
-            Wanted::Geometry => {
-                let typed = value.get("type").is_some_and(|kind| kind.as_text().is_some());
-                if typed {
-                    Some(Operand::Value(reader::read_value(value, self.diagnostics)))
-                } else {
-                    self.wrong_operand(operator.name(), "a GeoJSON geometry", value)
-                }
-            }
-            Wanted::Flag => None,
-        }
-    }
-
-    fn read_scalar(&mut self, operator: Operator, value: &Json) -> Option<Operand> {
-        match &value.node {
-            Node::Text(text) => read_text_operand(text, value.span, self.diagnostics),
-            Node::Bool(_) | Node::Number(_) => {
-                Some(Operand::Value(reader::read_value(value, self.diagnostics)))
-            }
-            Node::Null if operator == Operator::Is => Some(Operand::Value(Value::Null)),
-            Node::Null => {
-                let message = format!("null matches no `{}`", operator.name());
-                let diagnostic = Diagnostic::new(Code::WrongOperand, value.span, message);
-                self.diagnostics
-                    .push(diagnostic.help("write `\"_null\": true` or `\"_nnull\": true`"));
-                None
-            }
-            Node::List(_) => {
-                let message = format!("`{}` wants one value, not a list", operator.name());
-                let diagnostic = Diagnostic::new(Code::WrongOperand, value.span, message);
-                self.diagnostics.push(diagnostic.help("write `_in` or `_nin`"));
-                None
-            }
-            Node::Object(_) => self.wrong_operand(operator.name(), "one value", value),
-        }
-    }
-
-    fn read_ordered(&mut self, operator: Operator, value: &Json) -> Option<Operand> {
-        match &value.node {
-            Node::Text(text) => read_text_operand(text, value.span, self.diagnostics),
-            Node::Number(_) => Some(Operand::Value(reader::read_value(value, self.diagnostics))),
-            Node::Null | Node::Bool(_) | Node::List(_) | Node::Object(_) => {
-                self.wrong_operand(operator.name(), "a number or a time", value)
-            }
-        }
-    }
-
-    /// Reads a list, or one variable that holds a list.
-    fn read_operands(&mut self, operator: Operator, value: &Json) -> Option<Operand> {
-        let wanted = "a list, or a variable that holds one";
-        match &value.node {
-            Node::List(values) => {
-                let read = |value: &Json| match value.is_null() {
-                    true => Some(Operand::Value(Value::Null)),
-                    false => self.read_scalar(operator, value),
-                };
-                // Every element is read before the first bad one counts.
-                let operands: Vec<_> = values.iter().map(read).collect();
-                operands.into_iter().collect::<Option<_>>().map(Operand::List)
-            }
-            Node::Text(text) if is_fact(text) => {
-                let variable = read_variable(text, value.span, self.diagnostics)?;
-                if may_be_list(&variable) {
-                    return Some(Operand::Variable(variable));
-                }
-                let message = format!(
-                    "`{}` wants a list, and {} holds one value",
-                    operator.name(),
-                    quote(text)
-                );
-                self.complain(Code::WrongOperand, value.span, message)
-            }
-            Node::Null | Node::Bool(_) | Node::Number(_) | Node::Text(_) | Node::Object(_) => {
-                self.wrong_operand(operator.name(), wanted, value)
-            }
-        }
-    }
-
-    /// Reads a regular expression, without the slashes that may stand around it, and tries whether it compiles.
-    fn read_pattern(&mut self, operator: Operator, value: &Json) -> Option<Operand> {
-        let Some(text) = value.as_text() else {
-            return self.wrong_operand(operator.name(), "a regular expression", value);
-        };
-        let bare = text
-            .strip_prefix('/')
-            .and_then(|text| text.strip_suffix('/'))
-            .unwrap_or(text);
-        let length = bare.chars().count();
-        if length > PATTERN_LENGTH_MAX {
-            let message = format!("the pattern has {length} characters, the limit is {PATTERN_LENGTH_MAX}");
-            return self.complain(Code::PatternTooLarge, value.span, message);
-        }
-        match RegexBuilder::new(bare).size_limit(PATTERN_BYTES_MAX).build() {
-            Ok(_) => Some(Operand::Value(Value::Text(bare.to_owned().into()))),
-            Err(regex::Error::CompiledTooBig(_)) => {
-                let message = format!("the pattern needs more than {PATTERN_BYTES_MAX} bytes when compiled");
-                self.complain(Code::PatternTooLarge, value.span, message)
-            }
-            Err(error) => {
-                // The last line of the message is the reason; those before draw the pattern.
-                let text = error.to_string();
-                let reason = text.lines().next_back().unwrap_or_default();
-                let reason = reason.strip_prefix("error: ").unwrap_or(reason);
-                let message = format!("the pattern is no regular expression: {reason}");
-                self.complain(Code::InvalidPattern, value.span, message)
-            }
+            None => wrong_operand(operator.name(), "`true` or `false`", value, self.diagnostics),
         }
     }
 
@@ -465,11 +327,6 @@ impl Reader<'_> {
         self.complain(Code::UnknownOperator, span, message)
     }
 
-    fn wrong_operand<T>(&mut self, operator: &str, wanted: &str, value: &Json) -> Option<T> {
-        let message = format!("`{operator}` wants {wanted}, not {}", value.kind());
-        self.complain(Code::WrongOperand, value.span, message)
-    }
-
     fn complain<T>(&mut self, code: Code, span: Span, message: String) -> Option<T> {
         self.diagnostics.push(Diagnostic::new(code, span, message));
         None
@@ -510,11 +367,6 @@ fn is_word(name: &str) -> bool {
     name.starts_with('_') && !name.starts_with("__")
 }
 
-/// Tells whether a text is a fact of the request: one `$` in front.
-fn is_fact(name: &str) -> bool {
-    name.starts_with('$') && !name.starts_with("$$")
-}
-
 /// Splits `year(published_at)`; a name with a blank in front of its bracket is a name.
 fn split_call(name: &str) -> Option<(&str, &str)> {
     let (function, field) = name.strip_suffix(')')?.split_once('(')?;
@@ -536,16 +388,4 @@ fn opposite(operator: Operator) -> Option<Operator> {
             .then_some(other)
             .or_else(|| (operator == other).then_some(one))
     })
-}
-
-/// Tells whether a variable can hold a list.
-fn may_be_list(variable: &Variable) -> bool {
-    match variable {
-        Variable::Now(_) | Variable::Item | Variable::Owner(OwnerPart::Id) => false,
-        Variable::CurrentUser(path) | Variable::CurrentRole(path) => !path.is_empty(),
-        Variable::CurrentRoles(_)
-        | Variable::CurrentPolicies(_)
-        | Variable::Context(_)
-        | Variable::Owner(OwnerPart::Roles) => true,
-    }
 }

@@ -22,6 +22,14 @@ mod native_collection;
 mod native_grant;
 mod native_role;
 mod native_workflow;
+mod nick;
+mod nick_document;
+mod nick_entry;
+mod nick_lower;
+mod nick_merge;
+mod nick_site;
+mod nick_workflow;
+mod operand;
 pub mod profile;
 mod reader;
 mod variable;
@@ -53,7 +61,7 @@ pub trait Dialect: Sync {
 }
 
 /// Lists every dialect.
-pub const DIALECTS: &[&dyn Dialect] = &[&native::Native];
+pub const DIALECTS: &[&dyn Dialect] = &[&native::Native, &nick::Nick];
 
 /// Says how closely a dialect follows its CMS.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -49,7 +49,12 @@ pub(super) fn read_grant(
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<GrantEntry> {
     let before = diagnostics.len();
-    let mut keys = Keys::open(json, "a grant", diagnostics)?;
+    let what = match home {
+        Home::File => "a grant",
+        Home::Collection(_) => "a grant of a collection",
+        Home::State(_) => "a grant of a state",
+    };
+    let mut keys = Keys::open(json, what, diagnostics)?;
     let id = keys.id("id", diagnostics);
     let name = id.as_ref().map(|id| id.value.clone());
     keys.titles(diagnostics);

@@ -187,6 +187,15 @@ fn read_transition(Item { id, mut keys, origin }: Item<'_>, diagnostics: &mut Ve
 fn read_target(Member { key, value }: &Member, diagnostics: &mut Vec<Diagnostic>) -> Option<Target> {
     let what = quote(&key.value);
     let Some(members) = value.as_object() else {
+        if value.as_text().is_none() {
+            reader::wrong_type(
+                value,
+                &what,
+                "a state, or an object from state to state",
+                diagnostics,
+            );
+            return None;
+        }
         return reader::read_id(value, &what, Empty::Refused, diagnostics).map(Target::State);
     };
     let mut pairs = Vec::with_capacity(members.len());

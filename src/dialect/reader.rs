@@ -216,7 +216,7 @@ pub(super) fn read_items<'j>(
                 let Some(keys) = Keys::open(value, what, diagnostics) else {
                     continue;
                 };
-                if check_id(&key.value, key.span, "a key", empty, diagnostics) {
+                if check_id(&key.value, key.span, "an id", empty, diagnostics) {
                     items.push(Item {
                         id: key.clone(),
                         keys,
@@ -256,8 +256,17 @@ pub(super) fn suggestion<'k>(name: &str, known: impl IntoIterator<Item = &'k str
 
 /// Complains that a value is not what belongs there.
 pub(super) fn wrong_type(json: &Json, what: &str, wanted: &str, diagnostics: &mut Vec<Diagnostic>) {
-    let message = format!("{what} must be {wanted}, not {}", json.kind());
+    let message = format!("{what} must be {wanted}, not {}", found(json));
     diagnostics.push(Diagnostic::new(Code::WrongType, json.span, message));
+}
+
+/// Returns what stands there, for messages.
+pub(super) fn found(json: &Json) -> &'static str {
+    match json.as_bool() {
+        Some(true) => "`true`",
+        Some(false) => "`false`",
+        None => json.kind(),
+    }
 }
 
 /// Reads an object whose keys are names.
@@ -315,6 +324,12 @@ pub(super) fn read_id(
     empty: Empty,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<Spanned<String>> {
+    if let Some(number) = json.as_number() {
+        let message = format!("{what} must be text, not a number");
+        let help = format!("ids are text: write `{:?}`", number.literal);
+        diagnostics.push(Diagnostic::new(Code::WrongType, json.span, message).help(help));
+        return None;
+    }
     let id = read_text(json, what, diagnostics)?;
     check_id(&id.value, id.span, what, empty, diagnostics).then_some(id)
 }

@@ -12,6 +12,11 @@ use crate::vocab::value::Value;
 
 use super::reader;
 
+/// Tells whether a text names a fact of the request: one `$` in front.
+pub(super) fn is_variable(text: &str) -> bool {
+    text.starts_with('$') && !text.starts_with("$$")
+}
+
 /// Reads text on the right side: a variable if it starts with `$`, and `$$x` for the text `$x`.
 pub(super) fn read_text_operand(
     text: &str,

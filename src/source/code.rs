@@ -62,6 +62,8 @@ codes! {
     // Names that lead nowhere.
     UnknownRole = "unknown-role", Error, "A role is named that is declared nowhere.";
     UnknownGroup = "unknown-group", Error, "A group is named that is declared nowhere.";
+    UnknownUser = "unknown-user", Error, "A user is named that is declared nowhere.";
+    UnknownParent = "unknown-parent", Error, "A document lies below one that does not exist.";
     UnknownAction = "unknown-action", Error, "An action is named that is declared nowhere.";
     UnknownPermission = "unknown-permission", Error, "A permission is named that is declared nowhere.";
     UnknownCollection = "unknown-collection", Error, "A collection is named that is declared nowhere.";
@@ -112,8 +114,9 @@ codes! {
     TooManyRules = "too-many-rules", Error, "The profile has more rules, or names, than the limit.";
     ExtendsCycle = "extends-cycle", Error, "Profiles extend each other in a circle.";
     ExtendsBroken = "extends-broken", Error, "The profile extends one that is broken.";
-    MergeShortens = "merge-shortens", Warning, "A later layer replaces a list by a shorter one, as the CMS does, and the rest is gone.";
+    MergeShortens = "merge-shortens", Warning, "A later layer gives a shorter list, and the CMS keeps the rest of the longer one.";
     PurgeCascade = "purge-cascade", Warning, "A purge in a later layer also takes away what hangs on the purged thing.";
+    Fault = "fault", Error, "Placet itself failed on the profile, which is worth a report.";
 }
 
 #[cfg(test)]

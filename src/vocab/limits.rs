@@ -1,5 +1,7 @@
 //! Every maximum, on one page.
 
+use std::time::Duration;
+
 /// Nesting of objects and lists in a profile file.
 pub const NESTING_DEPTH_MAX: usize = 64;
 /// Bytes of one profile file.
@@ -72,6 +74,8 @@ pub const CONDITION_DEPTH_MAX: usize = 128;
 pub const SUGGESTION_COMPARISONS_MAX: usize = 400_000;
 /// Times that a grant is compared with what a transition asks for, to find the transitions which nobody can take.
 pub const TAKEABLE_TRIALS_MAX: usize = 20_000_000;
+/// Bounds how long a list may become by an object that is laid over it and names a high index.
+pub const MERGED_LIST_MAX: usize = 10_000;
 
 /// Bounds how many profiles one root may hold.
 pub const PROFILES_MAX: usize = 1_000;
@@ -93,3 +97,54 @@ pub const DIRECTORY_DEPTH_MAX: usize = 16;
 
 /// Bounds how often one scan starts over because files changed under it.
 pub const READ_ATTEMPTS_MAX: u32 = 5;
+
+/// Bounds how many bases one profile may name; each may have bases of its own.
+pub const BASES_MAX: usize = 64;
+
+/// Bounds the complaints that are kept of one profile; errors are kept before warnings.
+pub const DIAGNOSTICS_MAX: usize = 10_000;
+
+/// Bounds the complaints about one profile that one line of the log repeats.
+pub const DIAGNOSTICS_LOGGED_MAX: usize = 20;
+
+/// Bounds the requests that are worked on at once; the next one is refused.
+pub const REQUESTS_IN_FLIGHT_MAX: usize = 4_096;
+
+/// Bounds the time of one request, a reload that is waited for included.
+pub const REQUEST_TIME_MAX: Duration = Duration::from_secs(60);
+
+/// Bounds what the largest request may be configured to be.
+pub const MESSAGE_BYTES_MAX: i64 = 64 * 1024 * 1024;
+
+/// Is the least that the largest request may be configured to be: any single question fits.
+pub const MESSAGE_BYTES_MIN: i64 = 64 * 1024;
+
+/// Bounds the time that requests in flight may be given at the end.
+pub const DRAIN_SECONDS_MAX: u64 = 3_600;
+
+/// Bounds the streams that one connection may have open.
+pub const STREAMS_PER_CONNECTION_MAX: u32 = 1_024;
+
+/// Bounds one frame of HTTP/2.
+pub const FRAME_BYTES_MAX: u32 = 64 * 1024;
+
+/// Bounds the headers of one request.
+pub const HEADER_BYTES_MAX: u32 = 16 * 1024;
+
+/// Bounds the streams of one connection that were reset and are not yet forgotten.
+pub const RESET_STREAMS_MAX: usize = 128;
+
+/// Bounds what a client may send on one stream before it must wait for us.
+pub const STREAM_WINDOW_BYTES: u32 = 1024 * 1024;
+
+/// Bounds what a client may send on one connection before it must wait for us.
+pub const CONNECTION_WINDOW_BYTES: u32 = 4 * 1024 * 1024;
+
+/// Is how often a silent connection is probed.
+pub const KEEPALIVE_EVERY: Duration = Duration::from_secs(30);
+
+/// Bounds how long the answer to such a probe may take.
+pub const KEEPALIVE_PATIENCE: Duration = Duration::from_secs(20);
+
+/// Bounds how many alternatives are named as missing for an allow.
+pub const MISSING_ALTERNATIVES_MAX: usize = 8;
