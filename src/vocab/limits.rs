@@ -74,7 +74,7 @@ pub const CONDITION_NODES_MAX: usize = 10_000;
 pub const CONDITION_DEPTH_MAX: usize = 128;
 /// Names that are compared to find those that were probably meant; what is wrong after that gets no hint.
 pub const SUGGESTION_COMPARISONS_MAX: usize = 400_000;
-/// Pairs of a grant and a transition that are compared to find the transitions which nobody can take.
+/// Times that a grant is compared with what a transition asks for, to find the transitions which nobody can take.
 pub const TAKEABLE_TRIALS_MAX: usize = 20_000_000;
 /// Bounds how long a list may become by an object that is laid over it and names a high index.
 pub const MERGED_LIST_MAX: usize = 10_000;

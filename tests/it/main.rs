@@ -10,6 +10,10 @@
 mod ask;
 mod contract;
 mod decisions;
+mod diagnostics;
+mod discover;
+mod source;
+mod validate;
 mod discover;
 mod matrix;
 mod native;
