@@ -11,16 +11,16 @@ use tonic::Status;
 /// Answers requests as the daemon does.
 pub(crate) trait Door {
     /// Decides one question.
-    fn check(&self, request: CheckRequest) -> Result<CheckResponse, Status>;
+    fn check(&self, request: &CheckRequest) -> Result<CheckResponse, Status>;
 
     /// Lists transitions.
     fn list_allowed_transitions(
         &self,
-        request: ListAllowedTransitionsRequest,
+        request: &ListAllowedTransitionsRequest,
     ) -> Result<ListAllowedTransitionsResponse, Status>;
 
     /// Describes a workflow.
-    fn describe_workflow(&self, request: DescribeWorkflowRequest)
+    fn describe_workflow(&self, request: &DescribeWorkflowRequest)
     -> Result<DescribeWorkflowResponse, Status>;
 }
 

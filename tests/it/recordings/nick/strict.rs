@@ -151,7 +151,7 @@ fn expect_strict(request: &CheckRequest, door: &dyn Door) -> Result<(bool, Optio
 
 fn list(request: &ListAllowedTransitionsRequest, door: &dyn Door) -> Result<Vec<String>, String> {
     let answer = door
-        .list_allowed_transitions(request.clone())
+        .list_allowed_transitions(request)
         .map_err(|status| status.to_string())?;
     Ok(answer
         .transitions
