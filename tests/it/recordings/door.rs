@@ -20,8 +20,10 @@ pub(crate) trait Door {
     ) -> Result<ListAllowedTransitionsResponse, Status>;
 
     /// Describes a workflow.
-    fn describe_workflow(&self, request: &DescribeWorkflowRequest)
-    -> Result<DescribeWorkflowResponse, Status>;
+    fn describe_workflow(
+        &self,
+        request: &DescribeWorkflowRequest,
+    ) -> Result<DescribeWorkflowResponse, Status>;
 }
 
 /// Opens a door to the profiles of a directory; `None` as long as there is no service to ask.
