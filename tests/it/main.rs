@@ -8,6 +8,7 @@
 )]
 
 mod contract;
-mod source;
 mod discover;
+mod source;
+mod tidy;
 mod watch;
