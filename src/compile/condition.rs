@@ -179,7 +179,20 @@ pub(super) fn compile_operand(operand: &Operand) -> compiled::Operand {
     match operand {
         Operand::Value(value) => compiled::Operand::Value(value.clone()),
         Operand::Variable(variable) => compiled::Operand::Variable(compile_variable(variable)),
-        Operand::List(parts) => compiled::Operand::List(parts.iter().map(compile_operand).collect()),
+        Operand::List(parts) => {
+            let constants: Option<Vec<Value<'static>>> = parts
+                .iter()
+                .map(|part| match part {
+                    Operand::Value(value) => Some(value.clone()),
+                    Operand::Variable(_) | Operand::List(_) => None,
+                })
+                .collect();
+            match constants {
+                // Constants are one value, so that nothing is gathered while deciding.
+                Some(values) => compiled::Operand::Value(Value::List(values)),
+                None => compiled::Operand::List(parts.iter().map(compile_operand).collect()),
+            }
+        }
     }
 }
 

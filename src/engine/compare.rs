@@ -42,9 +42,9 @@ impl Side<'_> {
 pub(super) fn equal(left: &Side<'_>, right: &Side<'_>, kind: Option<FieldType>) -> bool {
     match (left, right) {
         (Side::View(left), Side::View(right)) => equal_views(*left, *right, kind),
-        (Side::Instant(_), _) | (_, Side::Instant(_)) => {
-            instant(left).zip(instant(right)).is_some_and(|(left, right)| left == right)
-        }
+        (Side::Instant(_), _) | (_, Side::Instant(_)) => instant(left)
+            .zip(instant(right))
+            .is_some_and(|(left, right)| left == right),
         (Side::Open | Side::List(_), _) | (_, Side::Open | Side::List(_)) => false,
     }
 }
@@ -54,7 +54,9 @@ fn equal_views(left: View<'_>, right: View<'_>, kind: Option<FieldType>) -> bool
         (View::Text(left), View::Text(right)) => {
             left == right
                 || is_moment(kind)
-                    && parse_instant(left).zip(parse_instant(right)).is_some_and(|(left, right)| left == right)
+                    && parse_instant(left)
+                        .zip(parse_instant(right))
+                        .is_some_and(|(left, right)| left == right)
         }
         (View::Number(left), View::Number(right)) => left == right,
         (View::Number(number), View::Text(text)) | (View::Text(text), View::Number(number)) => {
@@ -69,7 +71,10 @@ fn equal_views(left: View<'_>, right: View<'_>, kind: Option<FieldType>) -> bool
 }
 
 fn is_moment(kind: Option<FieldType>) -> bool {
-    matches!(kind, Some(FieldType::Date | FieldType::DateTime | FieldType::Timestamp))
+    matches!(
+        kind,
+        Some(FieldType::Date | FieldType::DateTime | FieldType::Timestamp)
+    )
 }
 
 /// Orders two sides: as numbers, as moments or as times of day; `None` if they are none of these together.

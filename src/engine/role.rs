@@ -84,16 +84,30 @@ pub(super) fn identify<'q>(model: &'q Model, query: &Query<'q>) -> Identity<'q> 
     let anonymous_id = model.settings.anonymous_id.as_ref();
     if query.subject.id.is_empty() || query.subject.id == anonymous_id {
         let id = (!anonymous_id.is_empty()).then_some(anonymous_id);
-        return Identity { id, is_anonymous: true };
+        return Identity {
+            id,
+            is_anonymous: true,
+        };
     }
-    Identity { id: Some(query.subject.id), is_anonymous: false }
+    Identity {
+        id: Some(query.subject.id),
+        is_anonymous: false,
+    }
 }
 
 /// Computes the effective roles.
 pub(super) fn effective(model: &Model, query: &Query<'_>, identity: &Identity<'_>, owns: bool) -> Effective {
-    let address = if model.roles.has_networks { Address::parse(query.context.ip) } else { None };
-    let reader = Reader { model, query, identity, address };
-    let mut site = Set { model, address, bits: Bits::default() };
+    let address = if model.roles.has_networks {
+        Address::parse(query.context.ip)
+    } else {
+        None
+    };
+    let reader = Reader { model, query, identity };
+    let mut site = Set {
+        model,
+        address,
+        bits: Bits::default(),
+    };
     reader.implicit(&mut site);
     let is_known = reader.site(&mut site);
     if !is_known.role {
@@ -102,10 +116,18 @@ pub(super) fn effective(model: &Model, query: &Query<'_>, identity: &Identity<'_
         }
     }
     let site = site.bits;
-    let mut shared = Set { model, address, bits: site.clone() };
+    let mut shared = Set {
+        model,
+        address,
+        bits: site.clone(),
+    };
     reader.local(&mut shared);
     let shared = shared.bits;
-    let mut all = Set { model, address, bits: shared.clone() };
+    let mut all = Set {
+        model,
+        address,
+        bits: shared.clone(),
+    };
     if owns {
         for role in &model.roles.owner {
             all.add(*role, How::Owner);
@@ -117,15 +139,22 @@ pub(super) fn effective(model: &Model, query: &Query<'_>, identity: &Identity<'_
     let administrators = &model.roles.administrators;
     if !administrators.is_empty() && all.intersects(administrators) {
         let all = all.intersection(administrators);
+        let administrator = all.iter().next().map(RoleId::new);
         return Effective {
             site: site.intersection(administrators),
             shared: shared.intersection(administrators),
-            administrator: all.iter().next().map(RoleId::new),
+            administrator,
             all,
             is_stranger,
         };
     }
-    Effective { site, shared, all, administrator: None, is_stranger }
+    Effective {
+        site,
+        shared,
+        all,
+        administrator: None,
+        is_stranger,
+    }
 }
 
 /// Lists the effective roles in the order that presets and `$CURRENT_ROLES` see: implicit, inherited (ancestors first), own,
@@ -133,11 +162,25 @@ pub(super) fn effective(model: &Model, query: &Query<'_>, identity: &Identity<'_
 pub fn ordered(model: &Model, query: &Query<'_>, effective: &Effective) -> Vec<(RoleId, How)> {
     let identity = identify(model, query);
     let address = Address::parse(query.context.ip);
-    let reader = Reader { model, query, identity: &identity, address };
-    let mut list = List { model, address, implicit: Vec::new(), inherited: Vec::new(), direct: Vec::new() };
+    let reader = Reader { model, query, identity: &identity };
+    let mut list = List {
+        model,
+        address,
+        implicit: Vec::new(),
+        inherited: Vec::new(),
+        direct: Vec::new(),
+    };
     reader.implicit(&mut list);
-    let owner = model.roles.owner.iter().filter(|role| effective.all.contains(role.index()));
-    let roleless = model.roles.roleless.iter().filter(|role| effective.site.contains(role.index()));
+    let owner = model
+        .roles
+        .owner
+        .iter()
+        .filter(|role| effective.all.contains(role.index()));
+    let roleless = model
+        .roles
+        .roleless
+        .iter()
+        .filter(|role| effective.site.contains(role.index()));
     for role in roleless {
         list.add(*role, How::Implicit);
     }
@@ -171,13 +214,16 @@ struct Reader<'r, 'q> {
     model: &'r Model,
     query: &'r Query<'q>,
     identity: &'r Identity<'q>,
-    address: Option<Address>,
 }
 
 impl<'r> Reader<'r, '_> {
     fn implicit(&self, gather: &mut impl Gather) {
         let roles = &self.model.roles;
-        let who = if self.identity.is_anonymous { &roles.anonymous } else { &roles.authenticated };
+        let who = if self.identity.is_anonymous {
+            &roles.anonymous
+        } else {
+            &roles.authenticated
+        };
         for role in roles.everyone.iter().chain(who) {
             gather.add(*role, How::Implicit);
         }
@@ -188,11 +234,20 @@ impl<'r> Reader<'r, '_> {
         let mut known = Known::default();
         for name in &self.query.subject.roles {
             if let Some(role) = roles.claimable(name) {
-                known = Known { claim: true, role: true };
+                known = Known {
+                    claim: true,
+                    role: true,
+                };
                 gather.add(role, How::Own);
             }
         }
-        for group in self.query.subject.groups.iter().filter_map(|name| roles.group_names.find(name)) {
+        for group in self
+            .query
+            .subject
+            .groups
+            .iter()
+            .filter_map(|name| roles.group_names.find(name))
+        {
             known.claim = true;
             self.group(GroupId::new(group), gather, &mut known);
         }
@@ -209,18 +264,32 @@ impl<'r> Reader<'r, '_> {
     }
 
     fn user(&self) -> Option<&'r User> {
-        if self.model.roles.users.is_empty() { None } else { self.model.roles.users.get(self.identity.id?) }
+        if self.model.roles.users.is_empty() {
+            None
+        } else {
+            self.model.roles.users.get(self.identity.id?)
+        }
     }
 
     fn group(&self, group: GroupId, gather: &mut impl Gather, known: &mut Known) {
-        for role in self.model.roles.groups.get(group.index()).into_iter().flat_map(|group| group.roles.iter()) {
+        for role in self
+            .model
+            .roles
+            .groups
+            .get(group.index())
+            .into_iter()
+            .flat_map(|group| group.roles.iter())
+        {
             known.role |= self.is_role(*role);
             gather.add(*role, How::Group);
         }
     }
 
     fn is_role(&self, role: RoleId) -> bool {
-        self.model.roles.row(role).is_some_and(|role| role.kind == RoleKind::Role)
+        self.model
+            .roles
+            .row(role)
+            .is_some_and(|role| role.kind == RoleKind::Role)
     }
 
     /// Roles given on the item and above it; a node that blocks inheritance drops what came before.
@@ -262,9 +331,14 @@ pub(super) fn is_member(model: &Model, query: &Query<'_>, identity: &Identity<'_
         return false;
     }
     query.subject.groups.contains(&name)
-        || identity.id.and_then(|id| model.roles.users.get(id)).is_some_and(|user| {
-            user.groups.iter().any(|group| model.roles.group_names.name(group.index()) == name)
-        })
+        || identity
+            .id
+            .and_then(|id| model.roles.users.get(id))
+            .is_some_and(|user| {
+                user.groups
+                    .iter()
+                    .any(|group| model.roles.group_names.name(group.index()) == name)
+            })
 }
 
 /// A set of roles, for deciding.
@@ -300,7 +374,9 @@ impl Gather for List<'_> {
         let is_implicit = matches!(how, How::Implicit | How::Owner);
         let mut seen = Bits::default();
         let mut brought = Vec::new();
-        each_brought(self.model, self.address, role, &mut seen, &mut |each| brought.push(each));
+        each_brought(self.model, self.address, role, &mut seen, &mut |each| {
+            brought.push(each)
+        });
         for each in brought {
             let how = if each == role { how } else { How::Inherited };
             if is_implicit {
@@ -349,10 +425,19 @@ pub(super) fn roles_of_other(model: &Model, id: &str, claimed: &[&str]) -> Bits 
             bits.union(&row.closure);
         }
     };
-    claimed.iter().filter_map(|name| model.roles.claimable(name)).for_each(&mut add);
+    claimed
+        .iter()
+        .filter_map(|name| model.roles.claimable(name))
+        .for_each(&mut add);
     if let Some(user) = model.roles.users.get(id) {
-        let groups = user.groups.iter().filter_map(|group| model.roles.groups.get(group.index()));
-        groups.flat_map(|group| group.roles.iter()).chain(user.roles.iter()).for_each(|role| add(*role));
+        let groups = user
+            .groups
+            .iter()
+            .filter_map(|group| model.roles.groups.get(group.index()));
+        groups
+            .flat_map(|group| group.roles.iter())
+            .chain(user.roles.iter())
+            .for_each(|role| add(*role));
     }
     bits
 }

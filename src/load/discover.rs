@@ -34,6 +34,8 @@ pub struct Scan {
 pub struct ScannedProfile {
     /// The name of the directory; `profile.json` may give the profile another id.
     pub name: String,
+    /// Leads from the root to the profile in the paths of its files; empty if the root is the profile.
+    pub prefix: String,
     /// Sorted by path.
     pub files: Vec<ScannedFile>,
     /// Tells profiles with different files or different problems apart, wherever their directory lies.
@@ -434,6 +436,7 @@ fn finish_profile(
     let digest = digest(&candidate.prefix, &files, &problems);
     ScannedProfile {
         name: candidate.name.clone(),
+        prefix: candidate.prefix.clone(),
         files,
         digest,
         problems,
@@ -462,7 +465,7 @@ fn digest(prefix: &str, files: &[ScannedFile], problems: &[ScanProblem]) -> [u8;
 }
 
 /// Drops the way from the root to the profile, so that a profile keeps its digest when its directory is renamed.
-fn inner_path<'a>(prefix: &str, path: &'a str) -> &'a str {
+pub(super) fn inner_path<'a>(prefix: &str, path: &'a str) -> &'a str {
     path.strip_prefix(prefix).unwrap_or(path).trim_start_matches('/')
 }
 

@@ -69,6 +69,15 @@ impl<'t, 'd> Parser<'t, 'd> {
         (!self.broken).then_some(json)
     }
 
+    /// Parses the document that lies between two places of the text, each between two characters.
+    pub(in crate::source) fn parse_part(mut self, start: usize, end: usize) -> Option<Json> {
+        self.text = self.text.get(..end).unwrap_or(self.text);
+        self.bytes = self.text.as_bytes();
+        self.at = start;
+        let json = self.parse_root().ok()?;
+        (!self.broken).then_some(json)
+    }
+
     fn parse_root(&mut self) -> Result<Json, Stop> {
         self.skip_space();
         if self.at == self.bytes.len() {

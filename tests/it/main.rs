@@ -11,4 +11,8 @@ mod contract;
 mod discover;
 mod source;
 mod tidy;
+mod native;
+mod nick;
+mod recordings;
+mod source;
 mod watch;
