@@ -9,10 +9,9 @@
 
 mod contract;
 mod discover;
-mod source;
-mod tidy;
 mod native;
 mod nick;
 mod recordings;
 mod source;
+mod tidy;
 mod watch;

@@ -289,6 +289,43 @@ fn every_file_of_the_corpus_is_read() {
 }
 
 #[test]
+fn every_file_is_a_module() {
+    let files = tracked();
+    let mut findings = Vec::new();
+    for name in &files {
+        let Some((folder, file)) = name.rsplit_once('/') else {
+            continue;
+        };
+        let Some(module) = file.strip_suffix(".rs") else {
+            continue;
+        };
+        let ours = folder.starts_with("src") || folder.starts_with("tests/it");
+        if !ours || ["mod", "lib", "main"].contains(&module) {
+            continue;
+        }
+        let declarations = [format!("mod {module};"), format!("pub mod {module};")];
+        let mut parents = ["mod", "lib", "main"]
+            .map(|parent| format!("{folder}/{parent}.rs"))
+            .to_vec();
+        parents.push(format!("{folder}.rs"));
+        let declared = parents
+            .iter()
+            .filter(|parent| files.contains(parent))
+            .any(|parent| {
+                read(parent)
+                    .lines()
+                    .any(|line| declarations.iter().any(|declaration| line == declaration))
+            });
+        if !declared {
+            findings.push(format!(
+                "{name}: no module says `mod {module};`, so nobody compiles it"
+            ));
+        }
+    }
+    report(&findings);
+}
+
+#[test]
 fn every_limit_stands_in_the_readme() {
     let limits: Vec<_> = read("src/vocab/limits.rs")
         .lines()
