@@ -22,10 +22,18 @@ pub enum Exit {
 /// Lists every exit code with what it means.
 const TABLE: [(Exit, u8, &str); 6] = [
     (Exit::Done, 0, "all went well; what was asked is allowed"),
-    (Exit::Refused, 1, "what was asked is not allowed, or a test failed"),
+    (
+        Exit::Refused,
+        1,
+        "what was asked is not allowed, or a test failed",
+    ),
     (Exit::Usage, 2, "an option or argument makes no sense"),
     (Exit::BadProfile, 3, "a profile is broken"),
-    (Exit::Unavailable, 4, "a file cannot be read, an address not be had, or a daemon not be reached"),
+    (
+        Exit::Unavailable,
+        4,
+        "a file cannot be read, an address not be had, or a daemon not be reached",
+    ),
     (Exit::Fault, 5, "Placet itself failed"),
 ];
 
@@ -45,7 +53,10 @@ impl From<Exit> for ExitCode {
 
 /// Returns the table for the help page.
 pub(super) fn help() -> String {
-    let rows: Vec<String> = TABLE.iter().map(|(_, code, meaning)| format!("  {code}  {meaning}")).collect();
+    let rows: Vec<String> = TABLE
+        .iter()
+        .map(|(_, code, meaning)| format!("  {code}  {meaning}"))
+        .collect();
     format!("Exit codes:\n{}", rows.join("\n"))
 }
 
@@ -55,7 +66,14 @@ mod tests {
 
     #[test]
     fn codes_are_the_documented_ones() {
-        let all = [Exit::Done, Exit::Refused, Exit::Usage, Exit::BadProfile, Exit::Unavailable, Exit::Fault];
+        let all = [
+            Exit::Done,
+            Exit::Refused,
+            Exit::Usage,
+            Exit::BadProfile,
+            Exit::Unavailable,
+            Exit::Fault,
+        ];
         assert_eq!(all.map(Exit::code), [0, 1, 2, 3, 4, 5]);
     }
 }

@@ -53,7 +53,13 @@ pub struct Cli {
 #[derive(Clone, Debug, Args)]
 pub struct Globals {
     /// Directory that holds one directory per profile, or is a profile itself
-    #[arg(long, global = true, value_name = "DIR", env = "PLACET_PROFILES", default_value = "policies")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        env = "PLACET_PROFILES",
+        default_value = "policies"
+    )]
     pub profiles: PathBuf,
 
     /// Profile that answers when none is named; if there is only one, it does
@@ -61,11 +67,23 @@ pub struct Globals {
     pub default_profile: Option<String>,
 
     /// How results are written
-    #[arg(long, global = true, value_name = "FORMAT", env = "PLACET_FORMAT", default_value = "text")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FORMAT",
+        env = "PLACET_FORMAT",
+        default_value = "text"
+    )]
     pub format: Format,
 
     /// When to use colours
-    #[arg(long, global = true, value_name = "WHEN", env = "PLACET_COLOR", default_value = "auto")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        env = "PLACET_COLOR",
+        default_value = "auto"
+    )]
     pub color: Color,
 }
 
@@ -83,13 +101,19 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> std::process::ExitC
     let mut command = Cli::command();
     command = command.after_help(format!("{EXAMPLES}\n\n{}", exit::help()));
     let arguments = name_command(arguments.into_iter().collect(), &command);
-    let parsed = command.try_get_matches_from(arguments).and_then(|matches| Cli::from_arg_matches(&matches));
+    let parsed = command
+        .try_get_matches_from(arguments)
+        .and_then(|matches| Cli::from_arg_matches(&matches));
     let exit = match parsed {
         Ok(cli) => run_command(&cli),
         Err(error) => {
             // What cannot be printed, for instance into a closed pipe, is not worth another complaint.
             let _ = error.print();
-            if error.use_stderr() { Exit::Usage } else { Exit::Done }
+            if error.use_stderr() {
+                Exit::Usage
+            } else {
+                Exit::Done
+            }
         }
     };
     exit.into()
@@ -106,10 +130,19 @@ fn run_command(cli: &Cli) -> Exit {
 /// Puts `serve` where no command is named, so that `placet` and `placet --listen …` start the daemon.
 fn name_command(mut arguments: Vec<OsString>, command: &clap::Command) -> Vec<OsString> {
     let words = arguments.get(1..).unwrap_or_default();
-    let is_option = words.first().is_none_or(|word| word.as_encoded_bytes().starts_with(b"-"));
-    let asks_for_help = words.iter().any(|word| ["-h", "--help", "-V", "--version"].iter().any(|help| word == help));
+    let is_option = words
+        .first()
+        .is_none_or(|word| word.as_encoded_bytes().starts_with(b"-"));
+    let asks_for_help = words.iter().any(|word| {
+        ["-h", "--help", "-V", "--version"]
+            .iter()
+            .any(|help| word == help)
+    });
     let is_named = words.iter().any(|word| {
-        word == "help" || command.get_subcommands().any(|command| word == command.get_name())
+        word == "help"
+            || command
+                .get_subcommands()
+                .any(|command| word == command.get_name())
     });
     if is_option && !asks_for_help && !is_named {
         arguments.insert(arguments.len().min(1), "serve".into());
@@ -156,11 +189,17 @@ mod tests {
     fn every_option_has_an_environment_variable() {
         let root = Cli::command();
         for command in std::iter::once(&root).chain(root.get_subcommands()) {
-            let own = command.get_arguments().filter(|argument| argument.get_long().is_some());
-            for argument in own.filter(|argument| !["help", "version"].contains(&argument.get_id().as_str())) {
+            let own = command
+                .get_arguments()
+                .filter(|argument| argument.get_long().is_some());
+            for argument in own.filter(|argument| !["help", "version"].contains(&argument.get_id().as_str()))
+            {
                 let variable = argument.get_env().map(|name| name.to_string_lossy().into_owned());
                 let place = format!("{} --{}", command.get_name(), argument.get_long().unwrap());
-                assert!(variable.is_some_and(|name| name.starts_with("PLACET_")), "{place}");
+                assert!(
+                    variable.is_some_and(|name| name.starts_with("PLACET_")),
+                    "{place}"
+                );
             }
         }
     }

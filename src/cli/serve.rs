@@ -15,15 +15,13 @@ use crate::server::{self, ServeError, Stop};
 
 /// Holds the options of `placet serve`.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Examples:\n  \
+#[command(after_help = "Examples:\n  \
                   placet serve --profiles policies --listen 127.0.0.1:7420\n  \
                   PLACET_LOG_FORMAT=json placet serve      logs for machines\n  \
                   kill -HUP <pid>                          look at the files now\n  \
                   kill -TERM <pid>                         finish what is asked, then end\n\n\
                   The daemon notices changes in the profiles by itself. Its health is told by grpc.health.v1 under the \
-                  names ``, `liveness` and `profile/<id>`."
-)]
+                  names ``, `liveness` and `profile/<id>`.")]
 pub struct ServeCommand {
     /// What the daemon needs to know.
     #[command(flatten)]
@@ -38,7 +36,11 @@ pub(super) fn run(command: &ServeCommand, globals: &Globals, output: &mut Output
         return Exit::Usage;
     }
     let config = arguments.check(&globals.profiles, globals.default_profile.as_deref());
-    let runtime = match Builder::new_multi_thread().enable_all().thread_name("placet").build() {
+    let runtime = match Builder::new_multi_thread()
+        .enable_all()
+        .thread_name("placet")
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => {
             output.failure(&error, None);

@@ -16,14 +16,12 @@ use crate::source::render;
 
 /// Holds the options of `placet validate`.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Examples:\n  \
+#[command(after_help = "Examples:\n  \
                   placet validate                           all profiles in `policies`\n  \
                   placet validate policies/newsroom         one of them (if it extends others, name their directory instead)\n  \
                   placet validate --deny-warnings           for continuous integration\n  \
                   placet validate --format json | jq        for machines\n\n\
-                  Ends with 0 if every profile can be served, else with 3."
-)]
+                  Ends with 0 if every profile can be served, else with 3.")]
 pub struct ValidateCommand {
     /// Directory of profiles, or of one profile [default: that of --profiles]
     #[arg(value_name = "DIR")]
@@ -40,7 +38,10 @@ pub(super) fn run(command: &ValidateCommand, globals: &Globals, output: &mut Out
     let scan = match discover::read_root(root, &ScanLimits::default()) {
         Ok(scan) => scan,
         Err(error) => {
-            output.failure(&error, Some("name a directory of profiles: `placet validate DIR`"));
+            output.failure(
+                &error,
+                Some("name a directory of profiles: `placet validate DIR`"),
+            );
             return Exit::Unavailable;
         }
     };
@@ -64,7 +65,12 @@ struct Summary {
 impl Summary {
     fn of(scan: &Scan, profiles: &[Arc<LoadedProfile>]) -> Self {
         let good = profiles.iter().filter(|profile| profile.model.is_some()).count();
-        let sum = |severity| profiles.iter().map(|profile| profile.count(severity)).sum::<usize>();
+        let sum = |severity| {
+            profiles
+                .iter()
+                .map(|profile| profile.count(severity))
+                .sum::<usize>()
+        };
         Self {
             good,
             broken: profiles.len().saturating_sub(good),
@@ -83,7 +89,11 @@ impl Summary {
             (0, _) if total == 1 => "broken".to_owned(),
             (good, broken) => format!("{good} good, {broken} broken"),
         };
-        format!("{profiles}: {health}; {}, {}", count(self.errors, "error"), count(self.warnings, "warning"))
+        format!(
+            "{profiles}: {health}; {}, {}",
+            count(self.errors, "error"),
+            count(self.warnings, "warning")
+        )
     }
 }
 

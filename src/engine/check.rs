@@ -240,7 +240,10 @@ impl<'q> Judge<'_, 'q> {
                 transition: transition.name.as_ref(),
                 ..*self.question
             };
-            let judge = Judge { facts: self.facts, question: &question };
+            let judge = Judge {
+                facts: self.facts,
+                question: &question,
+            };
             let decision = judge.transition(id, transition, SmallVec::new(), Operation::Update, trace)?;
             if decision.is_allow() {
                 return Ok(Ok(Some(decision)));

@@ -28,6 +28,8 @@ pub(super) struct Facts<'q> {
     /// The owner's id; empty if unowned.
     pub(super) owner: Cow<'q, str>,
     pub(super) effective: Effective,
+    /// A state that a new item is taken to have, whatever the request tells.
+    assumed: Option<StateId>,
 }
 
 /// A state of an item.
@@ -73,7 +75,13 @@ impl<'q> Facts<'q> {
             identity,
             owner,
             effective,
+            assumed: None,
         })
+    }
+
+    /// Takes a new item to have this state.
+    pub(super) fn assume(&mut self, state: StateId) {
+        self.assumed = Some(state);
     }
 
     /// Tells whether the subject owns the item.
@@ -157,6 +165,9 @@ impl<'q> Facts<'q> {
 
     /// The state that a new item will have.
     fn state_of_new(&self) -> Result<State<'q>, QueryError> {
+        if let Some(state) = self.assumed {
+            return Ok(self.known(state));
+        }
         let resource = &self.query.resource;
         let written = self.told(resource.state, &self.query.changes, "resource.state", "changes")?;
         let asked = self.told(

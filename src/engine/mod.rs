@@ -8,12 +8,17 @@
 //!
 //! Read [`check`] first: it is the order of steps; `grants` has steps three to five, `constraints` six, `approvals` eight.
 
+pub mod actions;
 pub mod check;
 pub mod condition;
 pub mod decision;
+pub mod fields;
+pub mod missing;
 pub mod query;
 pub mod role;
 pub mod trace;
+pub mod transitions;
+pub mod validity;
 
 mod approvals;
 mod compare;
@@ -22,6 +27,7 @@ mod coverage;
 mod facts;
 mod geometry;
 mod grants;
+mod programs;
 mod related;
 mod selection;
 mod test;

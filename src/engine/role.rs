@@ -102,7 +102,11 @@ pub(super) fn effective(model: &Model, query: &Query<'_>, identity: &Identity<'_
     } else {
         None
     };
-    let reader = Reader { model, query, identity };
+    let reader = Reader {
+        model,
+        query,
+        identity,
+    };
     let mut site = Set {
         model,
         address,
@@ -162,7 +166,11 @@ pub(super) fn effective(model: &Model, query: &Query<'_>, identity: &Identity<'_
 pub fn ordered(model: &Model, query: &Query<'_>, effective: &Effective) -> Vec<(RoleId, How)> {
     let identity = identify(model, query);
     let address = Address::parse(query.context.ip);
-    let reader = Reader { model, query, identity: &identity };
+    let reader = Reader {
+        model,
+        query,
+        identity: &identity,
+    };
     let mut list = List {
         model,
         address,

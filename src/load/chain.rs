@@ -110,7 +110,15 @@ impl<'s> Chains<'s> {
             part(link.twin.as_deref().unwrap_or_default().as_bytes());
             let marks: Vec<u8> = link.bases.iter().map(|base| base.mark()).collect();
             part(&marks);
-            part(link.circle.iter().flatten().cloned().collect::<Vec<_>>().join("\n").as_bytes());
+            part(
+                link.circle
+                    .iter()
+                    .flatten()
+                    .cloned()
+                    .collect::<Vec<_>>()
+                    .join("\n")
+                    .as_bytes(),
+            );
         }
         *hasher.finalize().as_bytes()
     }
@@ -158,7 +166,9 @@ fn resolve(links: &mut [Link<'_>], files: &[ProfileFile]) {
     }
     let directories: Vec<String> = links.iter().map(|link| link.scanned.name.clone()).collect();
     for (index, (link, file)) in links.iter_mut().zip(files).enumerate() {
-        let twin = by_id.get(&link.id).and_then(|all| all.iter().find(|&&other| other != index));
+        let twin = by_id
+            .get(&link.id)
+            .and_then(|all| all.iter().find(|&&other| other != index));
         link.twin = twin.and_then(|&other| directories.get(other).cloned());
         let resolve_one = |(count, id): (usize, &str)| {
             if count >= BASES_MAX {
@@ -189,7 +199,9 @@ fn sort_bases_first(links: &mut [Link<'_>]) -> Vec<usize> {
         // The way from `start` to where we stand, each with the number of its bases that were looked at.
         let mut way = vec![(start, 0)];
         while let Some((index, seen)) = way.pop() {
-            let Some(mark) = marks.get_mut(index) else { continue };
+            let Some(mark) = marks.get_mut(index) else {
+                continue;
+            };
             if *mark == Mark::Done {
                 continue;
             }
@@ -214,11 +226,17 @@ fn sort_bases_first(links: &mut [Link<'_>]) -> Vec<usize> {
 
 /// Marks every profile on the way from `first` to its end, which extends `first`.
 fn mark_circle(links: &mut [Link<'_>], way: &[(usize, usize)], first: usize) {
-    let members: Vec<usize> =
-        way.iter().map(|&(index, _)| index).skip_while(|&index| index != first).collect();
+    let members: Vec<usize> = way
+        .iter()
+        .map(|&(index, _)| index)
+        .skip_while(|&index| index != first)
+        .collect();
     let ids = |from: usize| -> Vec<Arc<str>> {
         let round = members.iter().cycle().skip(from).take(members.len() + 1);
-        round.filter_map(|&index| links.get(index)).map(|link| Arc::clone(&link.id)).collect()
+        round
+            .filter_map(|&index| links.get(index))
+            .map(|link| Arc::clone(&link.id))
+            .collect()
     };
     let circles: Vec<_> = (0..members.len()).map(ids).collect();
     for (&index, circle) in members.iter().zip(circles) {
@@ -236,7 +254,11 @@ fn flatten(links: &[Link<'_>], order: &[usize]) -> Vec<Vec<usize>> {
         let Some(link) = links.get(index) else { continue };
         let (mut chain, mut taken) = (Vec::new(), HashSet::new());
         // What a profile in a circle consists of cannot be said; it is broken whatever that is.
-        let bases = if link.circle.is_some() { &[] } else { link.bases.as_slice() };
+        let bases = if link.circle.is_some() {
+            &[]
+        } else {
+            link.bases.as_slice()
+        };
         for base in bases {
             let Base::Found(base) = *base else { continue };
             for &member in chains.get(base).map(Vec::as_slice).unwrap_or_default() {

@@ -41,7 +41,11 @@ pub fn read_policy(scan: &Scan, id: &str) -> Option<(ValidPolicy, SourceMap)> {
     let by_index: Vec<_> = scan
         .profiles
         .iter()
-        .map(|scanned| done.iter().find(|loaded| loaded.directory == scanned.name).cloned())
+        .map(|scanned| {
+            done.iter()
+                .find(|loaded| loaded.directory == scanned.name)
+                .cloned()
+        })
         .collect();
     let find = |&&index: &&usize| chains.link(index).is_some_and(|link| &*link.id == id);
     let index = chains.order().iter().find(find)?;
@@ -50,12 +54,20 @@ pub fn read_policy(scan: &Scan, id: &str) -> Option<(ValidPolicy, SourceMap)> {
 }
 
 /// Loads one profile whose bases are loaded.
-pub(super) fn load_profile(chains: &Chains<'_>, index: usize, digest: [u8; 32], done: &Done) -> LoadedProfile {
+pub(super) fn load_profile(
+    chains: &Chains<'_>,
+    index: usize,
+    digest: [u8; 32],
+    done: &Done,
+) -> LoadedProfile {
     let link = chains.link(index);
     let scanned = link.map(|link| link.scanned);
     let result = catch_unwind(AssertUnwindSafe(|| {
         let mut reading = read_profile(chains, index, done);
-        let model = reading.valid.take().map(|valid| compile::compile(&valid, &reading.sources));
+        let model = reading
+            .valid
+            .take()
+            .map(|valid| compile::compile(&valid, &reading.sources));
         (reading, model)
     }));
     let (mut reading, model) = result.unwrap_or_else(|_| (report_fault(scanned), None));
@@ -64,13 +76,16 @@ pub(super) fn load_profile(chains: &Chains<'_>, index: usize, digest: [u8; 32], 
         id: link.map(|link| Arc::clone(&link.id)).unwrap_or_default(),
         directory: scanned.map(|scanned| scanned.name.clone()).unwrap_or_default(),
         title: reading.title,
-        dialect: link.and_then(|link| link.dialect).map_or("", |dialect| dialect.name()),
+        dialect: link
+            .and_then(|link| link.dialect)
+            .map_or("", |dialect| dialect.name()),
         mode: reading.mode,
         model: model.map(Arc::new),
         diagnostics: reading.diagnostics,
         sources: reading.sources,
         digest,
-        is_transient: scanned.is_some_and(|scanned| scanned.problems.iter().any(|problem| problem.kind.is_transient())),
+        is_transient: scanned
+            .is_some_and(|scanned| scanned.problems.iter().any(|problem| problem.kind.is_transient())),
     }
 }
 
@@ -81,10 +96,16 @@ pub(super) fn read_profile_file(
     diagnostics: &mut Vec<Diagnostic>,
 ) -> (ProfileFile, bool) {
     let before = diagnostics.len();
-    let found = scanned.files.iter().find(|file| inner_path(&scanned.prefix, &file.path) == PROFILE_FILE);
+    let found = scanned
+        .files
+        .iter()
+        .find(|file| inner_path(&scanned.prefix, &file.path) == PROFILE_FILE);
     let Some(found) = found else {
         let origin = place(shown_directory(scanned), map);
-        return (ProfileFile::without_file(&scanned.name, origin), scanned.problems.is_empty());
+        return (
+            ProfileFile::without_file(&scanned.name, origin),
+            scanned.problems.is_empty(),
+        );
     };
     match parse_file(&found.path, &found.bytes, map, diagnostics) {
         Ok((json, _)) => {
@@ -98,12 +119,17 @@ pub(super) fn read_profile_file(
 
 /// Returns the names of the files that dialects are told by: relative to the layers, or to the profile if it has none.
 pub(super) fn layered_names<'s>(scanned: &'s ScannedProfile, file: &ProfileFile) -> Vec<&'s str> {
-    let names = scanned.files.iter().map(|file| inner_path(&scanned.prefix, &file.path));
+    let names = scanned
+        .files
+        .iter()
+        .map(|file| inner_path(&scanned.prefix, &file.path));
     if file.layers.is_empty() {
         return names.filter(|name| *name != PROFILE_FILE).collect();
     }
     let layers: Vec<&str> = file.layers.iter().map(|layer| layer.value.as_str()).collect();
-    names.filter_map(|name| layers.iter().find_map(|layer| name_in_layer(name, layer))).collect()
+    names
+        .filter_map(|name| layers.iter().find_map(|layer| name_in_layer(name, layer)))
+        .collect()
 }
 
 fn name_in_layer<'n>(name: &'n str, layer: &str) -> Option<&'n str> {
@@ -142,10 +168,19 @@ fn read_profile(chains: &Chains<'_>, index: usize, done: &Done) -> Reading {
         report_problems(link.scanned, &mut map, &mut diagnostics);
         let own = open_member(link, &mut map, &mut diagnostics);
         report_links(link, &own, done, &mut diagnostics);
-        reading.title = own.file.title.text.clone().unwrap_or_else(|| link.id.as_ref().to_owned());
+        reading.title = own
+            .file
+            .title
+            .text
+            .clone()
+            .unwrap_or_else(|| link.id.as_ref().to_owned());
         reading.mode = own.file.mode.name();
         if !has_errors(&diagnostics) {
-            let bases = chains.chain(index).split_last().map(|(_, bases)| bases).unwrap_or_default();
+            let bases = chains
+                .chain(index)
+                .split_last()
+                .map(|(_, bases)| bases)
+                .unwrap_or_default();
             let mut members: Vec<Member> = Vec::with_capacity(bases.len().saturating_add(1));
             for base in bases.iter().filter_map(|&base| chains.link(base)) {
                 // What is wrong with a base is its own complaint, and an error there ended this load above.
@@ -188,14 +223,30 @@ fn open_member(link: &Link<'_>, map: &mut SourceMap, diagnostics: &mut Vec<Diagn
     }
     for layer in &file.layers {
         let in_layer = |name: &str| name_in_layer(name, &layer.value).map(str::to_owned);
-        let files = scanned.files.iter().map(|file| inner_path(&scanned.prefix, &file.path));
+        let files = scanned
+            .files
+            .iter()
+            .map(|file| inner_path(&scanned.prefix, &file.path));
         if files.filter_map(in_layer).next().is_none() {
-            let message = format!("the profile has no directory {} with JSON files in it", quote(&layer.value));
+            let message = format!(
+                "the profile has no directory {} with JSON files in it",
+                quote(&layer.value)
+            );
             diagnostics.push(Diagnostic::new(Code::MissingDirectory, layer.span, message));
         }
-        layers.push(parse_layer(layer.value.clone(), in_layer, scanned, map, diagnostics));
+        layers.push(parse_layer(
+            layer.value.clone(),
+            in_layer,
+            scanned,
+            map,
+            diagnostics,
+        ));
     }
-    Member { file, dialect: link.dialect, layers }
+    Member {
+        file,
+        dialect: link.dialect,
+        layers,
+    }
 }
 
 fn parse_layer(
@@ -207,7 +258,9 @@ fn parse_layer(
 ) -> ParsedLayer {
     let mut files = Vec::new();
     for found in &scanned.files {
-        let Some(name) = name_of(inner_path(&scanned.prefix, &found.path)) else { continue };
+        let Some(name) = name_of(inner_path(&scanned.prefix, &found.path)) else {
+            continue;
+        };
         if let Ok((json, file)) = parse_file(&found.path, &found.bytes, map, diagnostics) {
             files.push(ParsedFile { name, json, file });
         }
@@ -248,7 +301,9 @@ fn read_members(members: &[Member], diagnostics: &mut Vec<Diagnostic>) -> Option
     let mut groups: Vec<(&'static dyn Dialect, Vec<&Member>)> = Vec::new();
     for member in members {
         let dialect = member.dialect?;
-        let same = groups.iter().position(|(other, _)| other.name() == dialect.name());
+        let same = groups
+            .iter()
+            .position(|(other, _)| other.name() == dialect.name());
         let mut group = same.map_or_else(|| (dialect, Vec::new()), |place| groups.remove(place));
         group.1.push(member);
         groups.push(group);
@@ -257,8 +312,16 @@ fn read_members(members: &[Member], diagnostics: &mut Vec<Diagnostic>) -> Option
     for (dialect, group) in groups {
         let (own, bases) = group.split_last()?;
         let base_files: Vec<&ProfileFile> = bases.iter().map(|base| &base.file).collect();
-        let layers: Vec<Layer<'_>> = group.iter().flat_map(|member| &member.layers).map(show_layer).collect();
-        let input = Input { profile: &own.file, bases: &base_files, layers: &layers };
+        let layers: Vec<Layer<'_>> = group
+            .iter()
+            .flat_map(|member| &member.layers)
+            .map(show_layer)
+            .collect();
+        let input = Input {
+            profile: &own.file,
+            bases: &base_files,
+            layers: &layers,
+        };
         let policy = dialect.read(&input, diagnostics)?;
         merged = Some(match merged {
             Some(base) => merge::lay_over(base, policy),
@@ -269,8 +332,15 @@ fn read_members(members: &[Member], diagnostics: &mut Vec<Diagnostic>) -> Option
 }
 
 fn show_layer(layer: &ParsedLayer) -> Layer<'_> {
-    let files = layer.files.iter().map(|file| LayerFile { name: &file.name, json: &file.json, file: file.file });
-    Layer { name: &layer.name, files: files.collect() }
+    let files = layer.files.iter().map(|file| LayerFile {
+        name: &file.name,
+        json: &file.json,
+        file: file.file,
+    });
+    Layer {
+        name: &layer.name,
+        files: files.collect(),
+    }
 }
 
 /// Makes complaints of what is wrong with the directory.
@@ -286,7 +356,9 @@ fn report_problems(scanned: &ScannedProfile, map: &mut SourceMap, diagnostics: &
             | ProblemKind::NotAFile
             | ProblemKind::NameNotText
             | ProblemKind::Stray => Code::UnreadableFile,
-            ProblemKind::TooDeep | ProblemKind::TooManyFiles | ProblemKind::TooManyEntries => Code::TooManyFiles,
+            ProblemKind::TooDeep | ProblemKind::TooManyFiles | ProblemKind::TooManyEntries => {
+                Code::TooManyFiles
+            }
             ProblemKind::FileTooLarge | ProblemKind::ProfileTooLarge => Code::FileTooLarge,
             ProblemKind::Empty => Code::EmptyDirectory,
         };
@@ -305,7 +377,10 @@ fn report_links(link: &Link<'_>, own: &Member, done: &Done, diagnostics: &mut Ve
     }
     if let Some(circle) = &link.circle {
         let ids: Vec<String> = circle.iter().map(|id| quote(id)).collect();
-        let message = format!("profiles extend each other in a circle: {}", ids.join(" extends "));
+        let message = format!(
+            "profiles extend each other in a circle: {}",
+            ids.join(" extends ")
+        );
         let span = own.file.extends.first().map_or(own.file.origin, |id| id.span);
         diagnostics.push(Diagnostic::new(Code::ExtendsCycle, span, message));
         return;
@@ -315,14 +390,18 @@ fn report_links(link: &Link<'_>, own: &Member, done: &Done, diagnostics: &mut Ve
         let complaint = match *base {
             Base::Unknown => {
                 let ids = done.iter().flatten().map(|other| other.id.as_ref());
-                let near = diagnostic::did_you_mean(&id.value, ids).map(|near| format!("did you mean {}?", quote(near)));
-                let mut complaint = Diagnostic::new(Code::UnknownBase, id.span, format!("there is no profile {name}"));
+                let near = diagnostic::did_you_mean(&id.value, ids)
+                    .map(|near| format!("did you mean {}?", quote(near)));
+                let mut complaint =
+                    Diagnostic::new(Code::UnknownBase, id.span, format!("there is no profile {name}"));
                 complaint.help = near;
                 complaint
             }
-            Base::Ambiguous => {
-                Diagnostic::new(Code::ExtendsBroken, id.span, format!("several profiles have the id {name}"))
-            }
+            Base::Ambiguous => Diagnostic::new(
+                Code::ExtendsBroken,
+                id.span,
+                format!("several profiles have the id {name}"),
+            ),
             Base::TooMany => {
                 let message = format!("a profile extends at most {BASES_MAX} others");
                 Diagnostic::new(Code::UnknownBase, id.span, message)
@@ -332,8 +411,12 @@ fn report_links(link: &Link<'_>, own: &Member, done: &Done, diagnostics: &mut Ve
                 if loaded.is_some_and(|loaded| loaded.model.is_some()) {
                     continue;
                 }
-                Diagnostic::new(Code::ExtendsBroken, id.span, format!("the profile {name} is broken"))
-                    .help("mend that profile first; its own complaints say how")
+                Diagnostic::new(
+                    Code::ExtendsBroken,
+                    id.span,
+                    format!("the profile {name} is broken"),
+                )
+                .help("mend that profile first; its own complaints say how")
             }
         };
         diagnostics.push(complaint);
@@ -341,25 +424,42 @@ fn report_links(link: &Link<'_>, own: &Member, done: &Done, diagnostics: &mut Ve
 }
 
 /// Drops warnings that a base was given already, since its files were read once more.
-fn drop_complaints_of_bases(bases: &[usize], done: &Done, map: &SourceMap, diagnostics: &mut Vec<Diagnostic>) {
-    let bases = bases.iter().filter_map(|&base| done.get(base).and_then(Option::as_ref));
+fn drop_complaints_of_bases(
+    bases: &[usize],
+    done: &Done,
+    map: &SourceMap,
+    diagnostics: &mut Vec<Diagnostic>,
+) {
+    let bases = bases
+        .iter()
+        .filter_map(|&base| done.get(base).and_then(Option::as_ref));
     let known: HashSet<(Code, &str, u32, &str)> = bases
-        .flat_map(|base| base.diagnostics.iter().map(|complaint| (complaint, &base.sources)))
+        .flat_map(|base| {
+            base.diagnostics
+                .iter()
+                .map(|complaint| (complaint, &base.sources))
+        })
         .map(|(complaint, map)| key(complaint, map))
         .collect();
-    diagnostics.retain(|complaint| {
-        complaint.severity == Severity::Error || !known.contains(&key(complaint, map))
-    });
+    diagnostics
+        .retain(|complaint| complaint.severity == Severity::Error || !known.contains(&key(complaint, map)));
 }
 
 fn key<'d>(complaint: &'d Diagnostic, map: &'d SourceMap) -> (Code, &'d str, u32, &'d str) {
-    (complaint.code, map.path(complaint.span.file), complaint.span.start, &complaint.message)
+    (
+        complaint.code,
+        map.path(complaint.span.file),
+        complaint.span.start,
+        &complaint.message,
+    )
 }
 
 /// Sorts the complaints, and keeps the errors among them if there are too many.
 fn finish_diagnostics(reading: &mut Reading) {
     if reading.diagnostics.len() > DIAGNOSTICS_MAX {
-        reading.diagnostics.sort_by_key(|complaint| std::cmp::Reverse(complaint.severity));
+        reading
+            .diagnostics
+            .sort_by_key(|complaint| std::cmp::Reverse(complaint.severity));
         reading.diagnostics.truncate(DIAGNOSTICS_MAX);
     }
     diagnostic::sort(&mut reading.diagnostics, &reading.sources);
@@ -384,7 +484,9 @@ fn fault(origin: Span) -> Diagnostic {
 }
 
 fn has_errors(diagnostics: &[Diagnostic]) -> bool {
-    diagnostics.iter().any(|complaint| complaint.severity == Severity::Error)
+    diagnostics
+        .iter()
+        .any(|complaint| complaint.severity == Severity::Error)
 }
 
 /// Returns the place of something on disk that has no text.
@@ -394,5 +496,9 @@ fn place(path: &str, map: &mut SourceMap) -> Span {
 }
 
 fn shown_directory(scanned: &ScannedProfile) -> &str {
-    if scanned.prefix.is_empty() { "." } else { &scanned.prefix }
+    if scanned.prefix.is_empty() {
+        "."
+    } else {
+        &scanned.prefix
+    }
 }

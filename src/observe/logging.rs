@@ -35,8 +35,13 @@ pub enum LoggingError {
 
 /// Sends all log lines of the process to standard error, from a level on (`info`, or `info,placet::store=debug`).
 pub fn start(format: LogFormat, level: &str) -> Result<(), LoggingError> {
-    let filter = EnvFilter::try_new(level).map_err(|source| LoggingError::Level { text: level.to_owned(), source })?;
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    let filter = EnvFilter::try_new(level).map_err(|source| LoggingError::Level {
+        text: level.to_owned(),
+        source,
+    })?;
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr);
     match format {
         LogFormat::Text => lines.with_ansi(io::stderr().is_terminal()).finish().try_init()?,
         LogFormat::Json => lines.json().flatten_event(true).finish().try_init()?,

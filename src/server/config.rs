@@ -14,7 +14,12 @@ use crate::vocab::limits::{DRAIN_SECONDS_MAX, MESSAGE_BYTES_MAX, MESSAGE_BYTES_M
 #[derive(Clone, Debug, Args)]
 pub struct ServeArgs {
     /// Address for gRPC; port 0 takes any free one, which the log then names
-    #[arg(long, value_name = "ADDRESS", env = "PLACET_LISTEN", default_value = "127.0.0.1:7420")]
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        env = "PLACET_LISTEN",
+        default_value = "127.0.0.1:7420"
+    )]
     pub listen: SocketAddr,
 
     /// Forget a profile when its directory is removed, instead of serving its last version as stale
@@ -32,7 +37,12 @@ pub struct ServeArgs {
     pub message_bytes: u32,
 
     /// How log lines look
-    #[arg(long, value_name = "FORMAT", env = "PLACET_LOG_FORMAT", default_value = "text")]
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        env = "PLACET_LOG_FORMAT",
+        default_value = "text"
+    )]
     pub log_format: LogFormat,
 
     /// From which level on things are logged: error, warn, info, debug, trace, also by part (`info,placet::store=debug`)

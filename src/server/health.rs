@@ -43,7 +43,10 @@ impl Health {
     pub async fn start() -> (Self, HealthService) {
         let reporter = HealthReporter::new();
         let service = HealthServer::new(Inner::from_health_reporter(reporter.clone()));
-        let health = Self { reporter, said: Arc::default() };
+        let health = Self {
+            reporter,
+            said: Arc::default(),
+        };
         // The reporter begins with SERVING for the empty name.
         health.say(READINESS, false).await;
         health.say(DECISIONS, false).await;
@@ -88,7 +91,9 @@ impl Health {
             self.say(&profile_name(id), entry.snapshot.is_some()).await;
         }
         for name in self.names() {
-            let gone = name.strip_prefix(PROFILE_PREFIX).is_some_and(|id| !published.entries().contains_key(id));
+            let gone = name
+                .strip_prefix(PROFILE_PREFIX)
+                .is_some_and(|id| !published.entries().contains_key(id));
             if gone {
                 self.say(&name, false).await;
                 self.forget(&name).await;
@@ -99,7 +104,11 @@ impl Health {
     async fn say(&self, name: &str, is_serving: bool) {
         let before = self.lock().insert(name.to_owned(), is_serving);
         if before != Some(is_serving) {
-            let status = if is_serving { ServingStatus::Serving } else { ServingStatus::NotServing };
+            let status = if is_serving {
+                ServingStatus::Serving
+            } else {
+                ServingStatus::NotServing
+            };
             self.reporter.set_service_status(name, status).await;
         }
     }

@@ -31,7 +31,10 @@ pub(super) struct Guard<S> {
 
 impl<S> Guard<S> {
     pub(super) fn new(inner: S) -> Self {
-        Self { inner, room: Arc::new(Semaphore::new(REQUESTS_IN_FLIGHT_MAX)) }
+        Self {
+            inner,
+            room: Arc::new(Semaphore::new(REQUESTS_IN_FLIGHT_MAX)),
+        }
     }
 }
 
@@ -62,7 +65,9 @@ where
         Box::pin(async move {
             // Of a stream this covers the beginning; what follows has limits of its own.
             let _permit = permit;
-            let caught = Caught { inner: Box::pin(answer) };
+            let caught = Caught {
+                inner: Box::pin(answer),
+            };
             match tokio::time::timeout(REQUEST_TIME_MAX, caught).await {
                 Ok(Some(answer)) => answer,
                 Ok(None) => Ok(report_panic().into_http()),
@@ -151,7 +156,11 @@ mod tests {
         for early in [true, false] {
             let mut guard = Guard::new(Fails(early));
             for _ in 0..2 {
-                assert_eq!(code(guard.call(request("/a/b")).await), Code::Internal, "early: {early}");
+                assert_eq!(
+                    code(guard.call(request("/a/b")).await),
+                    Code::Internal,
+                    "early: {early}"
+                );
             }
             assert_eq!(guard.room.available_permits(), REQUESTS_IN_FLIGHT_MAX);
         }
@@ -160,11 +169,16 @@ mod tests {
     #[tokio::test]
     async fn beyond_the_limit_only_probes_get_in() {
         let mut guard = Guard::new(Waits);
-        let held: Vec<_> = (0..REQUESTS_IN_FLIGHT_MAX).map(|_| guard.call(request("/a/b"))).collect();
+        let held: Vec<_> = (0..REQUESTS_IN_FLIGHT_MAX)
+            .map(|_| guard.call(request("/a/b")))
+            .collect();
         assert_eq!(code(guard.call(request("/a/b")).await), Code::ResourceExhausted);
         let probe = guard.call(request("/grpc.health.v1.Health/Check"));
         let soon = tokio::time::timeout(std::time::Duration::from_millis(5), probe).await;
-        assert!(soon.is_err(), "the probe is passed on, and this service never answers");
+        assert!(
+            soon.is_err(),
+            "the probe is passed on, and this service never answers"
+        );
         drop(held);
         assert_eq!(guard.room.available_permits(), REQUESTS_IN_FLIGHT_MAX);
     }

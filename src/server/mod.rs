@@ -116,7 +116,10 @@ pub struct Stop {
 
 /// Runs the daemon until it is told to stop.
 pub async fn run(config: ServeConfig, stop: Stop) -> Result<(), ServeError> {
-    let bind_error = |source| ServeError::Bind { address: config.listen, source };
+    let bind_error = |source| ServeError::Bind {
+        address: config.listen,
+        source,
+    };
     let listener = TcpListener::bind(config.listen).await.map_err(bind_error)?;
     let address = listener.local_addr().map_err(bind_error)?;
 
@@ -150,7 +153,11 @@ pub async fn run(config: ServeConfig, stop: Stop) -> Result<(), ServeError> {
         },
         Err(error) => Err(error),
     };
-    let drain = if result.is_ok() { config.drain } else { Duration::ZERO };
+    let drain = if result.is_ok() {
+        config.drain
+    } else {
+        Duration::ZERO
+    };
     stop.soon.cancel();
     health.stop().await;
     closing.cancel();
@@ -165,7 +172,11 @@ pub async fn run(config: ServeConfig, stop: Stop) -> Result<(), ServeError> {
 }
 
 /// Tells whether the first reload leaves anything to serve.
-fn check_start(config: &ServeConfig, store: &PolicyStore, failure: Option<Arc<str>>) -> Result<(), ServeError> {
+fn check_start(
+    config: &ServeConfig,
+    store: &PolicyStore,
+    failure: Option<Arc<str>>,
+) -> Result<(), ServeError> {
     if let Some(reason) = failure {
         return Err(ServeError::Root(reason));
     }
@@ -180,7 +191,10 @@ fn check_start(config: &ServeConfig, store: &PolicyStore, failure: Option<Arc<st
     if !published.is_serving() {
         return Err(ServeError::NoProfile(config.reload.root.clone()));
     }
-    let (profiles, default) = (published.entries().len(), published.default_id().map_or("", |id| id));
+    let (profiles, default) = (
+        published.entries().len(),
+        published.default_id().map_or("", |id| id),
+    );
     tracing::info!(profiles, default, "ready");
     Ok(())
 }
@@ -201,7 +215,9 @@ fn spawn_server(listener: TcpListener, services: Services, closing: Cancellation
         .http2_keepalive_timeout(Some(limits::KEEPALIVE_PATIENCE));
     let guarded = Guard::new(services.prepare());
     tokio::spawn(async move {
-        server.serve_with_incoming_shutdown(guarded, incoming, closing.cancelled_owned()).await
+        server
+            .serve_with_incoming_shutdown(guarded, incoming, closing.cancelled_owned())
+            .await
     })
 }
 

@@ -36,7 +36,10 @@ impl PolicyStore {
     pub fn new(default_profile: Option<&str>) -> Self {
         let published = Published::empty(default_profile);
         let revisions = channel::Sender::new(published.revision());
-        Self { published: ArcSwap::from_pointee(published), revisions }
+        Self {
+            published: ArcSwap::from_pointee(published),
+            revisions,
+        }
     }
 
     /// Returns the table as it is now. A request calls this once, so that all of its parts see the same versions.

@@ -42,7 +42,12 @@ pub struct ReloadConfig {
 impl ReloadConfig {
     /// Loads `root` as a daemon does by default.
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into(), limits: ScanLimits::default(), allow_removal: false, now: Timestamp::now }
+        Self {
+            root: root.into(),
+            limits: ScanLimits::default(),
+            allow_removal: false,
+            now: Timestamp::now,
+        }
     }
 }
 
@@ -107,7 +112,10 @@ impl Reloader {
     pub fn new(config: ReloadConfig, store: Arc<PolicyStore>) -> (Self, Rounds) {
         let begun = Arc::new(AtomicU64::new(0));
         let (ended, receiver) = channel::channel(Round::default());
-        let rounds = Rounds { begun: Arc::clone(&begun), ended: receiver };
+        let rounds = Rounds {
+            begun: Arc::clone(&begun),
+            ended: receiver,
+        };
         let reloader = Self {
             config,
             store,
@@ -130,7 +138,11 @@ impl Reloader {
             Err(error) => {
                 let reason = Arc::from(full_text(&error));
                 self.take_failure(&reason);
-                let flow = if error.is_transient() { Flow::Retry } else { Flow::Continue };
+                let flow = if error.is_transient() {
+                    Flow::Retry
+                } else {
+                    Flow::Continue
+                };
                 (flow, Some(reason))
             }
         };
@@ -142,14 +154,20 @@ impl Reloader {
         self.report_strays(scan);
         let before = Arc::clone(&self.store.current());
         // A profile whose last edit is taken back is the version that is still served, and needs no compiling.
-        let served = before.entries().values().filter_map(|entry| entry.snapshot.as_ref());
+        let served = before
+            .entries()
+            .values()
+            .filter_map(|entry| entry.snapshot.as_ref());
         let mut known = self.loaded.clone();
         known.extend(served.map(|snapshot| Arc::clone(&snapshot.loaded)));
         self.loaded = load::load(scan, &known);
 
         let mut by_id: BTreeMap<Arc<str>, Vec<Arc<LoadedProfile>>> = BTreeMap::new();
         for profile in &self.loaded {
-            by_id.entry(Arc::clone(&profile.id)).or_default().push(Arc::clone(profile));
+            by_id
+                .entry(Arc::clone(&profile.id))
+                .or_default()
+                .push(Arc::clone(profile));
         }
         let mut entries = BTreeMap::new();
         for (id, entry) in before.entries().iter().filter(|(id, _)| !by_id.contains_key(*id)) {
@@ -160,7 +178,11 @@ impl Reloader {
             entries.insert(id, entry);
         }
         self.publish(before, entries);
-        if self.loaded.iter().any(|profile| profile.is_transient) { Flow::Retry } else { Flow::Continue }
+        if self.loaded.iter().any(|profile| profile.is_transient) {
+            Flow::Retry
+        } else {
+            Flow::Continue
+        }
     }
 
     /// Keeps everything, and says so: a root that is missing or empty is never a policy without rules.
@@ -172,7 +194,11 @@ impl Reloader {
         tracing::error!(root = %self.config.root.display(), %reason, "profiles cannot be read");
         let now = (self.config.now)();
         let keep = |(id, entry): (&Arc<str>, &Arc<Entry>)| {
-            let entry = Entry { snapshot: make_stale(entry), files: Files::Unread(Arc::clone(reason)), attempted_at: now };
+            let entry = Entry {
+                snapshot: make_stale(entry),
+                files: Files::Unread(Arc::clone(reason)),
+                attempted_at: now,
+            };
             (Arc::clone(id), Arc::new(entry))
         };
         let entries = before.entries().iter().map(keep).collect();
@@ -188,14 +214,26 @@ impl Reloader {
             return Some(Arc::clone(old));
         }
         let attempted_at = (self.config.now)();
-        Some(Arc::new(Entry { snapshot: make_stale(old), files: Files::Gone, attempted_at }))
+        Some(Arc::new(Entry {
+            snapshot: make_stale(old),
+            files: Files::Gone,
+            attempted_at,
+        }))
     }
 
     /// Says what becomes of a profile whose files are there.
-    fn judge(&mut self, id: &Arc<str>, profiles: Vec<Arc<LoadedProfile>>, old: Option<&Arc<Entry>>) -> Arc<Entry> {
+    fn judge(
+        &mut self,
+        id: &Arc<str>,
+        profiles: Vec<Arc<LoadedProfile>>,
+        old: Option<&Arc<Entry>>,
+    ) -> Arc<Entry> {
         let attempted_at = (self.config.now)();
         let good = match profiles.as_slice() {
-            [only] => only.model.as_ref().map(|model| (Arc::clone(only), Arc::clone(model))),
+            [only] => only
+                .model
+                .as_ref()
+                .map(|model| (Arc::clone(only), Arc::clone(model))),
             _ => None,
         };
         let Some((loaded, model)) = good else {
@@ -203,7 +241,11 @@ impl Reloader {
                 return Arc::clone(old);
             }
             let snapshot = old.and_then(|old| make_stale(old));
-            return Arc::new(Entry { snapshot, files: Files::Broken(profiles), attempted_at });
+            return Arc::new(Entry {
+                snapshot,
+                files: Files::Broken(profiles),
+                attempted_at,
+            });
         };
         let served = old.and_then(|old| old.snapshot.as_ref());
         if let (Some(old), Some(served)) = (old, served)
@@ -215,7 +257,12 @@ impl Reloader {
         let same = served.filter(|served| served.loaded.digest == loaded.digest);
         let snapshot = match same {
             // The same bytes under another directory name, or the last good ones again: no new version.
-            Some(served) => Snapshot { is_stale: false, model, loaded, ..Snapshot::clone(served) },
+            Some(served) => Snapshot {
+                is_stale: false,
+                model,
+                loaded,
+                ..Snapshot::clone(served)
+            },
             None => Snapshot {
                 profile: Arc::clone(id),
                 generation: self.count_generation(id),
@@ -226,7 +273,11 @@ impl Reloader {
                 loaded,
             },
         };
-        Arc::new(Entry { snapshot: Some(Arc::new(snapshot)), files: Files::Served, attempted_at })
+        Arc::new(Entry {
+            snapshot: Some(Arc::new(snapshot)),
+            files: Files::Served,
+            attempted_at,
+        })
     }
 
     fn count_generation(&mut self, id: &Arc<str>) -> u64 {
@@ -238,7 +289,10 @@ impl Reloader {
     /// Swaps the table if any entry differs, and says what is new.
     fn publish(&mut self, before: Arc<Published>, entries: BTreeMap<Arc<str>, Arc<Entry>>) {
         let is_same = |(id, entry): (&Arc<str>, &Arc<Entry>)| {
-            before.entries().get(id).is_some_and(|old| Arc::ptr_eq(old, entry))
+            before
+                .entries()
+                .get(id)
+                .is_some_and(|old| Arc::ptr_eq(old, entry))
         };
         if entries.len() == before.entries().len() && entries.iter().all(is_same) {
             return;
@@ -267,13 +321,20 @@ fn make_stale(entry: &Arc<Entry>) -> Option<Arc<Snapshot>> {
     if snapshot.is_stale {
         return Some(Arc::clone(snapshot));
     }
-    Some(Arc::new(Snapshot { is_stale: true, ..Snapshot::clone(snapshot) }))
+    Some(Arc::new(Snapshot {
+        is_stale: true,
+        ..Snapshot::clone(snapshot)
+    }))
 }
 
 fn is_same_breakage(old: &Entry, profiles: &[Arc<LoadedProfile>]) -> bool {
     match &old.files {
         Files::Broken(known) => {
-            known.len() == profiles.len() && known.iter().zip(profiles).all(|(one, other)| Arc::ptr_eq(one, other))
+            known.len() == profiles.len()
+                && known
+                    .iter()
+                    .zip(profiles)
+                    .all(|(one, other)| Arc::ptr_eq(one, other))
         }
         Files::Served | Files::Gone | Files::Unread(_) => false,
     }
@@ -361,12 +422,17 @@ fn log_broken(entry: &Entry, profiles: &[Arc<LoadedProfile>]) {
 
 /// Renders complaints for the log, the first ones if there are many.
 fn render_some(profile: &LoadedProfile) -> String {
-    let shown = profile.diagnostics.get(..DIAGNOSTICS_LOGGED_MAX).unwrap_or(&profile.diagnostics);
+    let shown = profile
+        .diagnostics
+        .get(..DIAGNOSTICS_LOGGED_MAX)
+        .unwrap_or(&profile.diagnostics);
     let mut text = String::from("\n");
     text.push_str(&render_text(shown, &profile.sources, false));
     let rest = profile.diagnostics.len().saturating_sub(shown.len());
     if rest > 0 {
-        text.push_str(&format!("\n… and {rest} more: `placet validate` shows all of them\n"));
+        text.push_str(&format!(
+            "\n… and {rest} more: `placet validate` shows all of them\n"
+        ));
     }
     text
 }

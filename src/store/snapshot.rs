@@ -55,9 +55,11 @@ impl Entry {
     /// Returns what was made of the files as they are now, for complaints; nothing if they are gone or unread.
     pub fn latest(&self) -> &[Arc<LoadedProfile>] {
         match &self.files {
-            Files::Served => {
-                self.snapshot.as_ref().map(|snapshot| std::slice::from_ref(&snapshot.loaded)).unwrap_or_default()
-            }
+            Files::Served => self
+                .snapshot
+                .as_ref()
+                .map(|snapshot| std::slice::from_ref(&snapshot.loaded))
+                .unwrap_or_default(),
             Files::Broken(loaded) => loaded,
             Files::Gone | Files::Unread(_) => &[],
         }
@@ -86,7 +88,11 @@ pub struct Published {
 impl Published {
     /// Makes a table without profiles.
     pub fn empty(default_profile: Option<&str>) -> Self {
-        Self { entries: BTreeMap::new(), configured_default: default_profile.map(Arc::from), revision: 0 }
+        Self {
+            entries: BTreeMap::new(),
+            configured_default: default_profile.map(Arc::from),
+            revision: 0,
+        }
     }
 
     /// Makes the table that follows this one.
@@ -124,7 +130,11 @@ impl Published {
 
     /// Returns the version that answers a request; an empty name stands for the default profile.
     pub fn find(&self, name: &str) -> Result<&Arc<Snapshot>, Unserved> {
-        let name = if name.is_empty() { self.default_id().ok_or(Unserved::NoDefault)? } else { name };
+        let name = if name.is_empty() {
+            self.default_id().ok_or(Unserved::NoDefault)?
+        } else {
+            name
+        };
         let entry = self.entries.get(name).ok_or(Unserved::Unknown)?;
         entry.snapshot.as_ref().ok_or(Unserved::NeverLoaded)
     }

@@ -145,3 +145,6 @@ pub const KEEPALIVE_EVERY: Duration = Duration::from_secs(30);
 
 /// Bounds how long the answer to such a probe may take.
 pub const KEEPALIVE_PATIENCE: Duration = Duration::from_secs(20);
+
+/// Bounds how many alternatives are named as missing for an allow.
+pub const MISSING_ALTERNATIVES_MAX: usize = 8;

@@ -57,7 +57,7 @@ fn read(files: &Files) -> Outcome {
     let mut diagnostics = Vec::new();
     let parsed: BTreeMap<&str, (FileId, Json)> = files
         .iter()
-        .filter_map(|(name, text)| {
+        .map(|(name, text)| {
             let file = map.add(name.clone(), text.clone());
             let read = if name.ends_with(".jsonl") {
                 parse_lines
@@ -65,7 +65,7 @@ fn read(files: &Files) -> Outcome {
                 parse
             };
             let json = read(file, text, &mut diagnostics).expect("the text is JSON");
-            Some((name.as_str(), (file, json)))
+            (name.as_str(), (file, json))
         })
         .collect();
     let profile = match parsed.get("profile.json") {
@@ -368,83 +368,32 @@ fn every_dialect_offers_the_default_mode() {
     }
 }
 
+/// Words that mean something somewhere, and some that never do.
+#[rustfmt::skip]
+const WORDS: &[&str] = &[
+    "*", "same", "any", "mine", "none", "deny", "role", "$NOW", "$CURRENT_USER", "$X", "$$", "", "a", "id", "10.0.0.0/8",
+    "2026-01-01T00:00:00Z", "year(a)", "_eq", "_in", "_and",
+];
+
+/// Keys that mean something somewhere.
+#[rustfmt::skip]
+const KEYS: &[&str] = &[
+    "roles", "grants", "constraints", "collections", "workflows", "states", "transitions", "permissions", "json", "id",
+    "except", "actions", "when", "validate", "require", "presets", "approvals", "count", "to", "from", "owner", "fields",
+    "title", "title:i18n", "read", "scope", "purge", "groups", "users", "document_grants", "_and", "_or", "_not", "_some",
+    "_json", "_eq", "_in", "_between", "_null", "_regex", "$CONTEXT.x", "a", "__b",
+];
+
 /// Values that look like parts of a profile, so that they get past the first check.
 fn any_value() -> impl Strategy<Value = serde_json::Value> {
-    let words = [
-        "*",
-        "same",
-        "any",
-        "mine",
-        "none",
-        "deny",
-        "role",
-        "$NOW",
-        "$CURRENT_USER",
-        "$X",
-        "$$",
-        "",
-        "a",
-        "id",
-        "10.0.0.0/8",
-        "2026-01-01T00:00:00Z",
-        "year(a)",
-        "_eq",
-        "_in",
-        "_and",
-    ];
     let leaf = prop_oneof![
         Just(serde_json::Value::Null),
         any::<bool>().prop_map(Into::into),
         any::<i64>().prop_map(Into::into),
-        proptest::sample::select(words.to_vec()).prop_map(Into::into),
+        proptest::sample::select(WORDS).prop_map(Into::into),
     ];
-    let keys = [
-        "roles",
-        "grants",
-        "constraints",
-        "collections",
-        "workflows",
-        "states",
-        "transitions",
-        "permissions",
-        "json",
-        "id",
-        "except",
-        "actions",
-        "when",
-        "validate",
-        "require",
-        "presets",
-        "approvals",
-        "count",
-        "to",
-        "from",
-        "owner",
-        "fields",
-        "title",
-        "title:i18n",
-        "read",
-        "scope",
-        "purge",
-        "groups",
-        "users",
-        "document_grants",
-        "_and",
-        "_or",
-        "_not",
-        "_some",
-        "_json",
-        "_eq",
-        "_in",
-        "_between",
-        "_null",
-        "_regex",
-        "$CONTEXT.x",
-        "a",
-        "__b",
-    ];
-    leaf.prop_recursive(6, 64, 5, move |inner| {
-        let key = proptest::sample::select(keys.to_vec()).prop_map(str::to_owned);
+    leaf.prop_recursive(6, 64, 5, |inner| {
+        let key = proptest::sample::select(KEYS).prop_map(str::to_owned);
         prop_oneof![
             proptest::collection::vec(inner.clone(), 0..4).prop_map(Into::into),
             proptest::collection::hash_map(key, inner, 0..5)

@@ -41,44 +41,8 @@ pub(super) fn print_policy(policy: &Policy) -> String {
         ],
     );
     roles.iter().for_each(|each| print_role(each, &mut out));
-    for Group {
-        id,
-        title,
-        roles,
-        origin: _,
-    } in groups
-    {
-        out.line(
-            &format!("group {}", quoted(id)),
-            &[("title", print_title(title)), ("roles", names(roles))],
-        );
-    }
-    for User {
-        id,
-        roles,
-        groups,
-        origin: _,
-    } in users
-    {
-        out.line(
-            &format!("user {}", quoted(id)),
-            &[("roles", names(roles)), ("groups", names(groups))],
-        );
-    }
-    for Action {
-        id,
-        title,
-        operation,
-        listed_by,
-        origin: _,
-    } in actions
-    {
-        let fields = [
-            ("title", print_title(title)),
-            ("listed_by", listed_by.as_ref().map(quoted)),
-        ];
-        out.line(&format!("action {} {}", quoted(id), operation.name()), &fields);
-    }
+    print_people(groups, users, &mut out);
+    actions.iter().for_each(|each| print_action(each, &mut out));
     collections
         .iter()
         .for_each(|each| print_collection(each, &mut out));
@@ -167,6 +131,48 @@ impl Lines {
         }
         self.text.push('\n');
     }
+}
+
+fn print_people(groups: &[Group], users: &[User], out: &mut Lines) {
+    for Group {
+        id,
+        title,
+        roles,
+        origin: _,
+    } in groups
+    {
+        out.line(
+            &format!("group {}", quoted(id)),
+            &[("title", print_title(title)), ("roles", names(roles))],
+        );
+    }
+    for User {
+        id,
+        roles,
+        groups,
+        origin: _,
+    } in users
+    {
+        out.line(
+            &format!("user {}", quoted(id)),
+            &[("roles", names(roles)), ("groups", names(groups))],
+        );
+    }
+}
+
+fn print_action(action: &Action, out: &mut Lines) {
+    let Action {
+        id,
+        title,
+        operation,
+        listed_by,
+        origin: _,
+    } = action;
+    let fields = [
+        ("title", print_title(title)),
+        ("listed_by", listed_by.as_ref().map(quoted)),
+    ];
+    out.line(&format!("action {} {}", quoted(id), operation.name()), &fields);
 }
 
 fn print_role(role: &Role, out: &mut Lines) {

@@ -1,0 +1,507 @@
+//! What is missing for an allow: the smallest sets of facts that would turn a deny into one.
+//!
+//! Found by trying: each set named here was granted to the question, and the answer was an allow; no smaller set was.
+
+use smallvec::SmallVec;
+
+use crate::model::Model;
+use crate::model::condition::{Leaf, Left, Operand, Variable};
+use crate::model::id::{ActionId, RoleId};
+use crate::model::role::RoleKind;
+use crate::model::workflow::Transition;
+use crate::vocab::effect::Operation;
+use crate::vocab::limits::{MISSING_ALTERNATIVES_MAX, MISSING_TRIALS_MAX};
+use crate::vocab::value::{Object, Value};
+
+use super::check::check;
+use super::decision::{Alternative, Decision, Fact};
+use super::facts::Facts;
+use super::programs::{Touched, each_leaf, touched};
+use super::query::{Approval, Names, Query};
+use super::validity::valid_until;
+
+/// Returns the smallest sets of facts that would turn a deny into an allow; none if the question is allowed, or if nothing
+/// that can be told would help. Administrator roles are named only where nothing less helps.
+pub fn missing<'q>(model: &'q Model, query: &'q Query<'q>, decision: &Decision<'q>) -> Vec<Alternative<'q>> {
+    if decision.is_allow() {
+        return Vec::new();
+    }
+    let Ok(facts) = Facts::bind(model, query) else {
+        return Vec::new();
+    };
+    let touched = touched(model, query);
+    let unknowns = unknowns(query, &touched, decision);
+    let candidates = candidates(&facts, decision, &touched, &unknowns);
+    let action = model
+        .action_names
+        .find(query.action)
+        .and_then(|id| model.action(ActionId::new(id)));
+    let most = decision
+        .approvals
+        .iter()
+        .map(|each| each.needed)
+        .max()
+        .unwrap_or(0)
+        .min(64);
+    let mut search = Search {
+        model,
+        query,
+        facts: &facts,
+        transition: decision.transition.and_then(|id| model.transition(id)),
+        is_creation: action.is_some_and(|action| action.operation == Operation::Create),
+        strangers: (0..most * 2).map(|number| format!("approver:{number}")).collect(),
+        trials: 0,
+        unknowns,
+    };
+    for size in 1..=3 {
+        let mut found = Vec::new();
+        search.sets(&candidates, size, &mut Vec::new(), &mut found);
+        if !found.is_empty() {
+            return tidy(model, found);
+        }
+    }
+    let administrators = model
+        .roles
+        .administrators
+        .iter()
+        .map(RoleId::new)
+        .filter(|role| is_claimable(model, *role));
+    let found: Vec<_> = administrators
+        .map(|role| vec![Fact::Role(role)])
+        .filter(|facts| search.helps(facts))
+        .collect();
+    tidy(model, found)
+}
+
+fn is_claimable(model: &Model, role: RoleId) -> bool {
+    model
+        .roles
+        .row(role)
+        .is_some_and(|row| row.kind == RoleKind::Role)
+}
+
+/// Drops roles that only bring another one named here, and caps the list.
+fn tidy<'q>(model: &Model, found: Vec<Vec<Fact<'q>>>) -> Vec<Alternative<'q>> {
+    let brings = |role: RoleId, other: RoleId| {
+        role != other
+            && model
+                .roles
+                .row(role)
+                .is_some_and(|row| row.closure.contains(other.index()))
+    };
+    let is_wider = |facts: &[Fact<'q>], other: &[Fact<'q>]| {
+        facts.len() == other.len()
+            && facts != other
+            && facts.iter().zip(other).all(|(fact, other)| match (fact, other) {
+                (Fact::Role(role), Fact::Role(other)) => role == other || brings(*role, *other),
+                (fact, other) => fact == other,
+            })
+    };
+    found
+        .iter()
+        .filter(|facts| !found.iter().any(|other| is_wider(facts, other)))
+        .take(MISSING_ALTERNATIVES_MAX)
+        .map(|facts| Alternative {
+            facts: facts.iter().cloned().collect(),
+        })
+        .collect()
+}
+
+/// What might help, most telling first.
+fn candidates<'q>(
+    facts: &Facts<'q>,
+    decision: &Decision<'q>,
+    touched: &Touched<'q>,
+    unknowns: &[Unknown<'q>],
+) -> Vec<Fact<'q>> {
+    let model = facts.model;
+    let mut candidates = Vec::new();
+    if facts.query.context.explanation.trim().is_empty() {
+        candidates.push(Fact::Explanation);
+    }
+    let lacking = decision.approvals.iter().filter(|each| each.given < each.needed);
+    candidates.extend(lacking.map(|each| Fact::Approvals {
+        rule: each.rule,
+        count: each.needed - each.given,
+    }));
+    candidates.extend(unknowns.iter().map(|unknown| Fact::Attribute(unknown.name)));
+    if let Some(moment) = valid_until(model, facts.query, decision) {
+        candidates.push(Fact::Time(moment));
+    }
+    let roles = (0..model.roles.rows.len()).map(RoleId::new);
+    candidates.extend(
+        roles
+            .filter(|role| is_claimable(model, *role))
+            .filter(|role| !facts.effective.all.contains(role.index()))
+            .filter(|role| !model.roles.administrators.contains(role.index()))
+            .filter(|role| {
+                let closure = model.roles.row(*role).map(|row| &row.closure);
+                touched
+                    .roles
+                    .as_ref()
+                    .is_none_or(|roles| closure.is_some_and(|all| all.intersects(roles)))
+            })
+            .map(Fact::Role),
+    );
+    if let Some(workflow) = facts.workflow {
+        let states = workflow
+            .states
+            .iter()
+            .map(|state| model.state_names.name(state.id.index()));
+        candidates.extend(states.map(Fact::State));
+    }
+    candidates
+}
+
+/// Tries sets of facts.
+struct Search<'s, 'q> {
+    model: &'q Model,
+    query: &'q Query<'q>,
+    facts: &'s Facts<'q>,
+    /// The transition that was judged.
+    transition: Option<&'q Transition>,
+    is_creation: bool,
+    /// Ids for people who might approve.
+    strangers: Vec<String>,
+    trials: usize,
+    unknowns: Vec<Unknown<'q>>,
+}
+
+impl<'q> Search<'_, 'q> {
+    /// Tries every set of this size.
+    fn sets(
+        &mut self,
+        candidates: &[Fact<'q>],
+        size: usize,
+        chosen: &mut Vec<Fact<'q>>,
+        found: &mut Vec<Vec<Fact<'q>>>,
+    ) {
+        if size == 0 {
+            if self.helps(chosen) {
+                found.push(chosen.clone());
+            }
+            return;
+        }
+        for (index, candidate) in candidates.iter().enumerate() {
+            let again = chosen.iter().any(|other| match (other, candidate) {
+                (Fact::State(_), Fact::State(_)) | (Fact::Time(_), Fact::Time(_)) => true,
+                (other, candidate) => other == candidate,
+            });
+            if again || self.trials >= MISSING_TRIALS_MAX {
+                continue;
+            }
+            chosen.push(candidate.clone());
+            self.sets(
+                candidates.get(index + 1..).unwrap_or_default(),
+                size - 1,
+                chosen,
+                found,
+            );
+            chosen.pop();
+        }
+    }
+
+    /// Whether the question with these facts is allowed; an attribute helps if one of the values that rules compare it with
+    /// does.
+    fn helps(&mut self, facts: &[Fact<'q>]) -> bool {
+        let wanted: SmallVec<[&Unknown<'q>; 2]> = facts
+            .iter()
+            .filter_map(|fact| match fact {
+                Fact::Attribute(name) => self.unknowns.iter().find(|unknown| unknown.name == *name),
+                Fact::Role(_)
+                | Fact::Explanation
+                | Fact::Approvals { .. }
+                | Fact::State(_)
+                | Fact::Time(_) => None,
+            })
+            .collect();
+        let combinations: usize = wanted.iter().map(|unknown| unknown.values.len().max(1)).product();
+        for combination in 0..combinations.min(MISSING_TRIALS_MAX) {
+            if self.trials >= MISSING_TRIALS_MAX {
+                return false;
+            }
+            self.trials += 1;
+            let mut query = self.granted(facts);
+            let mut rest = combination;
+            for unknown in &wanted {
+                let count = unknown.values.len().max(1);
+                if let Some(value) = unknown.values.get(rest % count) {
+                    unknown.tell(&mut query, value);
+                }
+                rest /= count;
+            }
+            if check(self.model, &query).is_ok_and(|decision| decision.is_allow()) {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// The question with these facts, attributes aside.
+    fn granted<'x>(&'x self, facts: &[Fact<'q>]) -> Query<'x> {
+        let mut query: Query<'x> = self.query.clone();
+        for fact in facts {
+            match fact {
+                Fact::Role(role) => query
+                    .subject
+                    .roles
+                    .push(self.model.roles.names.name(role.index())),
+                Fact::Explanation => query.context.explanation = "explained",
+                Fact::Time(moment) => query.context.now = *moment,
+                Fact::State(state) => self.put_in_state(&mut query, state),
+                Fact::Attribute(name) if *name == DIGEST => query.resource.content_digest = DIGEST,
+                Fact::Attribute(_) | Fact::Approvals { .. } => {}
+            }
+        }
+        for fact in facts {
+            if let Fact::Approvals { rule, count } = fact {
+                self.approve(&mut query, *rule, *count);
+            }
+        }
+        query
+    }
+
+    /// Puts the item into a state, whichever part of the question told another one.
+    fn put_in_state<'x>(&'x self, query: &mut Query<'x>, state: &'x str) {
+        let field = self
+            .facts
+            .collection
+            .and_then(|collection| collection.state_field.as_deref());
+        let without = |object: &Object<'x>| {
+            let entries = object.iter().filter(|(name, _)| Some(*name) != field);
+            Object::new(
+                entries
+                    .map(|(name, value)| (name.to_owned().into(), value.clone()))
+                    .collect(),
+            )
+        };
+        query.resource.attributes = without(&query.resource.attributes);
+        query.resource.state = state;
+        if self.is_creation {
+            query.changes = without(&query.changes);
+            query.to_state = "";
+        }
+    }
+
+    /// Adds approvals of people who have not approved yet.
+    fn approve<'x>(&'x self, query: &mut Query<'x>, rule: usize, count: u32) {
+        let Some(transition) = self.transition else { return };
+        let Some(rule) = transition.approvals.get(rule) else {
+            return;
+        };
+        let named = rule.users.iter().map(AsRef::as_ref);
+        let anybody = self.strangers.iter().map(String::as_str);
+        let people: Vec<&'x str> = if rule.users.is_empty() {
+            anybody.collect()
+        } else {
+            named.collect()
+        };
+        let role = rule.roles.as_ref().and_then(|roles| roles.iter().next());
+        let digest = query.resource.content_digest;
+        let mut left = count;
+        for subject_id in people {
+            let is_new = query
+                .context
+                .approvals
+                .iter()
+                .all(|approval| approval.subject_id != subject_id);
+            if left == 0 {
+                break;
+            }
+            if is_new {
+                left -= 1;
+                let roles: Names<'x> = role
+                    .map(|role| self.model.roles.names.name(role))
+                    .into_iter()
+                    .collect();
+                let transition = transition.name.as_ref();
+                query.context.approvals.push(Approval {
+                    subject_id,
+                    roles,
+                    transition,
+                    content_digest: digest,
+                });
+            }
+        }
+    }
+}
+
+/// How the digest of the content is named among what lacks.
+const DIGEST: &str = "resource.content_digest";
+
+/// A fact that the request does not tell, and values that rules compare it with.
+struct Unknown<'q> {
+    name: &'q str,
+    place: Place<'q>,
+    values: Vec<Value<'q>>,
+}
+
+/// Where in a question a fact is told.
+enum Place<'q> {
+    Resource(&'q [Box<str>]),
+    Subject(&'q [Box<str>]),
+    Context(&'q [Box<str>]),
+    Digest,
+}
+
+impl<'q> Unknown<'q> {
+    /// Tells the fact.
+    fn tell<'x>(&self, query: &mut Query<'x>, value: &Value<'x>)
+    where
+        'q: 'x,
+    {
+        let (object, path) = match self.place {
+            Place::Resource(path) => (&mut query.resource.attributes, path),
+            Place::Subject(path) => (&mut query.subject.attributes, path),
+            Place::Context(path) => (&mut query.context.attributes, path),
+            Place::Digest => return,
+        };
+        *object = with(object, path, value);
+    }
+}
+
+/// Returns the object with a value at a path.
+fn with<'x>(object: &Object<'x>, path: &'x [Box<str>], value: &Value<'x>) -> Object<'x> {
+    let Some((first, rest)) = path.split_first() else {
+        return object.clone();
+    };
+    let inner = match (rest, object.get(first)) {
+        ([], _) => value.clone(),
+        (rest, Some(Value::Object(inner))) => Value::Object(with(inner, rest, value)),
+        (rest, _) => Value::Object(with(&Object::default(), rest, value)),
+    };
+    let mut entries: Vec<_> = object
+        .iter()
+        .map(|(name, value)| (name.to_owned().into(), value.clone()))
+        .collect();
+    entries.push((first.as_ref().into(), inner));
+    Object::new(entries)
+}
+
+/// Finds the facts that a decision lacked, and what they are compared with.
+fn unknowns<'q>(query: &'q Query<'q>, touched: &Touched<'q>, decision: &Decision<'q>) -> Vec<Unknown<'q>> {
+    let mut unknowns: Vec<Unknown<'q>> = Vec::new();
+    if decision.lacking.contains(&DIGEST) {
+        unknowns.push(Unknown {
+            name: DIGEST,
+            place: Place::Digest,
+            values: Vec::new(),
+        });
+    }
+    for program in &touched.programs {
+        each_leaf(&program.root, &mut Vec::new(), &mut |leaf, prefix| {
+            if !prefix.is_empty() {
+                // What related items lack cannot be told one by one.
+                return;
+            }
+            for (name, place, values) in [of_left(leaf, query), of_right(leaf, query)]
+                .into_iter()
+                .flatten()
+            {
+                if !decision.lacking.contains(&name) {
+                    continue;
+                }
+                match unknowns.iter_mut().find(|unknown| unknown.name == name) {
+                    Some(unknown) => unknown.values.extend(values),
+                    None => unknowns.push(Unknown { name, place, values }),
+                }
+            }
+        });
+    }
+    for unknown in &mut unknowns {
+        let mut values: Vec<Value<'q>> = Vec::new();
+        for value in unknown.values.drain(..) {
+            if !values.contains(&value) {
+                values.push(value);
+            }
+        }
+        unknown.values = values;
+    }
+    unknowns
+}
+
+type Told<'q> = (&'q str, Place<'q>, Vec<Value<'q>>);
+
+/// The left side of a leaf, with values that its right side is about.
+fn of_left<'q>(leaf: &'q Leaf, query: &'q Query<'q>) -> Option<Told<'q>> {
+    let place = match &leaf.left {
+        Left::Field(path) => Place::Resource(path),
+        Left::Fact(variable) => place_of(variable)?,
+    };
+    let mut values = Vec::new();
+    near(&leaf.right, query, &mut values);
+    values.extend([
+        Value::Null,
+        Value::Bool(true),
+        Value::Number(0.0),
+        Value::Text("?".into()),
+        Value::Text("".into()),
+    ]);
+    values.extend(["0001-01-01", "9999-12-30"].map(|day| Value::Text(day.into())));
+    Some((&leaf.name, place, values))
+}
+
+/// The right side of a leaf, with the value of its left side.
+fn of_right<'q>(leaf: &'q Leaf, query: &'q Query<'q>) -> Option<Told<'q>> {
+    let variable = match &leaf.right {
+        Operand::Variable(variable) => variable,
+        Operand::Value(_) | Operand::List(_) => return None,
+    };
+    let Left::Field(path) = &leaf.left else {
+        return None;
+    };
+    let mut value = query.resource.attributes.get(path.first()?);
+    for step in path.iter().skip(1) {
+        value = match value {
+            Some(Value::Object(object)) => object.get(step),
+            Some(_) | None => None,
+        };
+    }
+    let value = value.cloned().unwrap_or(Value::Text("?".into()));
+    let values = vec![
+        Value::List(vec![value.clone()]),
+        value,
+        Value::Text("?".into()),
+        Value::Number(0.0),
+    ];
+    Some((&leaf.operand_name, place_of(variable)?, values))
+}
+
+fn place_of(variable: &Variable) -> Option<Place<'_>> {
+    match variable {
+        Variable::CurrentUser(path) if !path.is_empty() => Some(Place::Subject(path)),
+        Variable::Context(path) => Some(Place::Context(path)),
+        Variable::CurrentUser(_)
+        | Variable::Now(_)
+        | Variable::CurrentRole(_)
+        | Variable::CurrentRoles(_)
+        | Variable::CurrentPolicies(_)
+        | Variable::OwnerId
+        | Variable::OwnerRoles
+        | Variable::Item => None,
+    }
+}
+
+/// Collects the values of an operand, and their neighbours.
+fn near<'q>(operand: &'q Operand, query: &'q Query<'q>, values: &mut Vec<Value<'q>>) {
+    match operand {
+        Operand::List(parts) => parts.iter().for_each(|part| near(part, query, values)),
+        Operand::Value(Value::List(list)) => values.extend(list.iter().cloned()),
+        Operand::Value(Value::Number(number)) => {
+            values.extend([0.0, -1.0, 1.0].map(|step| Value::Number(number + step)));
+        }
+        Operand::Value(value) => values.push(value.clone()),
+        Operand::Variable(Variable::CurrentUser(path)) => match path.split_first() {
+            None => values.push(Value::Text(query.subject.id.into())),
+            Some((first, _)) => values.extend(query.subject.attributes.get(first).cloned()),
+        },
+        Operand::Variable(Variable::Context(path)) => {
+            values.extend(
+                path.first()
+                    .and_then(|first| query.context.attributes.get(first))
+                    .cloned(),
+            );
+        }
+        Operand::Variable(_) => {}
+    }
+}

@@ -1,0 +1,141 @@
+//! Which rules and conditions a question may touch: where the searches for what is missing, and for when an answer changes,
+//! look.
+
+use crate::model::Model;
+use crate::model::bits::Bits;
+use crate::model::condition::{Leaf, Node, Program};
+use crate::model::grant::Mask;
+use crate::model::id::{ActionId, CollectionId, ConditionId, TransitionId};
+use crate::vocab::effect::Effect;
+
+use super::query::Query;
+
+/// The rules that a question may touch.
+pub(super) struct Touched<'q> {
+    pub(super) programs: Vec<&'q Program>,
+    /// Transitions of the workflow.
+    pub(super) transitions: Vec<TransitionId>,
+    /// Roles that some allow names; `None` if one is for any role but some.
+    pub(super) roles: Option<Bits>,
+}
+
+/// Finds the rules that a question may touch: those of its action, and of the actions of its workflow's transitions.
+pub(super) fn touched<'q>(model: &'q Model, query: &Query<'q>) -> Touched<'q> {
+    let collection = model
+        .collection_names
+        .find(query.resource.collection)
+        .map(CollectionId::new);
+    let workflow = collection
+        .and_then(|id| model.collection(id))
+        .and_then(|row| row.workflow);
+    let transitions = workflow
+        .and_then(|id| model.workflow(id))
+        .map_or(Vec::new(), |workflow| workflow.transitions.clone());
+    let mut actions: Vec<ActionId> = model
+        .action_names
+        .find(query.action)
+        .map(ActionId::new)
+        .into_iter()
+        .collect();
+    let mut touched = Touched {
+        programs: Vec::new(),
+        transitions,
+        roles: Some(Bits::default()),
+    };
+    for transition in touched.transitions.iter().filter_map(|id| model.transition(*id)) {
+        actions.extend(transition.actions.iter());
+        touched
+            .programs
+            .extend(transition.when.and_then(|when| model.condition(when)));
+    }
+    actions.sort_unstable();
+    actions.dedup();
+    for action in actions {
+        touch(model, collection, action, &mut touched, 0);
+    }
+    touched
+}
+
+fn touch<'q>(
+    model: &'q Model,
+    collection: Option<CollectionId>,
+    action: ActionId,
+    touched: &mut Touched<'q>,
+    depth: usize,
+) {
+    let program = |id: Option<ConditionId>| id.and_then(|id| model.condition(id));
+    let first = touched.programs.len();
+    for grant in model
+        .grant_slots
+        .find(collection, action)
+        .into_iter()
+        .flatten()
+        .filter_map(|id| model.grant(*id))
+    {
+        touched.programs.extend(program(grant.selection.when));
+        touched.programs.extend(program(grant.validate));
+        if grant.effect == Effect::Allow && depth == 0 {
+            match (&grant.selection.roles, &mut touched.roles) {
+                (Mask::Only(roles), Some(all)) => all.union(roles),
+                (Mask::Any | Mask::Except(_), _) => touched.roles = None,
+                (Mask::Only(_), None) => {}
+            }
+        }
+    }
+    let constraints = model
+        .constraint_slots
+        .find(collection, action)
+        .into_iter()
+        .flatten();
+    for constraint in constraints.filter_map(|id| model.constraint(*id)) {
+        touched.programs.extend(program(constraint.selection.when));
+        touched.programs.extend(program(constraint.require));
+        touched.programs.extend(program(constraint.submitted));
+    }
+    if depth >= crate::vocab::limits::PERMITTED_DEPTH_MAX {
+        return;
+    }
+    let related: Vec<CollectionId> = touched
+        .programs
+        .iter()
+        .skip(first)
+        .flat_map(|program| permitted(&program.root))
+        .collect();
+    for collection in related {
+        touch(model, Some(collection), action, touched, depth + 1);
+    }
+}
+
+/// The collections of which a condition counts only permitted items.
+fn permitted(node: &Node) -> Vec<CollectionId> {
+    match node {
+        Node::All(parts) | Node::Any(parts) => parts.iter().flat_map(permitted).collect(),
+        Node::Not(part) => permitted(part),
+        Node::Neutral | Node::Leaf(_) => Vec::new(),
+        Node::Related(related) => related
+            .permitted
+            .into_iter()
+            .chain(permitted(&related.program.root))
+            .collect(),
+    }
+}
+
+/// Visits every leaf, with the path to the list of related items that it is asked of.
+pub(super) fn each_leaf<'p>(
+    node: &'p Node,
+    prefix: &mut Vec<&'p str>,
+    visit: &mut impl FnMut(&'p Leaf, &[&'p str]),
+) {
+    match node {
+        Node::All(parts) | Node::Any(parts) => parts.iter().for_each(|part| each_leaf(part, prefix, visit)),
+        Node::Not(part) => each_leaf(part, prefix, visit),
+        Node::Neutral => {}
+        Node::Related(related) => {
+            let length = prefix.len();
+            prefix.extend(related.path.iter().map(AsRef::as_ref));
+            each_leaf(&related.program.root, prefix, visit);
+            prefix.truncate(length);
+        }
+        Node::Leaf(leaf) => visit(leaf, prefix),
+    }
+}
