@@ -23,4 +23,5 @@ mod reload;
 mod samples;
 mod serve;
 mod source;
+mod tidy;
 mod watch;
