@@ -1,3 +1,7 @@
-//! The `placet` binary.
+//! The `placet` binary: everything is in the library's room `cli`.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    placet::cli::run(std::env::args_os())
+}

@@ -1,1 +1,167 @@
-//! Placeholder page of the room `cli`.
+//! The room `cli`: the commands of the `placet` binary.
+//!
+//! **In** come the words of the command line and `PLACET_…` from the environment; **out** go lines and an [`Exit`]. A command
+//! is one file with its options and a function that runs it; it uses the same rooms as the daemon, so a tool cannot decide
+//! otherwise than the daemon does.
+//!
+//! What holds here:
+//!
+//! * Results go to standard output, the log and what went wrong with the command itself to standard error.
+//! * Colours appear on a terminal only, unless asked for. `--format json` output is for machines, and stays compatible.
+//! * Every option has an environment variable, and every exit code is a row of one table in [`exit`].
+//!
+//! Read [`run`] first.
+
+pub mod exit;
+pub mod output;
+pub mod serve;
+pub mod validate;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use crate::cli::exit::Exit;
+use crate::cli::output::{Color, Format, Output};
+use crate::cli::serve::ServeCommand;
+use crate::cli::validate::ValidateCommand;
+
+/// Holds the whole command line.
+#[derive(Debug, Parser)]
+#[command(
+    name = "placet",
+    version,
+    about = "Decides who may do what to which content, in which workflow state, with which fields",
+    long_about = "Placet decides who may do what to which content, in which workflow state, with which fields.\n\n\
+                  It reads policies from directories of JSON files, each a profile written in the form of a CMS or in \
+                  Placet's own, and answers over gRPC. Files may change at any time: good changes are served within a \
+                  moment, broken ones are reported and the last good version stays.\n\n\
+                  Without a command, `placet` is `placet serve`.",
+    max_term_width = 100
+)]
+pub struct Cli {
+    /// What every command understands.
+    #[command(flatten)]
+    pub globals: Globals,
+    /// The command.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Holds the options that every command understands.
+#[derive(Clone, Debug, Args)]
+pub struct Globals {
+    /// Directory that holds one directory per profile, or is a profile itself
+    #[arg(long, global = true, value_name = "DIR", env = "PLACET_PROFILES", default_value = "policies")]
+    pub profiles: PathBuf,
+
+    /// Profile that answers when none is named; if there is only one, it does
+    #[arg(long, global = true, value_name = "ID", env = "PLACET_DEFAULT_PROFILE")]
+    pub default_profile: Option<String>,
+
+    /// How results are written
+    #[arg(long, global = true, value_name = "FORMAT", env = "PLACET_FORMAT", default_value = "text")]
+    pub format: Format,
+
+    /// When to use colours
+    #[arg(long, global = true, value_name = "WHEN", env = "PLACET_COLOR", default_value = "auto")]
+    pub color: Color,
+}
+
+/// Names the commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve decisions over gRPC
+    Serve(ServeCommand),
+    /// Check profiles, and say what is wrong with them and where
+    Validate(ValidateCommand),
+}
+
+/// Runs the command line and returns the exit code of the process.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> std::process::ExitCode {
+    let mut command = Cli::command();
+    command = command.after_help(format!("{EXAMPLES}\n\n{}", exit::help()));
+    let arguments = name_command(arguments.into_iter().collect(), &command);
+    let parsed = command.try_get_matches_from(arguments).and_then(|matches| Cli::from_arg_matches(&matches));
+    let exit = match parsed {
+        Ok(cli) => run_command(&cli),
+        Err(error) => {
+            // What cannot be printed, for instance into a closed pipe, is not worth another complaint.
+            let _ = error.print();
+            if error.use_stderr() { Exit::Usage } else { Exit::Done }
+        }
+    };
+    exit.into()
+}
+
+fn run_command(cli: &Cli) -> Exit {
+    let mut output = Output::new(cli.globals.color);
+    match &cli.command {
+        Command::Serve(command) => serve::run(command, &cli.globals, &mut output),
+        Command::Validate(command) => validate::run(command, &cli.globals, &mut output),
+    }
+}
+
+/// Puts `serve` where no command is named, so that `placet` and `placet --listen …` start the daemon.
+fn name_command(mut arguments: Vec<OsString>, command: &clap::Command) -> Vec<OsString> {
+    let words = arguments.get(1..).unwrap_or_default();
+    let is_option = words.first().is_none_or(|word| word.as_encoded_bytes().starts_with(b"-"));
+    let asks_for_help = words.iter().any(|word| ["-h", "--help", "-V", "--version"].iter().any(|help| word == help));
+    let is_named = words.iter().any(|word| {
+        word == "help" || command.get_subcommands().any(|command| word == command.get_name())
+    });
+    if is_option && !asks_for_help && !is_named {
+        arguments.insert(arguments.len().min(1), "serve".into());
+    }
+    arguments
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  placet                                    serve the profiles in `policies` on 127.0.0.1:7420
+  placet --profiles /etc/placet/profiles    serve those of another directory
+  placet validate policies/newsroom         check one profile while you write it
+  placet validate --format json             the same for machines, all profiles";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn serve_is_the_command_where_none_is_named() {
+        let cases = [
+            ("placet", "placet serve"),
+            ("placet --listen 127.0.0.1:0", "placet serve --listen 127.0.0.1:0"),
+            ("placet --profiles a validate", "placet --profiles a validate"),
+            ("placet validate", "placet validate"),
+            ("placet --help", "placet --help"),
+            ("placet help", "placet help"),
+            ("placet -V", "placet -V"),
+            ("placet vallidate", "placet vallidate"),
+        ];
+        for (given, expected) in cases {
+            let given = given.split(' ').map(OsString::from).collect();
+            let expected: Vec<_> = expected.split(' ').map(OsString::from).collect();
+            assert_eq!(name_command(given, &Cli::command()), expected);
+        }
+    }
+
+    #[test]
+    fn every_option_has_an_environment_variable() {
+        let root = Cli::command();
+        for command in std::iter::once(&root).chain(root.get_subcommands()) {
+            let own = command.get_arguments().filter(|argument| argument.get_long().is_some());
+            for argument in own.filter(|argument| !["help", "version"].contains(&argument.get_id().as_str())) {
+                let variable = argument.get_env().map(|name| name.to_string_lossy().into_owned());
+                let place = format!("{} --{}", command.get_name(), argument.get_long().unwrap());
+                assert!(variable.is_some_and(|name| name.starts_with("PLACET_")), "{place}");
+            }
+        }
+    }
+}

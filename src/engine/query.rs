@@ -1,12 +1,76 @@
 //! The question: who wants to do what to which item, and what the request tells about it.
 
+use std::ops::Deref;
+
 use jiff::Timestamp;
-use smallvec::SmallVec;
 
 use crate::vocab::value::Object;
 
-/// Names of a request, in its order.
-pub type Names<'a> = SmallVec<[&'a str; 4]>;
+/// Names of a request, in its order: borrowed where a list of them is at hand, so that asking costs nothing.
+#[derive(Clone, Debug)]
+pub enum Names<'a> {
+    /// A list that somebody else keeps.
+    Borrowed(&'a [&'a str]),
+    /// A list of its own.
+    Owned(Vec<&'a str>),
+}
+
+impl<'a> Names<'a> {
+    /// Returns no names.
+    pub fn new() -> Self {
+        Names::Borrowed(&[])
+    }
+
+    /// Adds a name at the end.
+    pub fn push(&mut self, name: &'a str) {
+        match self {
+            Names::Owned(names) => names.push(name),
+            Names::Borrowed(names) => {
+                let mut owned = names.to_vec();
+                owned.push(name);
+                *self = Names::Owned(owned);
+            }
+        }
+    }
+}
+
+impl Default for Names<'_> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<'a> Deref for Names<'a> {
+    type Target = [&'a str];
+
+    fn deref(&self) -> &Self::Target {
+        match self {
+            Names::Borrowed(names) => names,
+            Names::Owned(names) => names,
+        }
+    }
+}
+
+impl<'a> FromIterator<&'a str> for Names<'a> {
+    fn from_iter<I: IntoIterator<Item = &'a str>>(names: I) -> Self {
+        Names::Owned(names.into_iter().collect())
+    }
+}
+
+impl<'a> From<&'a [&'a str]> for Names<'a> {
+    fn from(names: &'a [&'a str]) -> Self {
+        Names::Borrowed(names)
+    }
+}
+
+impl<'n, 'a> IntoIterator for &'n Names<'a> {
+    type Item = &'n &'a str;
+    type IntoIter = std::slice::Iter<'n, &'a str>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
 
 /// A question about one action or transition on one item.
 #[derive(Clone, Debug)]

@@ -1,1 +1,100 @@
-//! Placeholder page of the room `load`.
+//! The room `load`: the whole river on one screen, from bytes on disk to compiled profiles.
+//!
+//! **In** comes a directory: [`discover::read_root`] makes a [`Scan`](discover::Scan) of it that holds every byte, so that
+//! nothing later touches the disk. **Out** goes one [`LoadedProfile`] per profile directory: a model or none, and what there is
+//! to complain about.
+//!
+//! What holds here:
+//!
+//! * A profile is read, merged with its bases, validated, compiled, in this order; each step begins only if those before it
+//!   found no error. A profile with a model has no error among its complaints, one without has at least one.
+//! * A broken profile breaks those that extend it and nobody else, and so does a fault of ours while we load it.
+//! * The same bytes give the same result, so a profile whose digest is that of an earlier load is that load's, unread.
+//! * Within one dialect profiles merge on their files, as the dialect does; across dialects they merge as policies.
+//!
+//! Read [`load`] first, then `chain.rs` (who extends whom) and [`profile`] (one profile, step by step).
+
+mod chain;
+pub mod discover;
+mod layout;
+pub mod profile;
+mod walk;
+
+use std::fmt::Write;
+use std::sync::Arc;
+
+use crate::load::chain::Chains;
+use crate::load::discover::Scan;
+use crate::model::Model;
+use crate::source::diagnostic::{Diagnostic, Severity};
+use crate::source::file::SourceMap;
+
+/// Holds what became of one profile directory.
+#[derive(Debug)]
+pub struct LoadedProfile {
+    /// The id: what requests name.
+    pub id: Arc<str>,
+    /// The name of the directory.
+    pub directory: String,
+    /// The title for people; the id if there is none.
+    pub title: String,
+    /// The name of the dialect; empty if it could not be told.
+    pub dialect: &'static str,
+    /// The name of the mode.
+    pub mode: &'static str,
+    /// The compiled profile; absent if there are errors.
+    pub model: Option<Arc<Model>>,
+    /// The complaints, sorted.
+    pub diagnostics: Vec<Diagnostic>,
+    /// The text that the complaints point into.
+    pub sources: SourceMap,
+    /// Tells versions apart: id and bytes of the profile and of all its bases.
+    pub digest: [u8; 32],
+    /// Whether reading again may give another result although nobody changes anything.
+    pub is_transient: bool,
+}
+
+impl LoadedProfile {
+    /// Counts the complaints of a severity.
+    pub fn count(&self, severity: Severity) -> usize {
+        self.diagnostics
+            .iter()
+            .filter(|diagnostic| diagnostic.severity == severity)
+            .count()
+    }
+}
+
+/// Loads every profile of a scan, bases first; what an earlier load has already made of the same bytes is taken from there.
+///
+/// The result is sorted by id, then by directory.
+pub fn load(scan: &Scan, previous: &[Arc<LoadedProfile>]) -> Vec<Arc<LoadedProfile>> {
+    let chains = Chains::find(scan, previous);
+    let mut loaded: Vec<Option<Arc<LoadedProfile>>> = vec![None; scan.profiles.len()];
+    for &index in chains.order() {
+        let Some(link) = chains.link(index) else { continue };
+        let digest = chains.digest(index);
+        let same = previous.iter().find(|earlier| {
+            earlier.digest == digest && earlier.directory == link.scanned.name && *earlier.id == *link.id
+        });
+        let profile = match same {
+            Some(earlier) => Arc::clone(earlier),
+            None => Arc::new(profile::load_profile(&chains, index, digest, &loaded)),
+        };
+        if let Some(place) = loaded.get_mut(index) {
+            *place = Some(profile);
+        }
+    }
+    let mut loaded: Vec<_> = loaded.into_iter().flatten().collect();
+    loaded.sort_by(|one, other| (&one.id, &one.directory).cmp(&(&other.id, &other.directory)));
+    loaded
+}
+
+/// Returns a digest as people and clients see it: hexadecimal, lower case.
+pub fn digest_text(digest: &[u8; 32]) -> String {
+    let mut text = String::with_capacity(64);
+    for byte in digest {
+        // Writing to a text cannot fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}

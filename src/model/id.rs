@@ -5,7 +5,7 @@ macro_rules! ids {
     ($($(#[doc = $doc:literal])+ $name:ident;)+) => {
         $(
             $(#[doc = $doc])+
-            #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+            #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
             pub struct $name(u32);
 
             impl $name {
@@ -41,6 +41,8 @@ ids! {
     WorkflowId;
     /// A transition of a workflow, numbered through all workflows.
     TransitionId;
+    /// A condition program.
+    ConditionId;
     /// A grant.
     GrantId;
     /// A constraint.

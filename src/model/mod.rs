@@ -1,3 +1,139 @@
-//! Placeholder page of the room `model`.
+//! The compiled policy: ids instead of names, dense tables, condition programs. Immutable once built.
+//!
+//! Comes from `compile`, is read by `engine`. It knows neither files nor JSON: where a thing was declared is an
+//! [`origin::Origin`] that `compile` resolved.
+//!
+//! INVARIANT: every id in a model was made for this model, so that look-ups by id always succeed; the accessors still answer
+//! something harmless for a foreign id (an empty slice, no entry), never panic.
+//!
+//! Read [`grant`] first: [`grant::Slots`] is the path of every decision.
 
+pub mod bits;
+pub mod collection;
+pub mod condition;
+pub mod grant;
 pub mod id;
+pub mod origin;
+pub mod role;
+pub mod symbol;
+pub mod workflow;
+
+use std::collections::BTreeMap;
+
+use crate::vocab::effect::{Operation, Reason};
+
+use collection::{Collection, Title};
+use condition::Program;
+use grant::{Constraint, DocumentGrants, Grant, Slots};
+use id::{ActionId, CollectionId, ConditionId, ConstraintId, GrantId, OriginId, TransitionId, WorkflowId};
+use origin::Origin;
+use role::Roles;
+use symbol::Symbols;
+use workflow::{Transition, Workflow};
+
+/// A compiled policy.
+#[derive(Debug, Default)]
+pub struct Model {
+    /// What holds for the profile as a whole.
+    pub settings: Settings,
+    /// Roles, groups and known users.
+    pub roles: Roles,
+    /// Names of actions.
+    pub action_names: Symbols,
+    /// Actions, by id.
+    pub actions: Vec<Action>,
+    /// Names of collections.
+    pub collection_names: Symbols,
+    /// Collections, by id.
+    pub collections: Vec<Collection>,
+    /// Names of states.
+    pub state_names: Symbols,
+    /// Names of fields.
+    pub field_names: Symbols,
+    /// Workflows, by id.
+    pub workflows: Vec<Workflow>,
+    /// Names of workflows.
+    pub workflow_names: Symbols,
+    /// Transitions of all workflows, by id.
+    pub transitions: Vec<Transition>,
+    /// Grants, by id.
+    pub grants: Vec<Grant>,
+    /// Which grants are for a collection and an action.
+    pub grant_slots: Slots<GrantId>,
+    /// Constraints, by id.
+    pub constraints: Vec<Constraint>,
+    /// Which constraints are for a collection and an action.
+    pub constraint_slots: Slots<ConstraintId>,
+    /// Condition programs, by id.
+    pub conditions: Vec<Program>,
+    /// Grants on single documents.
+    pub document_grants: DocumentGrants,
+    /// Where things were declared, by id.
+    pub origins: Vec<Origin>,
+    /// Whether any rule looks at the clock.
+    pub looks_at_clock: bool,
+}
+
+/// What holds for a profile as a whole.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// Whether an attribute that a request lacks counts as null.
+    pub absent_is_null: bool,
+    /// The id under which visitors own things; empty if they own nothing.
+    pub anonymous_id: Box<str>,
+    /// Error codes of the CMS by reason.
+    pub codes: BTreeMap<Reason, Box<str>>,
+}
+
+/// A compiled action.
+#[derive(Clone, Debug)]
+pub struct Action {
+    /// A title for people.
+    pub title: Title,
+    /// What kind of work it is.
+    pub operation: Operation,
+    /// The action that listings ask.
+    pub listed_by: ActionId,
+}
+
+impl Model {
+    /// Returns an action.
+    pub fn action(&self, id: ActionId) -> Option<&Action> {
+        self.actions.get(id.index())
+    }
+
+    /// Returns a collection.
+    pub fn collection(&self, id: CollectionId) -> Option<&Collection> {
+        self.collections.get(id.index())
+    }
+
+    /// Returns a workflow.
+    pub fn workflow(&self, id: WorkflowId) -> Option<&Workflow> {
+        self.workflows.get(id.index())
+    }
+
+    /// Returns a transition.
+    pub fn transition(&self, id: TransitionId) -> Option<&Transition> {
+        self.transitions.get(id.index())
+    }
+
+    /// Returns a grant.
+    pub fn grant(&self, id: GrantId) -> Option<&Grant> {
+        self.grants.get(id.index())
+    }
+
+    /// Returns a constraint.
+    pub fn constraint(&self, id: ConstraintId) -> Option<&Constraint> {
+        self.constraints.get(id.index())
+    }
+
+    /// Returns a condition program.
+    pub fn condition(&self, id: ConditionId) -> Option<&Program> {
+        self.conditions.get(id.index())
+    }
+
+    /// Returns where something was declared.
+    pub fn origin(&self, id: OriginId) -> Option<&Origin> {
+        self.origins.get(id.index())
+    }
+}

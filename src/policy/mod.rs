@@ -11,6 +11,7 @@
 pub mod collection;
 pub mod condition;
 pub mod grant;
+pub mod merge;
 pub mod role;
 pub mod workflow;
 

@@ -72,8 +72,13 @@ pub enum Implicit {
 
 impl Implicit {
     /// Every kind, in the order in which they become effective.
-    pub const ALL: [Implicit; 5] =
-        [Implicit::Everyone, Implicit::Anonymous, Implicit::Authenticated, Implicit::Roleless, Implicit::Owner];
+    pub const ALL: [Implicit; 5] = [
+        Implicit::Everyone,
+        Implicit::Anonymous,
+        Implicit::Authenticated,
+        Implicit::Roleless,
+        Implicit::Owner,
+    ];
 
     /// Returns the word of the native format, which is also the default id of the role.
     pub fn name(self) -> &'static str {

@@ -1,1 +1,3 @@
 //! Placeholder page of the room `rpc`.
+
+pub mod proto;

@@ -1,1 +1,229 @@
-//! Placeholder page of the room `server`.
+//! The room `server`: the daemon's outer shell, from the bound socket to the last request.
+//!
+//! **In** come a checked configuration ([`config`]) and a signal to stop; what the daemon does in between is served by the
+//! services that [`services`] registers, the one place that lists them.
+//!
+//! What holds here:
+//!
+//! * The daemon listens before it has loaded anything, and says NOT_SERVING until the first good version is published.
+//! * A start without any good profile fails; later nothing that happens on disk can end the daemon.
+//! * To stop means: say NOT_SERVING, take no more connections, let requests in flight finish, and not wait longer than was
+//!   configured.
+//! * No request can take the daemon down, hold it for ever, or be answered CANCELLED where it failed: see `layers.rs`.
+//!
+//! Read [`run`] first.
+
+pub mod config;
+pub mod health;
+mod layers;
+pub mod services;
+pub mod shutdown;
+
+use std::error::Error;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use thiserror::Error;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tonic::transport::server::{Server, TcpIncoming};
+
+use crate::server::config::ServeConfig;
+use crate::server::health::Health;
+use crate::server::layers::Guard;
+use crate::server::services::{Daemon, Services};
+use crate::source::diagnostic::did_you_mean;
+use crate::store::PolicyStore;
+use crate::store::reload::{Reloader, Stopped};
+use crate::store::watch::{self, WatchConfig, WatchError};
+use crate::vocab::limits;
+
+/// Says why the daemon cannot start, or why it ended.
+#[derive(Debug, Error)]
+pub enum ServeError {
+    /// The address cannot be had.
+    #[error("cannot listen on `{address}`")]
+    Bind {
+        /// The address as configured.
+        address: SocketAddr,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The watcher has no thread.
+    #[error(transparent)]
+    Watch(#[from] WatchError),
+    /// The process cannot receive signals.
+    #[error("cannot receive signals")]
+    Signals(#[source] std::io::Error),
+    /// The profiles root cannot be read, for the reason given.
+    #[error("{0}")]
+    Root(Arc<str>),
+    /// All profiles are broken.
+    #[error("no profile in `{}` can be served", .0.display())]
+    NoProfile(PathBuf),
+    /// The default profile does not exist.
+    #[error("there is no profile `{id}` that could be the default one")]
+    UnknownDefault {
+        /// The id as configured.
+        id: String,
+        /// The id that was probably meant.
+        near: Option<String>,
+    },
+    /// The server broke down.
+    #[error("the server failed")]
+    Server(#[source] Box<dyn Error + Send + Sync>),
+}
+
+impl ServeError {
+    /// Returns what to do about it, if that is known.
+    pub fn help(&self) -> Option<String> {
+        match self {
+            Self::Bind { source, .. } if source.kind() == std::io::ErrorKind::AddrInUse => Some(
+                "something listens there already, perhaps another placet: stop it, or choose another address with \
+                 `--listen` (`PLACET_LISTEN`); port 0 takes any that is free"
+                    .to_owned(),
+            ),
+            Self::Bind { .. } => {
+                Some("choose an address of this machine with `--listen` (`PLACET_LISTEN`)".to_owned())
+            }
+            Self::Root(_) => Some("say where the profiles are with `--profiles` (`PLACET_PROFILES`)".to_owned()),
+            Self::NoProfile(root) => {
+                Some(format!("`placet validate {}` tells what is wrong with each", root.display()))
+            }
+            Self::UnknownDefault { near, .. } => near.as_ref().map(|near| format!("did you mean `{near}`?")),
+            Self::Watch(_) | Self::Signals(_) | Self::Server(_) => None,
+        }
+    }
+}
+
+impl From<Stopped> for ServeError {
+    fn from(stopped: Stopped) -> Self {
+        Self::Server(Box::new(stopped))
+    }
+}
+
+/// Tells the daemon to end.
+#[derive(Clone, Debug, Default)]
+pub struct Stop {
+    /// Ends it after the requests in flight.
+    pub soon: CancellationToken,
+    /// Ends it without waiting for them any longer.
+    pub now: CancellationToken,
+}
+
+/// Runs the daemon until it is told to stop.
+pub async fn run(config: ServeConfig, stop: Stop) -> Result<(), ServeError> {
+    let bind_error = |source| ServeError::Bind { address: config.listen, source };
+    let listener = TcpListener::bind(config.listen).await.map_err(bind_error)?;
+    let address = listener.local_addr().map_err(bind_error)?;
+
+    let store = Arc::new(PolicyStore::new(config.default_profile.as_deref()));
+    let (mut reloader, rounds) = Reloader::new(config.reload.clone(), Arc::clone(&store));
+    let watch = watch::run(WatchConfig::new(&config.reload.root), move |_| reloader.reload())?;
+    let hangups = shutdown::reload_on_hangup(watch.inlet()).map_err(ServeError::Signals)?;
+
+    let daemon = Daemon {
+        store: Arc::clone(&store),
+        rounds: rounds.clone(),
+        inlet: watch.inlet(),
+        stopping: stop.soon.clone(),
+        message_bytes_max: config.message_bytes_max,
+    };
+    let (health, health_service) = Health::start().await;
+    let services = services::register(&daemon, health_service).map_err(ServeError::Server)?;
+    // Cancelled later than `stop`: first the world hears that we stop, then no more connections are taken.
+    let closing = CancellationToken::new();
+    let mut server = spawn_server(listener, services, closing.clone());
+    tracing::info!(%address, "listening");
+
+    let started = tokio::select! {
+        first = rounds.first() => check_start(&config, &store, first?.failure),
+        () = stop.soon.cancelled() => Ok(()),
+    };
+    let result = match started {
+        Ok(()) => tokio::select! {
+            () = health.follow(&store, &stop.soon) => Ok(()),
+            ended = &mut server => return Err(server_failure(ended)),
+        },
+        Err(error) => Err(error),
+    };
+    let drain = if result.is_ok() { config.drain } else { Duration::ZERO };
+    stop.soon.cancel();
+    health.stop().await;
+    closing.cancel();
+    tokio::select! {
+        drained = drain_server(server, health, drain) => drained?,
+        () = stop.now.cancelled() => tracing::warn!("stopped with requests in flight"),
+    }
+    hangups.abort();
+    // The reload thread is not waited for: it may be in the middle of a long load, and holds nothing that could be lost.
+    drop(watch);
+    result
+}
+
+/// Tells whether the first reload leaves anything to serve.
+fn check_start(config: &ServeConfig, store: &PolicyStore, failure: Option<Arc<str>>) -> Result<(), ServeError> {
+    if let Some(reason) = failure {
+        return Err(ServeError::Root(reason));
+    }
+    let published = store.current();
+    if let Some(id) = &config.default_profile
+        && !published.entries().contains_key(id.as_str())
+    {
+        let ids = published.entries().keys().map(|id| &**id);
+        let near = did_you_mean(id, ids).map(str::to_owned);
+        return Err(ServeError::UnknownDefault { id: id.clone(), near });
+    }
+    if !published.is_serving() {
+        return Err(ServeError::NoProfile(config.reload.root.clone()));
+    }
+    let (profiles, default) = (published.entries().len(), published.default_id().map_or("", |id| id));
+    tracing::info!(profiles, default, "ready");
+    Ok(())
+}
+
+type Running = JoinHandle<Result<(), tonic::transport::Error>>;
+
+fn spawn_server(listener: TcpListener, services: Services, closing: CancellationToken) -> Running {
+    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+    let server = Server::builder()
+        .max_concurrent_streams(limits::STREAMS_PER_CONNECTION_MAX)
+        .max_frame_size(limits::FRAME_BYTES_MAX)
+        .http2_max_header_list_size(limits::HEADER_BYTES_MAX)
+        .http2_max_pending_accept_reset_streams(Some(limits::RESET_STREAMS_MAX))
+        .http2_max_local_error_reset_streams(Some(limits::RESET_STREAMS_MAX))
+        .initial_stream_window_size(limits::STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(limits::CONNECTION_WINDOW_BYTES)
+        .http2_keepalive_interval(Some(limits::KEEPALIVE_EVERY))
+        .http2_keepalive_timeout(Some(limits::KEEPALIVE_PATIENCE));
+    let guarded = Guard::new(services.prepare());
+    tokio::spawn(async move {
+        server.serve_with_incoming_shutdown(guarded, incoming, closing.cancelled_owned()).await
+    })
+}
+
+/// Waits for the requests in flight, at most as long as configured.
+async fn drain_server(mut server: Running, health: Health, drain: Duration) -> Result<(), ServeError> {
+    // Streams of health end only now: while requests drain, a watcher shall hear NOT_SERVING and not an ended stream.
+    health.close().await;
+    match tokio::time::timeout(drain, &mut server).await {
+        Ok(Ok(Ok(()))) => Ok(()),
+        Ok(ended) => Err(server_failure(ended)),
+        Err(_) => {
+            server.abort();
+            tracing::warn!(seconds = drain.as_secs_f64(), "stopped with requests in flight");
+            Ok(())
+        }
+    }
+}
+
+fn server_failure(ended: Result<Result<(), tonic::transport::Error>, tokio::task::JoinError>) -> ServeError {
+    match ended {
+        Ok(Ok(())) => ServeError::Server("it ended by itself".into()),
+        Ok(Err(error)) => ServeError::Server(Box::new(error)),
+        Err(error) => ServeError::Server(Box::new(error)),
+    }
+}

@@ -52,6 +52,7 @@ codes! {
     WrongType = "wrong-type", Error, "A value is of another type than the one that belongs there.";
     MissingKey = "missing-key", Error, "An object lacks a key that it must have.";
     UnknownKey = "unknown-key", Error, "An object has a key that means nothing there.";
+    UnknownWord = "unknown-word", Error, "A word stands where only certain other words mean something.";
     EmptyList = "empty-list", Warning, "An empty list makes the rule match nothing at all.";
     EmptyGroup = "empty-group", Error, "A group of conditions is empty, and whether that is true or false would be anyone's guess.";
     EmptyId = "empty-id", Error, "An id is the empty text, which equals nothing.";
@@ -61,6 +62,8 @@ codes! {
     // Names that lead nowhere.
     UnknownRole = "unknown-role", Error, "A role is named that is declared nowhere.";
     UnknownGroup = "unknown-group", Error, "A group is named that is declared nowhere.";
+    UnknownUser = "unknown-user", Error, "A user is named that is declared nowhere.";
+    UnknownParent = "unknown-parent", Error, "A document lies below one that does not exist.";
     UnknownAction = "unknown-action", Error, "An action is named that is declared nowhere.";
     UnknownPermission = "unknown-permission", Error, "A permission is named that is declared nowhere.";
     UnknownCollection = "unknown-collection", Error, "A collection is named that is declared nowhere.";
@@ -84,6 +87,7 @@ codes! {
     InvalidNetwork = "invalid-network", Error, "A network is no address, no range of addresses and no CIDR block.";
     AmbiguousTime = "ambiguous-time", Warning, "A time names no zone, and is read as UTC.";
     NoOwnerField = "no-owner-field", Error, "A rule asks for the owner in a collection that declares none.";
+    NoRelation = "no-relation", Error, "A condition asks about related items of a field that is no list of such.";
     NoStatusField = "no-status-field", Error, "A rule names states in a collection that declares no field for them.";
     BrokenRule = "broken-rule", Warning, "The CMS accepts the rule and fails when it meets it, so it refuses whatever it touches.";
     Unsupported = "unsupported", Error, "The CMS understands this, and Placet does not.";
@@ -93,12 +97,16 @@ codes! {
     UnreachableState = "unreachable-state", Warning, "No transition leads to the state, and items do not begin in it.";
     DeadEnd = "dead-end", Warning, "No transition leaves the state.";
     UntakeableTransition = "untakeable-transition", Warning, "Nobody can ever take the transition.";
+    EmptyWindow = "empty-window", Error, "A time window closes before it opens.";
+    ImpossibleApproval = "impossible-approval", Error, "No number of people can ever give the approval as it is asked for.";
+    IdleInheritance = "idle-inheritance", Warning, "An administrator inherits roles that are put aside as soon as he is one.";
     UnmatchableGrant = "unmatchable-grant", Warning, "No question can ever match the grant.";
 
     // Profiles, their directories and their layers.
     MissingProfileFile = "missing-profile-file", Error, "The profile lacks a file that its dialect needs.";
     NoDialect = "no-dialect", Error, "Neither a profile file nor the names of the files tell the dialect.";
     MixedDialects = "mixed-dialects", Error, "The files of the directory belong to different dialects.";
+    UnknownFile = "unknown-file", Warning, "The dialect has no file of this name, so nobody reads it.";
     UnreadableFile = "unreadable-file", Error, "A file cannot be read.";
     MissingDirectory = "missing-directory", Error, "A directory is named that does not exist.";
     EmptyDirectory = "empty-directory", Error, "A directory holds nothing that could be read.";
@@ -106,8 +114,9 @@ codes! {
     TooManyRules = "too-many-rules", Error, "The profile has more rules, or names, than the limit.";
     ExtendsCycle = "extends-cycle", Error, "Profiles extend each other in a circle.";
     ExtendsBroken = "extends-broken", Error, "The profile extends one that is broken.";
-    MergeShortens = "merge-shortens", Warning, "A later layer replaces a list by a shorter one, as the CMS does, and the rest is gone.";
+    MergeShortens = "merge-shortens", Warning, "A later layer gives a shorter list, and the CMS keeps the rest of the longer one.";
     PurgeCascade = "purge-cascade", Warning, "A purge in a later layer also takes away what hangs on the purged thing.";
+    Fault = "fault", Error, "Placet itself failed on the profile, which is worth a report.";
 }
 
 #[cfg(test)]

@@ -112,7 +112,8 @@ fn compare(a: &Diagnostic, b: &Diagnostic, map: &SourceMap) -> Ordering {
         .then_with(|| a.labels.cmp(&b.labels))
 }
 
-/// Returns user input as messages show it: in backticks, cut if long, control characters escaped.
+/// Returns user input as messages show it: in backticks, cut if long, and escaped where a character would act on a
+/// terminal or a log instead of being seen.
 #[must_use]
 pub fn quote(text: &str) -> String {
     let mut quoted = String::from("`");
@@ -121,7 +122,9 @@ pub fn quote(text: &str) -> String {
             quoted.push('…');
             break;
         }
-        if character.is_control() {
+        let reorders =
+            matches!(character, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        if character.is_control() || reorders {
             quoted.extend(character.escape_unicode());
         } else {
             quoted.push(character);
@@ -131,9 +134,11 @@ pub fn quote(text: &str) -> String {
     quoted
 }
 
-/// Returns the known name that was probably meant: equal but for case, else the nearest one of those that differ in at
-/// most a third of the longer name's characters (a swap of neighbours counts once). Of equally near ones the first in
-/// the order of the alphabet is taken, so that the answer does not depend on the order of a table.
+/// Returns the known name that was probably meant, if one is near enough.
+///
+/// That is one that is equal but for case, else the nearest one of those that differ in at most a third of the longer
+/// name's characters, where a swap of neighbours counts once. Of equally near ones the first in the order of the
+/// alphabet is taken, so that the answer does not depend on the order of a table.
 pub fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let length = name.chars().count();
     if length == 0 || length > SUGGESTION_CHARS_MAX {
@@ -224,6 +229,7 @@ mod tests {
     #[test]
     fn quoting_escapes_and_cuts() {
         assert_eq!(quote("a\u{1b}[31m"), "`a\\u{1b}[31m`");
+        assert_eq!(quote("user\u{202e}nimda"), "`user\\u{202e}nimda`");
         assert_eq!(quote(&"é".repeat(100)).chars().count(), QUOTED_CHARS_MAX + 3);
     }
 }

@@ -88,8 +88,10 @@ impl SourceMap {
             .copied()
             .unwrap_or_else(|| to_u32(file.text.len()));
         let line = file.text.get(to_usize(start)..to_usize(end)).unwrap_or("");
-        let line = line.strip_suffix('\n').unwrap_or(line);
-        let line = line.strip_suffix('\r').unwrap_or(line);
+        let line = line
+            .strip_suffix("\r\n")
+            .or_else(|| line.strip_suffix('\n'))
+            .unwrap_or(line);
         Span::new(span.file, start, start.saturating_add(to_u32(line.len())))
     }
 

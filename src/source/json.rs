@@ -1,8 +1,11 @@
 //! JSON as a tree in which every key and every value knows its place.
 
+use crate::source::code::Code;
 use crate::source::diagnostic::Diagnostic;
+use crate::source::file::to_u32;
 use crate::source::json_parser::Parser;
 use crate::source::span::{FileId, Span, Spanned};
+use crate::vocab::limits::{BROKEN_LINES_REPORTED_MAX, FILE_BYTES_MAX};
 
 /// Parses one document, and says where it is not JSON.
 ///
@@ -10,6 +13,36 @@ use crate::source::span::{FileId, Span, Spanned};
 /// of `file` in the map that will show the complaints.
 pub fn parse(file: FileId, text: &str, diagnostics: &mut Vec<Diagnostic>) -> Option<Json> {
     Parser::new(file, text, diagnostics).parse_document()
+}
+
+/// Parses a file of JSON lines, one document on each line that is not blank, into the list of these documents.
+///
+/// Returns no list if anything is wrong with any line; broken lines have then been complained about, up to a limit.
+pub fn parse_lines(file: FileId, text: &str, diagnostics: &mut Vec<Diagnostic>) -> Option<Json> {
+    let span = Span::new(file, 0, to_u32(text.len()));
+    if text.len() > FILE_BYTES_MAX {
+        let message = format!("the file has {} bytes, the limit is {FILE_BYTES_MAX}", text.len());
+        diagnostics.push(Diagnostic::new(Code::FileTooLarge, span.at_start(), message));
+        return None;
+    }
+    let mut values = Vec::new();
+    let (mut start, mut broken) = (0, 0);
+    for line in text.split_inclusive('\n') {
+        let end = start + line.len();
+        if !line.trim_ascii().is_empty() {
+            let value = Parser::new(file, text, diagnostics).parse_part(start, end);
+            broken += usize::from(value.is_none());
+            values.extend(value);
+        }
+        if broken == BROKEN_LINES_REPORTED_MAX {
+            break;
+        }
+        start = end;
+    }
+    (broken == 0).then_some(Json {
+        span,
+        node: Node::List(values),
+    })
 }
 
 /// Holds one value and the place where it is written, brackets and quotes included.
@@ -179,6 +212,36 @@ impl From<&Number> for serde_json::Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::file::SourceMap;
+
+    #[test]
+    fn lines_keep_their_places_in_the_file() {
+        let mut map = SourceMap::new();
+        let text = "{\"a\": 1}\r\n\n  [\"\u{e9}\"]\n2";
+        let file = map.add("a.jsonl".to_owned(), text.to_owned());
+        let mut diagnostics = Vec::new();
+        let lines = parse_lines(file, text, &mut diagnostics).unwrap();
+        let lines = lines.as_list().unwrap();
+        let slices: Vec<_> = lines.iter().map(|line| map.slice(line.span)).collect();
+        assert_eq!(slices, ["{\"a\": 1}", "[\"\u{e9}\"]", "2"]);
+        assert_eq!(diagnostics, []);
+    }
+
+    #[test]
+    fn every_broken_line_is_reported() {
+        let mut map = SourceMap::new();
+        let text = "{\"a\": 1\n{}\n{} {}\n";
+        let file = map.add("a.jsonl".to_owned(), text.to_owned());
+        let mut diagnostics = Vec::new();
+        assert_eq!(parse_lines(file, text, &mut diagnostics), None);
+        let codes: Vec<_> = diagnostics.iter().map(|diagnostic| diagnostic.code).collect();
+        assert_eq!(codes, [Code::InvalidJson, Code::TrailingText]);
+        let places: Vec<_> = diagnostics
+            .iter()
+            .map(|diagnostic| map.position(diagnostic.span).line)
+            .collect();
+        assert!(places[0] <= 2 && places[1] == 3, "{places:?}");
+    }
 
     #[test]
     fn a_whole_number_is_exact_if_a_double_equals_it() {

@@ -69,6 +69,15 @@ impl<'t, 'd> Parser<'t, 'd> {
         (!self.broken).then_some(json)
     }
 
+    /// Parses the document that lies between two places of the text, each between two characters.
+    pub(in crate::source) fn parse_part(mut self, start: usize, end: usize) -> Option<Json> {
+        self.text = self.text.get(..end).unwrap_or(self.text);
+        self.bytes = self.text.as_bytes();
+        self.at = start;
+        let json = self.parse_root().ok()?;
+        (!self.broken).then_some(json)
+    }
+
     fn parse_root(&mut self) -> Result<Json, Stop> {
         self.skip_space();
         if self.at == self.bytes.len() {
@@ -290,7 +299,11 @@ impl<'t, 'd> Parser<'t, 'd> {
             Some(b'r') => '\r',
             Some(b't') => '\t',
             Some(b'u') => return self.parse_unicode_escape(start),
-            _ => {
+            None => {
+                let message = "the text is not closed on its line";
+                return Err(self.report(Code::InvalidJson, start, self.at, message));
+            }
+            Some(_) => {
                 let end = self.character_end(self.at);
                 let message = format!("unknown escape {}", quote(self.slice(start, end)));
                 return Err(self.report(Code::InvalidJson, start, end, message));
@@ -382,7 +395,16 @@ impl<'t, 'd> Parser<'t, 'd> {
             Some(b'.') => self.refuse_number(start, "a number must not begin with its decimal point"),
             Some(_) if word.is_empty() => {
                 let end = self.character_end(start);
-                let message = format!("expected {expected}, found {}", quote(self.slice(start, end)));
+                let character = self.slice(start, end);
+                let mut message = format!("expected {expected}, found {}", quote(character));
+                if let Some(unusual) = character
+                    .chars()
+                    .next()
+                    .filter(|character| !character.is_ascii_graphic())
+                {
+                    // Many of these look like nothing or like something else: tell their number.
+                    message.push_str(&format!(" (U+{:04X})", u32::from(unusual)));
+                }
                 self.report(Code::InvalidJson, start, end, message)
             }
             Some(_) => {

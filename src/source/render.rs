@@ -1,6 +1,8 @@
 //! Complaints as people read them, and as machines do.
 
-use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
+use std::borrow::Cow;
+
+use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 use serde_json::{Value, json};
 
 use crate::source::diagnostic::{Diagnostic, Label, Severity};
@@ -24,7 +26,7 @@ pub fn render_text(diagnostics: &[Diagnostic], map: &SourceMap, color: bool) -> 
         if !text.is_empty() {
             text.push('\n');
         }
-        text.push_str(&renderer.render(&[render_group(diagnostic, map)]));
+        text.push_str(&renderer.render(&render_groups(diagnostic, map)));
         text.push('\n');
     }
     text
@@ -60,7 +62,7 @@ fn diagnostic_to_json(diagnostic: &Diagnostic, map: &SourceMap) -> Value {
 
 fn place_to_json(span: Span, map: &SourceMap) -> serde_json::Map<String, Value> {
     let (start, end) = (map.position(span), map.end_position(span));
-    let excerpt = map.slice(cut_around(span.at_start(), map.line(span), map));
+    let excerpt = map.slice(cut_around(span, map));
     let places = [
         ("file", json!(map.path(span.file))),
         ("line", json!(start.line)),
@@ -78,79 +80,108 @@ fn place_to_json(span: Span, map: &SourceMap) -> serde_json::Map<String, Value> 
 /// One stretch of text to be shown, and the places in it.
 struct Window<'d> {
     text: Span,
+    /// A window may begin in the middle of a very long line.
+    cut: bool,
     marks: Vec<(AnnotationKind, Span, Option<&'d str>)>,
 }
 
-fn render_group<'a>(diagnostic: &'a Diagnostic, map: &'a SourceMap) -> Group<'a> {
+fn render_groups<'a>(diagnostic: &'a Diagnostic, map: &'a SourceMap) -> Vec<Group<'a>> {
     let level = match diagnostic.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    let mut group = Group::with_title(
-        level
-            .primary_title(&diagnostic.message)
-            .id(diagnostic.code.name()),
-    );
+    let title = level
+        .clone()
+        .primary_title(&diagnostic.message)
+        .id(diagnostic.code.name());
+    let mut groups = Vec::new();
+    let mut group = Group::with_title(title);
     for window in find_windows(diagnostic, map) {
-        let Some((_, first, _)) = window.marks.first() else {
-            continue;
-        };
-        let position = map.position(*first);
-        // The place is told apart from the text: a window may begin in the middle of a very long line.
-        let origin = Origin::path(map.path(window.text.file));
-        let line = |span: Span| usize::try_from(map.position(span).line).unwrap_or(usize::MAX);
-        group = group.element(origin.line(line(*first)).char_column(to_usize(position.column)));
-        let mut snippet = Snippet::source(map.slice(window.text)).line_start(line(window.text));
-        for (kind, span, label) in window.marks {
-            let start = to_usize(span.start.saturating_sub(window.text.start));
-            let end = to_usize(span.end.saturating_sub(window.text.start));
-            snippet = snippet.annotation(kind.span(start..end).label(label));
+        let snippet = render_window(&window, map);
+        if window.cut {
+            // The renderer would count the column from where the window begins. It counts none in a group of its own
+            // that has no path.
+            let place = window.marks.first().map_or(window.text, |(_, place, _)| *place);
+            let position = map.position(place);
+            let origin = Origin::path(tame(map.path(place.file))).line(to_usize(position.line));
+            groups.push(group.element(origin.char_column(to_usize(position.column))));
+            group = Group::with_level(level.clone()).element(snippet);
+        } else {
+            group = group.element(snippet.path(tame(map.path(window.text.file))));
         }
-        group = group.element(snippet);
     }
-    match &diagnostic.help {
-        Some(help) => group.element(Level::HELP.message(help)),
-        None => group,
+    if let Some(help) = &diagnostic.help {
+        group = group.element(Level::HELP.message(tame(help)));
+    }
+    groups.push(group);
+    groups
+}
+
+fn render_window<'a>(window: &Window<'a>, map: &'a SourceMap) -> Snippet<'a, Annotation<'a>> {
+    let line = to_usize(map.position(window.text).line);
+    let offset = |offset: u32| to_usize(offset.saturating_sub(window.text.start));
+    let marks = window.marks.iter();
+    let annotations = marks.map(|(kind, place, label)| {
+        kind.span(offset(place.start)..offset(place.end))
+            .label(label.map(tame))
+    });
+    Snippet::source(tame(map.slice(window.text)))
+        .line_start(line)
+        .annotations(annotations)
+}
+
+/// Replaces characters that could command a terminal and that the renderer lets through, byte for byte as long so that
+/// places stay where they are. All others it makes visible itself.
+fn tame(text: &str) -> Cow<'_, str> {
+    let stand_in = |character: char| match character {
+        '\u{80}'..='\u{9f}' => '¿',
+        '\u{200e}' | '\u{200f}' | '\u{2028}' | '\u{2029}' => char::REPLACEMENT_CHARACTER,
+        _ => character,
+    };
+    if text.chars().any(|character| stand_in(character) != character) {
+        text.chars().map(stand_in).collect()
+    } else {
+        Cow::Borrowed(text)
     }
 }
 
 /// Chooses what to show: the line of the complaint, widened by the lines of labels that are near, then the other
 /// labels one by one.
 fn find_windows<'d>(diagnostic: &'d Diagnostic, map: &SourceMap) -> Vec<Window<'d>> {
-    let (text, primary) = first_line(diagnostic.span, map);
-    let mut main = Window {
-        text,
-        marks: vec![(AnnotationKind::Primary, primary, None)],
-    };
+    let mut main = open_window(AnnotationKind::Primary, diagnostic.span, None, map);
     let mut others = Vec::new();
     for label in &diagnostic.labels {
-        let (text, place) = first_line(label.span, map);
-        let mark = (AnnotationKind::Context, place, Some(label.message.as_str()));
-        let union = main.text.to(text);
-        if text.file == main.text.file && to_usize(union.end - union.start) <= EXCERPT_BYTES_MAX {
+        let mut other = open_window(AnnotationKind::Context, label.span, Some(&label.message), map);
+        let union = main.text.to(other.text);
+        let near =
+            main.text.file == other.text.file && to_usize(union.end - union.start) <= EXCERPT_BYTES_MAX;
+        if near && !main.cut && !other.cut {
             main.text = union;
-            main.marks.push(mark);
+            main.marks.append(&mut other.marks);
         } else {
-            others.push(Window {
-                text,
-                marks: vec![mark],
-            });
+            others.push(other);
         }
     }
     others.insert(0, main);
     others
 }
 
-/// Returns the line of a place, cut if very long, and as much of the place as is in it: an object that lacks a key may
-/// span a thousand lines, and its first one says enough.
-fn first_line(span: Span, map: &SourceMap) -> (Span, Span) {
-    let line = cut_around(span.at_start(), map.line(span), map);
-    let start = span.start.min(line.end);
-    (line, Span::new(span.file, start, span.end.clamp(start, line.end)))
+/// Opens a window on the line of a place, with as much of the place as is in it: an object that lacks a key may span a
+/// thousand lines, and its first one says enough.
+fn open_window<'d>(kind: AnnotationKind, place: Span, label: Option<&'d str>, map: &SourceMap) -> Window<'d> {
+    let text = cut_around(place, map);
+    let start = place.start.min(text.end);
+    let place = Span::new(place.file, start, place.end.clamp(start, text.end));
+    Window {
+        text,
+        cut: text.start != map.line(place).start,
+        marks: vec![(kind, place, label)],
+    }
 }
 
-/// Cuts a line that is longer than an excerpt may be down to the neighbourhood of a place in it.
-fn cut_around(place: Span, line: Span, map: &SourceMap) -> Span {
+/// Returns the line of a place, cut down to the neighbourhood of the place if it is longer than an excerpt may be.
+fn cut_around(place: Span, map: &SourceMap) -> Span {
+    let line = map.line(place);
     if to_usize(line.end - line.start) <= EXCERPT_BYTES_MAX {
         return line;
     }

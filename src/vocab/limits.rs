@@ -1,5 +1,7 @@
 //! Every maximum, on one page.
 
+use std::time::Duration;
+
 /// Nesting of objects and lists in a profile file.
 pub const NESTING_DEPTH_MAX: usize = 64;
 /// Bytes of one profile file.
@@ -24,6 +26,9 @@ pub const DECIDING_GRANTS_MAX: usize = 32;
 /// Bounds how many repeated keys of one file are reported one by one; the rest would only repeat the message.
 pub const DUPLICATE_KEYS_REPORTED_MAX: usize = 100;
 
+/// Bounds how many broken lines of one file of JSON lines are reported one by one.
+pub const BROKEN_LINES_REPORTED_MAX: usize = 100;
+
 /// Bounds the characters of a name that still gets a "did you mean"; longer ones are no typing mistakes.
 pub const SUGGESTION_CHARS_MAX: usize = 64;
 
@@ -31,4 +36,112 @@ pub const SUGGESTION_CHARS_MAX: usize = 64;
 pub const QUOTED_CHARS_MAX: usize = 80;
 
 /// Bounds the bytes of source text shown around a place.
-pub const EXCERPT_BYTES_MAX: usize = 2048;
+pub const EXCERPT_BYTES_MAX: usize = 512;
+
+/// Roles of a profile.
+pub const ROLES_MAX: usize = 4_096;
+/// Groups of a profile.
+pub const GROUPS_MAX: usize = 100_000;
+/// Users that a profile knows itself.
+pub const USERS_MAX: usize = 1_000_000;
+/// Declared actions of a profile.
+pub const ACTIONS_MAX: usize = 4_096;
+/// Declared collections of a profile.
+pub const COLLECTIONS_MAX: usize = 16_384;
+/// Declared fields of one collection.
+pub const FIELDS_MAX: usize = 4_096;
+/// Grants of a profile.
+pub const GRANTS_MAX: usize = 2_000_000;
+/// Constraints of a profile.
+pub const CONSTRAINTS_MAX: usize = 100_000;
+/// Document grants of a profile.
+pub const DOCUMENT_GRANTS_MAX: usize = 2_000_000;
+/// Workflows of a profile.
+pub const WORKFLOWS_MAX: usize = 4_096;
+/// States of one workflow.
+pub const STATES_MAX: usize = 1_024;
+/// Transitions of one workflow.
+pub const TRANSITIONS_MAX: usize = 4_096;
+/// Approval rules of one transition.
+pub const APPROVAL_RULES_MAX: usize = 16;
+/// People that one approval rule may ask for.
+pub const APPROVERS_MAX: u32 = 64;
+/// Comparisons and groups of one condition.
+pub const CONDITION_NODES_MAX: usize = 10_000;
+/// Nesting of one condition.
+pub const CONDITION_DEPTH_MAX: usize = 128;
+/// Names that are compared to find those that were probably meant; what is wrong after that gets no hint.
+pub const SUGGESTION_COMPARISONS_MAX: usize = 400_000;
+/// Pairs of a grant and a transition that are compared to find the transitions which nobody can take.
+pub const TAKEABLE_TRIALS_MAX: usize = 20_000_000;
+/// Bounds how long a list may become by an object that is laid over it and names a high index.
+pub const MERGED_LIST_MAX: usize = 10_000;
+
+/// Bounds how many profiles one root may hold.
+pub const PROFILES_MAX: usize = 1_000;
+
+/// Bounds how many `.json` and `.jsonl` files one profile may hold.
+pub const PROFILE_FILES_MAX: usize = 20_000;
+
+/// Bounds how many directory entries are looked at for one profile, those that are skipped included.
+pub const PROFILE_ENTRIES_MAX: usize = 100_000;
+
+/// Bounds the bytes of all files of one profile together.
+pub const PROFILE_BYTES_MAX: usize = 256 * 1024 * 1024;
+
+/// Bounds the bytes of all profiles of one root together, since one scan holds them in memory at once.
+pub const ROOT_BYTES_MAX: usize = 1024 * 1024 * 1024;
+
+/// Bounds how deep directories inside a profile may lie; its own directory has depth 0.
+pub const DIRECTORY_DEPTH_MAX: usize = 16;
+
+/// Bounds how often one scan starts over because files changed under it.
+pub const READ_ATTEMPTS_MAX: u32 = 5;
+
+/// Bounds how many bases one profile may name; each may have bases of its own.
+pub const BASES_MAX: usize = 64;
+
+/// Bounds the complaints that are kept of one profile; errors are kept before warnings.
+pub const DIAGNOSTICS_MAX: usize = 10_000;
+
+/// Bounds the complaints about one profile that one line of the log repeats.
+pub const DIAGNOSTICS_LOGGED_MAX: usize = 20;
+
+/// Bounds the requests that are worked on at once; the next one is refused.
+pub const REQUESTS_IN_FLIGHT_MAX: usize = 4_096;
+
+/// Bounds the time of one request, a reload that is waited for included.
+pub const REQUEST_TIME_MAX: Duration = Duration::from_secs(60);
+
+/// Bounds what the largest request may be configured to be.
+pub const MESSAGE_BYTES_MAX: i64 = 64 * 1024 * 1024;
+
+/// Is the least that the largest request may be configured to be: any single question fits.
+pub const MESSAGE_BYTES_MIN: i64 = 64 * 1024;
+
+/// Bounds the time that requests in flight may be given at the end.
+pub const DRAIN_SECONDS_MAX: u64 = 3_600;
+
+/// Bounds the streams that one connection may have open.
+pub const STREAMS_PER_CONNECTION_MAX: u32 = 1_024;
+
+/// Bounds one frame of HTTP/2.
+pub const FRAME_BYTES_MAX: u32 = 64 * 1024;
+
+/// Bounds the headers of one request.
+pub const HEADER_BYTES_MAX: u32 = 16 * 1024;
+
+/// Bounds the streams of one connection that were reset and are not yet forgotten.
+pub const RESET_STREAMS_MAX: usize = 128;
+
+/// Bounds what a client may send on one stream before it must wait for us.
+pub const STREAM_WINDOW_BYTES: u32 = 1024 * 1024;
+
+/// Bounds what a client may send on one connection before it must wait for us.
+pub const CONNECTION_WINDOW_BYTES: u32 = 4 * 1024 * 1024;
+
+/// Is how often a silent connection is probed.
+pub const KEEPALIVE_EVERY: Duration = Duration::from_secs(30);
+
+/// Bounds how long the answer to such a probe may take.
+pub const KEEPALIVE_PATIENCE: Duration = Duration::from_secs(20);

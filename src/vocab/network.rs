@@ -29,10 +29,16 @@ impl Network {
                 IpNet::V4(block) => IpAddr::V4(block.broadcast()),
                 IpNet::V6(block) => IpAddr::V6(block.broadcast()),
             };
-            return Some(Self { first: number(block.network()), last: number(last) });
+            return Some(Self {
+                first: number(block.network()),
+                last: number(last),
+            });
         }
         let only = number(parse_address(text)?);
-        Some(Self { first: only, last: only })
+        Some(Self {
+            first: only,
+            last: only,
+        })
     }
 
     /// Tells whether the address is inside.

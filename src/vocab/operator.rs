@@ -128,7 +128,10 @@ operators! {
 impl Operator {
     /// Returns the operator of a name.
     pub fn find(name: &str) -> Option<Operator> {
-        Operator::ALL.iter().copied().find(|operator| operator.name() == name)
+        Operator::ALL
+            .iter()
+            .copied()
+            .find(|operator| operator.name() == name)
     }
 }
 

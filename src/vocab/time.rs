@@ -35,14 +35,27 @@ impl Step {
             Some(rest) => (-1.0, rest.trim_start()),
             None => (1.0, text.strip_prefix('+').unwrap_or(text).trim_start()),
         };
-        let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
+        let end = rest
+            .find(|c: char| !c.is_ascii_digit() && c != '.')
+            .unwrap_or(rest.len());
         let (number, unit) = rest.split_at(end);
         let number: f64 = number.parse().ok()?;
         let amount = number * sign;
-        let fixed = |length: f64| Some(Step { amount: whole(amount * length)?, unit: Unit::Milliseconds });
+        let fixed = |length: f64| {
+            Some(Step {
+                amount: whole(amount * length)?,
+                unit: Unit::Milliseconds,
+            })
+        };
         match unit.trim().to_ascii_lowercase().as_str() {
-            "y" | "yr" | "yrs" | "year" | "years" => Some(Step { amount: exact(amount)?, unit: Unit::Years }),
-            "mo" | "mth" | "month" | "months" => Some(Step { amount: exact(amount)?, unit: Unit::Months }),
+            "y" | "yr" | "yrs" | "year" | "years" => Some(Step {
+                amount: exact(amount)?,
+                unit: Unit::Years,
+            }),
+            "mo" | "mth" | "month" | "months" => Some(Step {
+                amount: exact(amount)?,
+                unit: Unit::Months,
+            }),
             "w" | "week" | "weeks" => fixed(7.0 * DAY_MS),
             "" | "d" | "day" | "days" => fixed(DAY_MS),
             "h" | "hr" | "hrs" | "hour" | "hours" => fixed(3_600_000.0),
@@ -59,7 +72,9 @@ impl Step {
             Unit::Years => Span::new().try_years(self.amount).ok()?,
             Unit::Months => Span::new().try_months(self.amount).ok()?,
             Unit::Milliseconds => {
-                return moment.checked_add(jiff::SignedDuration::from_millis(self.amount)).ok();
+                return moment
+                    .checked_add(jiff::SignedDuration::from_millis(self.amount))
+                    .ok();
             }
         };
         let zoned = moment.to_zoned(TimeZone::UTC);
@@ -72,20 +87,31 @@ const DAY_MS: f64 = 86_400_000.0;
 /// The largest step, in milliseconds, that a double still counts exactly.
 const STEP_MAX: f64 = 9_007_199_254_740_991.0;
 
-#[expect(clippy::cast_possible_truncation, reason = "the range is checked on the line before")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the range is checked on the line before"
+)]
 fn whole(number: f64) -> Option<i64> {
     let number = number.round();
     (number.abs() <= STEP_MAX).then_some(number as i64)
 }
 
 fn exact(number: f64) -> Option<i64> {
-    if number.fract() == 0.0 { whole(number) } else { None }
+    if number.fract() == 0.0 {
+        whole(number)
+    } else {
+        None
+    }
 }
 
 /// Reads a moment: RFC 3339 with a zone, a day and time without one (UTC), or a day (its midnight in UTC).
 pub fn parse_instant(text: &str) -> Option<Timestamp> {
     // Anything that is no moment is refused by its first byte, so that plain words cost nothing.
-    if !text.as_bytes().first().is_some_and(|byte| byte.is_ascii_digit() || *byte == b'+' || *byte == b'-') {
+    if !text
+        .as_bytes()
+        .first()
+        .is_some_and(|byte| byte.is_ascii_digit() || *byte == b'+' || *byte == b'-')
+    {
         return None;
     }
     if text.len() <= 10 {
@@ -109,7 +135,10 @@ pub fn parse_time_of_day(text: &str) -> Option<Time> {
 }
 
 /// Returns a moment of so many milliseconds since 1970, as numbers write moments.
-#[expect(clippy::cast_possible_truncation, reason = "a cast from a double saturates, and jiff refuses what is out of range")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a cast from a double saturates, and jiff refuses what is out of range"
+)]
 pub fn from_milliseconds(milliseconds: f64) -> Option<Timestamp> {
     if !milliseconds.is_finite() {
         return None;

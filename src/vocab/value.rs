@@ -45,9 +45,16 @@ impl<'a> Object<'a> {
     pub fn get(&self, name: &str) -> Option<&Value<'a>> {
         // A handful of names is found faster by looking at each.
         if self.entries.len() <= 8 {
-            return self.entries.iter().find(|(key, _)| key == name).map(|(_, value)| value);
+            return self
+                .entries
+                .iter()
+                .find(|(key, _)| key == name)
+                .map(|(_, value)| value);
         }
-        let index = self.entries.binary_search_by(|(key, _)| key.as_ref().cmp(name)).ok()?;
+        let index = self
+            .entries
+            .binary_search_by(|(key, _)| key.as_ref().cmp(name))
+            .ok()?;
         self.entries.get(index).map(|(_, value)| value)
     }
 
@@ -124,7 +131,9 @@ impl View<'_> {
             View::Bool(value) => Value::Bool(value),
             View::Number(value) => Value::Number(value),
             View::Text(value) => Value::Text(Cow::Owned(value.to_owned())),
-            View::List(values) => Value::List(values.iter().map(|value| value.clone().into_owned()).collect()),
+            View::List(values) => {
+                Value::List(values.iter().map(|value| value.clone().into_owned()).collect())
+            }
             View::Object(object) => Value::Object(object.clone()).into_owned(),
         }
     }
@@ -140,6 +149,19 @@ pub fn number_text(number: f64) -> String {
 ///
 /// A CMS with numeric keys sends them as numbers in attributes and as text in ids, hence the twin.
 pub fn is_twin(number: f64, text: &str) -> bool {
-    let written = text.parse::<f64>().is_ok_and(|parsed| parsed == number);
-    written && number_text(number) == text
+    is_plain_decimal(text) && text.parse::<f64>().is_ok_and(|parsed| parsed == number)
+}
+
+/// Tells whether the text is a decimal without a plus sign, an exponent, or zeros that add nothing.
+fn is_plain_decimal(text: &str) -> bool {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let (whole, fraction) = match digits.split_once('.') {
+        Some((whole, fraction)) => (whole, Some(fraction)),
+        None => (digits, None),
+    };
+    let all_digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    all_digits(whole)
+        && (whole == "0" || !whole.starts_with('0'))
+        && fraction.is_none_or(|fraction| all_digits(fraction) && !fraction.ends_with('0'))
+        && text != "-0"
 }

@@ -1,0 +1,581 @@
+//! One question, one decision: the order of steps that everything else is a view of.
+
+use smallvec::SmallVec;
+
+use crate::model::Model;
+use crate::model::id::{ActionId, FieldId, TransitionId};
+use crate::model::workflow::{Target, Transition};
+use crate::vocab::effect::{Operation, Reason};
+
+use super::approvals;
+use super::condition::{Notes, Truth};
+use super::constraints::Presets;
+use super::coverage::{Asked, Field};
+use super::decision::{Decision, Rule};
+use super::facts::{Facts, Position, State, matches_state};
+use super::query::{Query, QueryError};
+use super::selection::Bout;
+use super::trace::{Event, NoTrace, Outcome, Trace};
+
+/// Answers a question.
+///
+/// # Errors
+///
+/// A [`QueryError`] if the question cannot be meant: no action, or two parts that tell one fact differently.
+pub fn check<'q>(model: &'q Model, query: &'q Query<'q>) -> Result<Decision<'q>, QueryError> {
+    check_traced(model, query, &mut NoTrace)
+}
+
+/// Answers a question and tells a trace what happened; the answer is the same as that of [`check`].
+///
+/// # Errors
+///
+/// See [`check`].
+pub fn check_traced<'q, T: Trace>(
+    model: &'q Model,
+    query: &'q Query<'q>,
+    trace: &mut T,
+) -> Result<Decision<'q>, QueryError> {
+    let facts = Facts::bind(model, query)?;
+    judge(&facts, &Question::of(query), trace)
+}
+
+/// What is asked about the facts: the parts of a query that lists vary.
+#[derive(Clone, Copy)]
+pub(super) struct Question<'x, 'q> {
+    pub(super) action: &'q str,
+    pub(super) transition: &'q str,
+    pub(super) fields: &'x [&'q str],
+    pub(super) filter_fields: &'x [&'q str],
+}
+
+impl<'q> Question<'q, 'q> {
+    pub(super) fn of(query: &'q Query<'q>) -> Self {
+        Question {
+            action: query.action,
+            transition: query.transition,
+            fields: &query.fields,
+            filter_fields: &query.filter_fields,
+        }
+    }
+}
+
+/// An action that has to be allowed.
+#[derive(Clone, Copy)]
+struct Step {
+    /// `None` for a name that is unknown, which only an administrator of anything may use.
+    action: Option<ActionId>,
+    operation: Operation,
+}
+
+/// Runs all steps.
+pub(super) fn judge<'q, T: Trace>(
+    facts: &Facts<'q>,
+    question: &Question<'_, 'q>,
+    trace: &mut T,
+) -> Result<Decision<'q>, QueryError> {
+    if question.action.is_empty() && question.transition.is_empty() {
+        return Err(QueryError::NoAction);
+    }
+    let allows_anything = allows_anything(facts);
+    if facts.collection.is_none() && !allows_anything {
+        return Ok(unknown(
+            Reason::UnknownCollection,
+            facts.query.resource.collection,
+        ));
+    }
+    let mut steps: SmallVec<[Step; 2]> = SmallVec::new();
+    if !question.action.is_empty() {
+        let Some(step) = find_action(facts.model, question.action, allows_anything) else {
+            return Ok(unknown(Reason::UnknownAction, question.action));
+        };
+        steps.push(step);
+    }
+    let transition = if question.transition.is_empty() {
+        None
+    } else {
+        find_transition(facts, question.transition)
+    };
+    if !question.transition.is_empty() && transition.is_none() && !allows_anything {
+        return Ok(unknown(Reason::UnknownTransition, question.transition));
+    }
+    let operation = steps.first().map_or(Operation::Update, |step| step.operation);
+    if operation != Operation::Read && question.fields.contains(&"*") {
+        return Err(QueryError::Unfit {
+            field: "fields",
+            value: "*",
+        });
+    }
+    let judge = Judge { facts, question };
+    match transition {
+        Some((id, transition)) => judge.transition(id, transition, steps, operation, trace),
+        None => judge.actions(steps, operation, trace),
+    }
+}
+
+fn allows_anything(facts: &Facts<'_>) -> bool {
+    facts.effective.administrator.is_some()
+        && facts
+            .effective
+            .all
+            .iter()
+            .filter_map(|role| facts.model.roles.rows.get(role))
+            .any(|role| role.allows_anything)
+}
+
+fn unknown<'q>(reason: Reason, name: &'q str) -> Decision<'q> {
+    let mut decision = Decision::deny(reason);
+    decision.about = Some(name);
+    decision
+}
+
+fn find_action(model: &Model, name: &str, allows_anything: bool) -> Option<Step> {
+    match model.action_names.find(name).map(ActionId::new) {
+        Some(id) => model.action(id).map(|action| Step {
+            action: Some(id),
+            operation: action.operation,
+        }),
+        None => allows_anything.then_some(Step {
+            action: None,
+            operation: Operation::Other,
+        }),
+    }
+}
+
+/// Finds a transition of the collection's workflow by name.
+fn find_transition<'q>(facts: &Facts<'q>, name: &str) -> Option<(TransitionId, &'q Transition)> {
+    let workflow = facts.workflow?;
+    workflow
+        .transitions
+        .iter()
+        .filter_map(|id| Some((*id, facts.model.transition(*id)?)))
+        .find(|(_, transition)| transition.name.as_ref() == name)
+}
+
+/// One question about one item.
+struct Judge<'j, 'q> {
+    facts: &'j Facts<'q>,
+    question: &'j Question<'j, 'q>,
+}
+
+/// What a transition comes to before any action is looked at.
+enum Gate<'q> {
+    Open {
+        target: Option<State<'q>>,
+        conditional: bool,
+    },
+    Shut(Decision<'q>),
+}
+
+impl<'q> Judge<'_, 'q> {
+    /// A question without a named transition.
+    fn actions<T: Trace>(
+        &self,
+        steps: SmallVec<[Step; 2]>,
+        operation: Operation,
+        trace: &mut T,
+    ) -> Result<Decision<'q>, QueryError> {
+        let position = self.facts.position(operation, None)?;
+        let found = if operation != Operation::Create && position.moves() {
+            match self.closed(&position, trace)? {
+                Ok(found) => found,
+                Err(decision) => return Ok(decision),
+            }
+        } else {
+            None
+        };
+        let mut decision = self.steps(&steps, &position, false, trace)?;
+        if let Some(found) = found
+            && decision.is_allow()
+        {
+            // The way is open by this transition, with what it asks.
+            decision.transition = found.transition;
+            decision.explanation_required |= found.explanation_required;
+            decision.approvals = found.approvals;
+            decision.conditional |= found.conditional;
+        }
+        Ok(decision)
+    }
+
+    /// A change of state in a closed workflow must be one that is open; `Ok(None)` if nothing of the kind is asked.
+    #[expect(
+        clippy::type_complexity,
+        reason = "the outer error is the caller's, the inner one an answer"
+    )]
+    fn closed<T: Trace>(
+        &self,
+        position: &Position<'q>,
+        trace: &mut T,
+    ) -> Result<Result<Option<Decision<'q>>, Decision<'q>>, QueryError> {
+        let Some(workflow) = self.facts.workflow.filter(|workflow| workflow.closed) else {
+            return Ok(Ok(None));
+        };
+        let any_item = self.facts.query.resource.any_item;
+        let offers: Vec<TransitionId> = match &position.state {
+            State::Named(_, Some(id)) => workflow
+                .state(*id)
+                .map_or(Vec::new(), |state| state.offers.to_vec()),
+            State::Named(_, None) | State::None => Vec::new(),
+            State::Open if any_item => workflow
+                .states
+                .iter()
+                .flat_map(|state| state.offers.iter().copied())
+                .collect(),
+            State::Open => {
+                let mut decision = Decision::deny(Reason::MissingAttribute);
+                decision.lacking.push("resource.state");
+                return Ok(Err(decision));
+            }
+        };
+        let mut first: Option<Decision<'q>> = None;
+        for id in offers {
+            let Some(transition) = self.facts.model.transition(id) else {
+                continue;
+            };
+            if !self.leads(transition, position) {
+                continue;
+            }
+            let question = Question {
+                action: "",
+                transition: transition.name.as_ref(),
+                ..*self.question
+            };
+            let judge = Judge { facts: self.facts, question: &question };
+            let decision = judge.transition(id, transition, SmallVec::new(), Operation::Update, trace)?;
+            if decision.is_allow() {
+                return Ok(Ok(Some(decision)));
+            }
+            first.get_or_insert(decision);
+        }
+        Ok(Err(first.unwrap_or_else(|| Decision::deny(Reason::NotOffered))))
+    }
+
+    /// Whether a transition leads from this state to the one that is asked for.
+    fn leads(&self, transition: &Transition, position: &Position<'q>) -> bool {
+        let State::Named(_, Some(target)) = &position.target else {
+            return false;
+        };
+        match &transition.to {
+            Target::State(to) => to == target,
+            Target::Map(pairs) => pairs.iter().any(|(from, to)| {
+                to == target
+                    && match &position.state {
+                        State::Named(_, id) => *id == Some(*from),
+                        State::Open => true,
+                        State::None => false,
+                    }
+            }),
+            Target::Unknown => false,
+        }
+    }
+
+    /// A named transition: its gate, its actions, its explanation, its approvals.
+    fn transition<T: Trace>(
+        &self,
+        id: TransitionId,
+        transition: &'q Transition,
+        mut steps: SmallVec<[Step; 2]>,
+        operation: Operation,
+        trace: &mut T,
+    ) -> Result<Decision<'q>, QueryError> {
+        let (target, conditional) = match self.gate(id, transition, trace)? {
+            Gate::Open { target, conditional } => (target, conditional),
+            Gate::Shut(mut decision) => {
+                decision.transition = Some(id);
+                return Ok(decision);
+            }
+        };
+        for action in &transition.actions {
+            if steps.iter().all(|step| step.action != Some(*action)) {
+                let operation = self
+                    .facts
+                    .model
+                    .action(*action)
+                    .map_or(Operation::Other, |row| row.operation);
+                steps.push(Step {
+                    action: Some(*action),
+                    operation,
+                });
+            }
+        }
+        let position = self.facts.position(operation, target)?;
+        let is_administrator = self.facts.effective.administrator.is_some();
+        let mut decision = self.steps(&steps, &position, transition.explain && !is_administrator, trace)?;
+        decision.conditional |= conditional;
+        decision.transition = Some(id);
+        if !decision.is_allow() {
+            return Ok(decision);
+        }
+        if steps.is_empty() {
+            decision.deciding.push(Rule::Transition(id));
+        }
+        decision.approvals = approvals::count(self.facts, transition);
+        if decision.approvals.iter().any(|each| each.given < each.needed) {
+            let lacks_digest = self.facts.query.resource.content_digest.is_empty()
+                && transition.approvals.iter().any(|rule| rule.content_bound);
+            let reason = if lacks_digest {
+                Reason::MissingAttribute
+            } else {
+                Reason::ApprovalMissing
+            };
+            let mut refused = Decision::deny(reason);
+            refused.deciding.push(Rule::Transition(id));
+            refused.approvals = decision.approvals;
+            refused.transition = Some(id);
+            refused.explanation_required = decision.explanation_required;
+            if lacks_digest {
+                refused.lacking.push("resource.content_digest");
+            }
+            self.note(trace, id, Outcome::Approvals, lacks_digest);
+            return Ok(refused);
+        }
+        Ok(decision)
+    }
+
+    fn note<T: Trace>(&self, trace: &mut T, id: TransitionId, outcome: Outcome, open: bool) {
+        if T::ENABLED {
+            let rule = Rule::Transition(id);
+            trace.record(Event {
+                rule,
+                action: None,
+                outcome,
+                detail: String::new(),
+                open,
+            });
+        }
+    }
+
+    /// Whether a transition is open here and now; it binds administrators, too.
+    fn gate<T: Trace>(
+        &self,
+        id: TransitionId,
+        transition: &'q Transition,
+        trace: &mut T,
+    ) -> Result<Gate<'q>, QueryError> {
+        let facts = self.facts;
+        let any_item = facts.query.resource.any_item;
+        let state = facts.state_of_stored()?;
+        let refuse = |reason: Reason, lacking: Option<&'q str>| {
+            let mut decision = Decision::deny(reason);
+            decision.deciding.push(Rule::Transition(id));
+            decision.lacking.extend(lacking);
+            Gate::Shut(decision)
+        };
+        let mut conditional = false;
+        let offered = match &transition.from {
+            Some(from) => matches_state(&state, from),
+            None => self.offers(&state, id),
+        };
+        let (target, leads) = target_from(facts, transition, &state);
+        match offered.and(leads) {
+            Truth::True => {}
+            Truth::Open if any_item => conditional = true,
+            Truth::Open => {
+                self.note(trace, id, Outcome::NotOffered, true);
+                return Ok(refuse(Reason::MissingAttribute, Some("resource.state")));
+            }
+            Truth::False => {
+                self.note(trace, id, Outcome::NotOffered, false);
+                return Ok(refuse(Reason::NotOffered, None));
+            }
+        }
+        let now = facts.query.context.now;
+        if transition.opens.is_some_and(|opens| now < opens)
+            || transition.closes.is_some_and(|closes| now >= closes)
+        {
+            self.note(trace, id, Outcome::Time, false);
+            return Ok(refuse(Reason::NotOffered, None));
+        }
+        if let Some(when) = transition.when {
+            let position = Position {
+                target: state.clone(),
+                state,
+                stays: Truth::True,
+            };
+            let bout = Bout {
+                facts,
+                action: transition.actions.first().copied(),
+                position,
+            };
+            let mut notes = Notes::new();
+            match bout.stored(when, &mut notes) {
+                Truth::True => {}
+                Truth::Open if any_item => conditional = true,
+                Truth::Open => {
+                    self.note(trace, id, Outcome::Condition, true);
+                    let reason = if notes.fault {
+                        Reason::Fault
+                    } else {
+                        Reason::MissingAttribute
+                    };
+                    return Ok(refuse(reason, notes.lacking.first().copied()));
+                }
+                Truth::False => {
+                    self.note(trace, id, Outcome::Condition, false);
+                    return Ok(refuse(Reason::NotOffered, None));
+                }
+            }
+        }
+        Ok(Gate::Open { target, conditional })
+    }
+
+    /// Whether a state offers a transition.
+    fn offers(&self, state: &State<'q>, id: TransitionId) -> Truth {
+        match state {
+            State::Open => Truth::Open,
+            State::None | State::Named(_, None) => Truth::False,
+            State::Named(_, Some(state)) => {
+                let state = self.facts.workflow.and_then(|workflow| workflow.state(*state));
+                Truth::of(state.is_some_and(|state| state.offers.contains(&id)))
+            }
+        }
+    }
+
+    /// Steps three to seven, for each action.
+    fn steps<T: Trace>(
+        &self,
+        steps: &[Step],
+        position: &Position<'q>,
+        explain: bool,
+        trace: &mut T,
+    ) -> Result<Decision<'q>, QueryError> {
+        let mut all = Decision::allow();
+        let mut demanded = explain;
+        for step in steps {
+            // A new item's position is another one: the state is that which it will have.
+            let position = match step.operation {
+                Operation::Create => self.facts.position(Operation::Create, None)?,
+                Operation::Read | Operation::Update | Operation::Delete | Operation::Other => {
+                    position.clone()
+                }
+            };
+            let asked = self.asked(step.operation, &position);
+            let bout = Bout {
+                facts: self.facts,
+                action: step.action,
+                position,
+            };
+            let mut conditional = false;
+            let applying = bout.applying(&mut conditional, trace);
+            let presets = if applying.is_empty() {
+                Presets::default()
+            } else {
+                bout.presets(&applying, step.operation)
+            };
+            let covered = bout.cover(&asked, &presets, trace);
+            if !covered.decision.is_allow() && !T::ENABLED {
+                return Ok(covered.decision);
+            }
+            let held = if applying.is_empty() {
+                Ok(())
+            } else {
+                bout.constrain(&applying, &presets, step.operation, &mut conditional, trace)
+            };
+            if !covered.decision.is_allow() {
+                return Ok(covered.decision);
+            }
+            if let Err(refused) = held {
+                return Ok(refused);
+            }
+            demanded |= covered.demanded;
+            merge(&mut all, covered.decision, presets, conditional);
+        }
+        if demanded {
+            all.explanation_required = true;
+            if self.facts.query.context.explanation.trim().is_empty() {
+                let mut refused = Decision::deny(Reason::ExplanationRequired);
+                refused.deciding = all.deciding;
+                refused.explanation_required = true;
+                refused.conditional = all.conditional;
+                return Ok(refused);
+            }
+        }
+        Ok(all)
+    }
+
+    /// The fields that a step of this operation asks for.
+    fn asked(&self, operation: Operation, position: &Position<'q>) -> Asked<'q> {
+        let facts = self.facts;
+        let state_field = facts
+            .collection
+            .and_then(|collection| collection.state_field.as_deref());
+        let is_write = operation != Operation::Read;
+        let field = |name: &'q str| Field {
+            name,
+            id: facts.model.field_names.find(name).map(FieldId::new),
+            is_state: is_write && state_field == Some(name),
+        };
+        let mut names: SmallVec<[Field<'q>; 8]> = SmallVec::new();
+        let mut star = false;
+        for name in self.question.fields {
+            if *name == "*" {
+                star = true;
+            } else if !names.iter().any(|each| each.name == *name) {
+                names.push(field(name));
+            }
+        }
+        if is_write {
+            for (name, _) in facts.query.changes.iter() {
+                if !names.iter().any(|each| each.name == name) {
+                    names.push(field(name));
+                }
+            }
+            if let Some(name) = state_field
+                && position.moves()
+                && !names.iter().any(|each| each.name == name)
+            {
+                names.push(field(name));
+            }
+        }
+        let count = names.len();
+        names.extend(self.question.filter_fields.iter().map(|name| Field {
+            is_state: false,
+            ..field(name)
+        }));
+        Asked {
+            names,
+            count,
+            star: star && operation == Operation::Read,
+            operation,
+        }
+    }
+}
+
+/// Where a transition leads from a state, and whether it leads anywhere.
+fn target_from<'q>(
+    facts: &Facts<'q>,
+    transition: &Transition,
+    state: &State<'q>,
+) -> (Option<State<'q>>, Truth) {
+    match &transition.to {
+        Target::State(to) => (Some(facts.known(*to)), Truth::True),
+        Target::Unknown => (Some(State::Open), Truth::True),
+        Target::Map(pairs) => match state {
+            State::Open => (Some(State::Open), Truth::Open),
+            State::None => (None, Truth::False),
+            State::Named(_, id) => match pairs.iter().find(|(from, _)| Some(*from) == *id) {
+                Some((_, to)) => (Some(facts.known(*to)), Truth::True),
+                None => (None, Truth::False),
+            },
+        },
+    }
+}
+
+/// Adds what one action was allowed with.
+fn merge<'q>(all: &mut Decision<'q>, one: Decision<'q>, presets: Presets<'q>, conditional: bool) {
+    for rule in one.deciding {
+        if !all.deciding.contains(&rule) {
+            all.deciding.push(rule);
+        }
+    }
+    for left_out in one.left_out {
+        if !all.left_out.contains(&left_out) {
+            all.left_out.push(left_out);
+        }
+    }
+    for (name, value) in presets.values {
+        all.presets.retain(|(other, _)| *other != name);
+        all.presets.push((name, value));
+    }
+    all.conditional |= one.conditional || conditional;
+}

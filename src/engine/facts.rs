@@ -1,0 +1,312 @@
+//! The question bound to a model: names become ids, and every fact has one value, wherever the request tells it.
+
+use std::borrow::Cow;
+
+use crate::model::Model;
+use crate::model::bits::Bits;
+use crate::model::collection::Collection;
+use crate::model::grant::{Mask, TargetMask};
+use crate::model::id::{CollectionId, StateId};
+use crate::model::workflow::Workflow;
+use crate::vocab::effect::Operation;
+use crate::vocab::network::Address;
+use crate::vocab::value::{Object, Value};
+
+use super::compare::view_text;
+use super::condition::Truth;
+use super::query::{Query, QueryError};
+use super::role::{Effective, Identity, effective, identify};
+
+/// What does not change from action to action.
+pub(super) struct Facts<'q> {
+    pub(super) model: &'q Model,
+    pub(super) query: &'q Query<'q>,
+    pub(super) collection_id: Option<CollectionId>,
+    pub(super) collection: Option<&'q Collection>,
+    pub(super) workflow: Option<&'q Workflow>,
+    pub(super) identity: Identity<'q>,
+    /// The owner's id; empty if unowned.
+    pub(super) owner: Cow<'q, str>,
+    pub(super) effective: Effective,
+}
+
+/// A state of an item.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum State<'q> {
+    /// The request does not tell it.
+    Open,
+    /// It has none.
+    None,
+    /// It has this one; without an id the policy does not know it.
+    Named(Cow<'q, str>, Option<StateId>),
+}
+
+/// Where the item stands, and where it will.
+#[derive(Clone, Debug)]
+pub(super) struct Position<'q> {
+    pub(super) state: State<'q>,
+    pub(super) target: State<'q>,
+    /// Whether the state stays what it is: `True`, `False`, or not told.
+    pub(super) stays: Truth,
+}
+
+impl<'q> Facts<'q> {
+    /// Binds a question; whatever is the same for all actions is found out here.
+    pub(super) fn bind(model: &'q Model, query: &'q Query<'q>) -> Result<Self, QueryError> {
+        let collection_id = model
+            .collection_names
+            .find(query.resource.collection)
+            .map(CollectionId::new);
+        let collection = collection_id.and_then(|id| model.collection(id));
+        let identity = identify(model, query);
+        let owner = owner(model, collection, query)?;
+        let owns = !owner.is_empty() && identity.id.is_some_and(|id| id == owner);
+        let effective = effective(model, query, &identity, owns);
+        Ok(Self {
+            model,
+            query,
+            collection_id,
+            collection,
+            workflow: collection
+                .and_then(|collection| collection.workflow)
+                .and_then(|id| model.workflow(id)),
+            identity,
+            owner,
+            effective,
+        })
+    }
+
+    /// Tells whether the subject owns the item.
+    pub(super) fn owns(&self) -> bool {
+        !self.owner.is_empty() && self.identity.id.is_some_and(|id| id == self.owner)
+    }
+
+    /// Returns the address of the request.
+    pub(super) fn address(&self) -> Option<Address> {
+        Address::parse(self.query.context.ip)
+    }
+
+    /// Returns a state by its name.
+    pub(super) fn named(&self, name: Cow<'q, str>) -> State<'q> {
+        let id = self.model.state_names.find(&name).map(StateId::new);
+        State::Named(name, id)
+    }
+
+    /// Returns a state of the model.
+    pub(super) fn known(&self, id: StateId) -> State<'q> {
+        State::Named(Cow::Borrowed(self.model.state_names.name(id.index())), Some(id))
+    }
+
+    /// Finds where the item stands and where it will, for an action of this operation. `named` is the target of a named
+    /// transition.
+    pub(super) fn position(
+        &self,
+        operation: Operation,
+        named: Option<State<'q>>,
+    ) -> Result<Position<'q>, QueryError> {
+        if operation == Operation::Create {
+            let state = self.state_of_new()?;
+            return Ok(Position {
+                target: state.clone(),
+                state,
+                stays: Truth::True,
+            });
+        }
+        let state = self.state_of_stored()?;
+        let told = self.told(self.query.to_state, &self.query.changes, "to_state", "changes")?;
+        let target = match (told, named) {
+            (Some(told), Some(named)) => {
+                if matches!(&named, State::Named(..)) && told != named {
+                    return Err(QueryError::Conflict {
+                        first: "transition",
+                        second: "to_state",
+                    });
+                }
+                Some(told)
+            }
+            (told, named) => told.or(named),
+        };
+        let Some(target) = target else {
+            return Ok(Position {
+                target: state.clone(),
+                state,
+                stays: Truth::True,
+            });
+        };
+        let stays = match (&state, &target) {
+            (State::Open, _) | (_, State::Open) => Truth::Open,
+            (State::None | State::Named(..), _) => Truth::of(state == target),
+        };
+        Ok(Position { state, target, stays })
+    }
+
+    /// The state of a stored item.
+    pub(super) fn state_of_stored(&self) -> Result<State<'q>, QueryError> {
+        let resource = &self.query.resource;
+        if let Some(state) = self.told(
+            resource.state,
+            &resource.attributes,
+            "resource.state",
+            "resource.attributes",
+        )? {
+            return Ok(state);
+        }
+        let has_states = self.collection.is_some_and(Collection::has_states);
+        Ok(if has_states { State::Open } else { State::None })
+    }
+
+    /// The state that a new item will have.
+    fn state_of_new(&self) -> Result<State<'q>, QueryError> {
+        let resource = &self.query.resource;
+        let written = self.told(resource.state, &self.query.changes, "resource.state", "changes")?;
+        let asked = self.told(
+            self.query.to_state,
+            &resource.attributes,
+            "to_state",
+            "resource.attributes",
+        )?;
+        if let (Some(State::Named(written, _)), Some(State::Named(asked, _))) = (&written, &asked)
+            && written != asked
+        {
+            return Err(QueryError::Conflict {
+                first: "resource.state",
+                second: "to_state",
+            });
+        }
+        let initial = || {
+            self.collection
+                .and_then(|collection| collection.initial_state)
+                .map(|id| self.known(id))
+        };
+        Ok(written.or(asked).or_else(initial).unwrap_or(State::None))
+    }
+
+    /// A state that a name and an object may tell; two different ones are a conflict.
+    fn told(
+        &self,
+        name: &'q str,
+        object: &'q Object<'q>,
+        first: &'static str,
+        second: &'static str,
+    ) -> Result<Option<State<'q>>, QueryError> {
+        let field = self
+            .collection
+            .and_then(|collection| collection.state_field.as_deref());
+        let value = field.and_then(|field| object.get(field));
+        let by_value = value.map(|value| match view_text(value.view()) {
+            Some(text) if !text.is_empty() => self.named(text),
+            Some(_) | None => State::None,
+        });
+        if name.is_empty() {
+            return Ok(by_value);
+        }
+        match by_value {
+            Some(State::Named(other, _)) if other != name => Err(QueryError::Conflict { first, second }),
+            Some(_) | None => Ok(Some(self.named(Cow::Borrowed(name)))),
+        }
+    }
+
+    /// The owner's roles: those of the request, of the attribute path, and of the users table.
+    pub(super) fn owner_roles(&self) -> Bits {
+        let mut names: Vec<&str> = self.query.resource.owner.roles.to_vec();
+        let mut value = None;
+        if let Some(path) = self
+            .collection
+            .and_then(|collection| collection.owner_roles.as_ref())
+        {
+            let mut steps = path.iter();
+            value = steps
+                .next()
+                .and_then(|step| self.query.resource.attributes.get(step));
+            for step in steps {
+                value = match value {
+                    Some(Value::Object(object)) => object.get(step),
+                    Some(_) | None => None,
+                };
+            }
+        }
+        match value {
+            Some(Value::List(values)) => names.extend(values.iter().filter_map(|value| match value {
+                Value::Text(name) => Some(name.as_ref()),
+                Value::Null | Value::Bool(_) | Value::Number(_) | Value::List(_) | Value::Object(_) => None,
+            })),
+            Some(value) => {
+                if let Some(name) = view_text(value.view()) {
+                    return {
+                        names.push(&name);
+                        super::role::roles_of_other(self.model, &self.owner, &names)
+                    };
+                }
+            }
+            None => {}
+        }
+        super::role::roles_of_other(self.model, &self.owner, &names)
+    }
+}
+
+/// The owner's id: of the request, or of the owner field.
+fn owner<'q>(
+    model: &'q Model,
+    collection: Option<&'q Collection>,
+    query: &'q Query<'q>,
+) -> Result<Cow<'q, str>, QueryError> {
+    let told = query.resource.owner.id;
+    let by_field = collection.and_then(|collection| {
+        let field = collection.owner_field.as_deref()?;
+        let key = || {
+            let relation = collection.field(field).and_then(|field| field.relation);
+            relation
+                .and_then(|relation| model.collection(relation.collection))
+                .map_or("id", |row| row.key.as_ref())
+        };
+        match query.resource.attributes.get(field)? {
+            Value::Object(object) => view_text(object.get(key())?.view()),
+            value @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::Text(_) | Value::List(_)) => {
+                view_text(value.view())
+            }
+        }
+    });
+    match by_field {
+        Some(owner) if told.is_empty() || owner == told => Ok(owner),
+        Some(owner) if !owner.is_empty() => Err(QueryError::Conflict {
+            first: "resource.owner.id",
+            second: "resource.attributes",
+        }),
+        Some(_) | None => Ok(Cow::Borrowed(told)),
+    }
+}
+
+impl Position<'_> {
+    /// Tells whether the item moves to another state.
+    pub(super) fn moves(&self) -> bool {
+        self.stays != Truth::True && matches!(self.target, State::Named(..) | State::None)
+    }
+
+    /// Tells whether a rule for these states is for this one.
+    pub(super) fn is_in(&self, states: &Mask<Bits>) -> Truth {
+        matches_state(&self.state, states)
+    }
+
+    /// Tells whether a rule for these states afterwards is for this one.
+    pub(super) fn leads_to(&self, target: Option<&TargetMask>) -> Truth {
+        let Some(mask) = target else { return Truth::True };
+        let same = if mask.same { self.stays } else { Truth::False };
+        match &mask.states {
+            Mask::Any => Truth::True,
+            Mask::Only(_) => same.or(matches_state(&self.target, &mask.states)),
+            Mask::Except(_) => same.not().and(matches_state(&self.target, &mask.states)),
+        }
+    }
+}
+
+/// Tells whether a selector of states is for a state.
+pub(super) fn matches_state(state: &State<'_>, states: &Mask<Bits>) -> Truth {
+    match (states, state) {
+        (Mask::Any, _) => Truth::True,
+        (Mask::Only(_) | Mask::Except(_), State::Open) => Truth::Open,
+        (Mask::Only(_) | Mask::Except(_), State::None) => Truth::of(matches!(states, Mask::Except(_))),
+        (Mask::Only(_) | Mask::Except(_), State::Named(_, id)) => {
+            Truth::of(states.selects(id.map(StateId::index)))
+        }
+    }
+}

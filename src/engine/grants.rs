@@ -1,0 +1,511 @@
+//! Denies, allows and the fields that they cover: steps three to five of a decision.
+
+use crate::model::bits::Bits;
+use crate::model::grant::{Grant, Mask};
+use crate::model::id::GrantId;
+use crate::vocab::effect::{Effect, Operation, Reason};
+
+use super::condition::{Item, Notes, Truth};
+use super::constraints::Presets;
+use super::coverage::{Asked, Denied, Match, Tally, Weighing, administer, selects_some};
+use super::decision::{Decision, Rule};
+use super::role::is_member;
+use super::selection::{Bout, Fit};
+use super::trace::{Event, Outcome, Trace};
+
+/// What steps three to five come to.
+pub(super) struct Covered<'q> {
+    pub(super) decision: Decision<'q>,
+    /// Whether the request is covered only with an explanation.
+    pub(super) demanded: bool,
+}
+
+impl<'q> Bout<'_, 'q> {
+    /// Runs steps three to five.
+    pub(super) fn cover<T: Trace>(
+        &self,
+        asked: &Asked<'q>,
+        presets: &Presets<'_>,
+        trace: &mut T,
+    ) -> Covered<'q> {
+        let mut notes = Notes::new();
+        let mut conditional = false;
+        let refused = self.refuse(&mut notes, &mut conditional, trace);
+        if let Some(refused) = refused.as_ref()
+            && !T::ENABLED
+        {
+            return Covered {
+                decision: refused.clone(),
+                demanded: false,
+            };
+        }
+        let denied = self.denied(asked, &mut conditional, trace);
+        if let Some(administrator) = self.facts.effective.administrator {
+            let mut decision = Decision::allow();
+            decision.conditional = conditional;
+            decision.deciding.push(Rule::Administrator(administrator));
+            let decision = refused.unwrap_or_else(|| administer(asked, &denied, self.drops(), decision));
+            return Covered {
+                decision,
+                demanded: false,
+            };
+        }
+        let mut tally = Tally {
+            conditional,
+            ..Tally::default()
+        };
+        self.allows(asked, &denied, presets, &mut tally, &mut notes, trace);
+        if let Some(decision) = refused {
+            return Covered {
+                decision,
+                demanded: false,
+            };
+        }
+        self.weigh(asked, &denied, tally, notes)
+    }
+
+    fn rules(&self) -> impl Iterator<Item = (GrantId, &'q Grant)> + use<'q> {
+        let model = self.facts.model;
+        let slots = match self.action {
+            Some(action) => model.grant_slots.find(self.facts.collection_id, action),
+            None => [&[][..], &[][..]],
+        };
+        slots
+            .into_iter()
+            .flatten()
+            .filter_map(move |id| Some((*id, model.grant(*id)?)))
+    }
+
+    fn event<T: Trace>(
+        &self,
+        trace: &mut T,
+        rule: Rule,
+        outcome: Outcome,
+        open: bool,
+        detail: &dyn Fn() -> String,
+    ) {
+        if T::ENABLED {
+            trace.record(Event {
+                rule,
+                action: self.action,
+                outcome,
+                detail: detail(),
+                open,
+            });
+        }
+    }
+
+    /// Tells how a rule fits, and the trace what failed first.
+    fn fit<'m, T: Trace>(
+        &self,
+        id: GrantId,
+        grant: &Grant,
+        notes: &mut Notes<'m>,
+        trace: &mut T,
+    ) -> Option<Fit>
+    where
+        'q: 'm,
+    {
+        let rule = Rule::Grant(id);
+        if let Err(outcome) = self.stands(&grant.selection) {
+            self.event(trace, rule, outcome, false, &String::new);
+            return None;
+        }
+        let reach = self.reaches(&grant.selection);
+        let mut fit = reach;
+        if reach.truth != Truth::False {
+            let matched = self.matches(&grant.selection, grant.networks.as_deref(), notes);
+            fit = reach.and(matched.truth, matched.part);
+        }
+        if T::ENABLED && fit.truth != Truth::True {
+            self.event(trace, rule, fit.part, fit.truth == Truth::Open, &|| {
+                self.blame(grant, fit.part)
+            });
+        }
+        Some(fit)
+    }
+
+    fn blame(&self, grant: &Grant, part: Outcome) -> String {
+        let program = match part {
+            Outcome::Condition => grant
+                .selection
+                .when
+                .and_then(|when| self.facts.model.condition(when)),
+            _ => None,
+        };
+        program.map_or_else(String::new, |program| {
+            self.scene(Item::Stored, None).blame(program).0.to_owned()
+        })
+    }
+
+    /// Step three: a deny without fields refuses.
+    fn refuse<T: Trace>(
+        &self,
+        notes: &mut Notes<'q>,
+        conditional: &mut bool,
+        trace: &mut T,
+    ) -> Option<Decision<'q>> {
+        let mut refused: Option<(Reason, GrantId)> = None;
+        for (id, grant) in self.rules() {
+            if grant.effect != Effect::Deny || grant.fields != Mask::Any {
+                continue;
+            }
+            let Some(fit) = self.fit(id, grant, notes, trace) else {
+                continue;
+            };
+            if fit.truth == Truth::Open && self.facts.query.resource.any_item {
+                *conditional = true;
+                continue;
+            }
+            if fit.truth == Truth::False {
+                continue;
+            }
+            if fit.truth == Truth::True {
+                self.event(trace, Rule::Grant(id), Outcome::Matched, false, &String::new);
+            }
+            let reason = match (fit.truth, &grant.broken) {
+                (_, Some(_)) => Reason::BrokenRule,
+                (Truth::True, None) => Reason::Denied,
+                (Truth::Open | Truth::False, None) if notes.fault => Reason::Fault,
+                (Truth::Open | Truth::False, None) => {
+                    self.note_open_state(fit, notes);
+                    Reason::MissingAttribute
+                }
+            };
+            // What is sure outweighs what is broken, and that what is open; so the order of files does not matter.
+            let weight = |reason| match reason {
+                Reason::Denied => 0,
+                Reason::BrokenRule => 1,
+                _ => 2,
+            };
+            if refused.is_none_or(|(other, _)| weight(reason) < weight(other)) {
+                refused = Some((reason, id));
+            }
+            if reason == Reason::Denied && !T::ENABLED {
+                break;
+            }
+        }
+        let (reason, id) = refused?;
+        let mut decision = Decision::deny(reason);
+        decision.deciding.push(Rule::Grant(id));
+        if reason == Reason::MissingAttribute {
+            decision.lacking = notes.lacking.clone();
+        }
+        Some(decision)
+    }
+
+    /// An open state is a fact that lacks, too.
+    fn note_open_state(&self, fit: Fit, notes: &mut Notes<'_>) {
+        if matches!(fit.part, Outcome::State | Outcome::TargetState) && notes.lacking.is_empty() {
+            notes.lacking.push("resource.state");
+        }
+    }
+
+    /// Step five, first half: the fields that denies take away.
+    fn denied<T: Trace>(&self, asked: &Asked<'q>, conditional: &mut bool, trace: &mut T) -> Denied<'q> {
+        let mut denied = Denied::default();
+        let mut notes = Notes::new();
+        for (id, grant) in self.rules() {
+            if grant.effect != Effect::Deny || grant.fields == Mask::Any {
+                continue;
+            }
+            let Some(fit) = self.fit(id, grant, &mut notes, trace) else {
+                continue;
+            };
+            if fit.truth == Truth::Open && self.facts.query.resource.any_item {
+                *conditional = true;
+                continue;
+            }
+            if fit.truth == Truth::False {
+                continue;
+            }
+            self.event(
+                trace,
+                Rule::Grant(id),
+                Outcome::Matched,
+                fit.truth == Truth::Open,
+                &String::new,
+            );
+            for (index, field) in asked.names.iter().enumerate() {
+                if grant.fields.selects(field.id) {
+                    denied.bits.insert(index);
+                }
+            }
+            denied.masks.push(&grant.fields);
+            denied.rules.push(id);
+        }
+        denied
+    }
+
+    /// Step four: the allows in reach, and which of them match.
+    fn allows<T: Trace>(
+        &self,
+        asked: &Asked<'q>,
+        denied: &Denied<'q>,
+        presets: &Presets<'_>,
+        tally: &mut Tally,
+        notes: &mut Notes<'q>,
+        trace: &mut T,
+    ) {
+        for (id, grant) in self.rules() {
+            if grant.effect != Effect::Allow {
+                continue;
+            }
+            self.allow(id, grant, asked, denied, presets, tally, notes, trace);
+            if !T::ENABLED && asked.is_plain() && tally.settles() {
+                return;
+            }
+        }
+        self.document_allows(asked, tally, trace);
+    }
+
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one step of a loop, apart for its length"
+    )]
+    fn allow<T: Trace>(
+        &self,
+        id: GrantId,
+        grant: &'q Grant,
+        asked: &Asked<'q>,
+        denied: &Denied<'q>,
+        presets: &Presets<'_>,
+        tally: &mut Tally,
+        notes: &mut Notes<'q>,
+        trace: &mut T,
+    ) {
+        let rule = Rule::Grant(id);
+        if let Err(outcome) = self.stands(&grant.selection) {
+            return self.event(trace, rule, outcome, false, &String::new);
+        }
+        let any_item = self.facts.query.resource.any_item;
+        let reach = self.reaches(&grant.selection);
+        if reach.truth == Truth::False || reach.truth == Truth::Open && !any_item {
+            if reach.truth == Truth::Open && self.may_match(grant) {
+                tally.any_open = true;
+                notes.lacking.push("resource.state");
+            }
+            return self.event(trace, rule, reach.part, reach.truth == Truth::Open, &String::new);
+        }
+        let bits = asked.touched(grant);
+        let stars = denied.leaves(&grant.fields, self);
+        let selects = selects_some(&grant.fields);
+        let touches = asked.names.is_empty() && !asked.star || asked.touches(&bits) || asked.star && selects;
+        tally.any_in_reach = true;
+        tally.any_selects |= selects;
+        tally.in_reach.union(&bits);
+        if grant.selection.when.is_some() && !grant.neutral {
+            tally.conditioned.union(&bits);
+            tally.any_conditioned |= touches;
+        }
+        let is_asked = touches || !bits.is_empty();
+        if !is_asked && !T::ENABLED && tally.any_matched {
+            return;
+        }
+        let fit = reach.and_fit(self.matches(&grant.selection, grant.networks.as_deref(), notes));
+        if fit.truth == Truth::Open {
+            tally.conditional |= any_item;
+            tally.any_open = true;
+        }
+        if fit.truth == Truth::False || fit.truth == Truth::Open && !any_item {
+            return self.event(trace, rule, fit.part, fit.truth == Truth::Open, &|| {
+                self.blame(grant, fit.part)
+            });
+        }
+        if !grant.neutral {
+            tally.any_matched = true;
+        }
+        if !is_asked {
+            return self.event(trace, rule, Outcome::Fields, false, &String::new);
+        }
+        let valid = self.valid(grant, asked, presets, notes);
+        let outcome = if valid == Truth::True {
+            Outcome::Matched
+        } else {
+            Outcome::Validate
+        };
+        self.event(trace, rule, outcome, valid == Truth::Open, &String::new);
+        let neutral = grant.neutral;
+        tally.matching.push(Match {
+            rule,
+            bits,
+            touches,
+            stars,
+            neutral,
+            explain: grant.explain,
+            valid,
+        });
+    }
+
+    /// Whether an allow whose states are open might match.
+    fn may_match(&self, grant: &Grant) -> bool {
+        let mut notes = Notes::new();
+        self.matches(&grant.selection, grant.networks.as_deref(), &mut notes)
+            .truth
+            != Truth::False
+    }
+
+    /// Whether the item as it would be holds what the allow demands; only writes have such an item.
+    fn valid(&self, grant: &Grant, asked: &Asked<'q>, presets: &Presets<'_>, notes: &mut Notes<'q>) -> Truth {
+        if asked.operation == Operation::Read {
+            return Truth::True;
+        }
+        let Some(program) = grant.validate.and_then(|id| self.facts.model.condition(id)) else {
+            return Truth::True;
+        };
+        let truth = self.as_would_be(presets, asked.operation).run(program, notes);
+        if truth == Truth::Open && self.facts.query.resource.any_item {
+            Truth::True
+        } else {
+            truth
+        }
+    }
+
+    /// Grants on this document are allows of all fields.
+    fn document_allows<T: Trace>(&self, asked: &Asked<'q>, tally: &mut Tally, trace: &mut T) {
+        let facts = self.facts;
+        let grants = &facts.model.document_grants;
+        let resource = &facts.query.resource;
+        if grants.rows.is_empty() || resource.id.is_empty() {
+            return;
+        }
+        let Some((collection, action)) = facts.collection_id.zip(self.action) else {
+            return;
+        };
+        let key: (_, Box<str>) = (collection, resource.id.into());
+        for id in grants.documents.get(&key).into_iter().flatten() {
+            let Some(grant) = grants.rows.get(id.index()) else {
+                continue;
+            };
+            if !grant.actions.contains(action.index()) {
+                continue;
+            }
+            let is_user = facts
+                .identity
+                .id
+                .is_some_and(|id| grant.users.iter().any(|user| user.as_ref() == id));
+            let rule = Rule::DocumentGrant(*id);
+            if !is_user
+                && !grant
+                    .groups
+                    .iter()
+                    .any(|group| is_member(facts.model, facts.query, &facts.identity, group))
+            {
+                self.event(trace, rule, Outcome::Roles, false, &String::new);
+                continue;
+            }
+            let bits = Bits::of(0..asked.names.len());
+            tally.any_in_reach = true;
+            tally.any_selects = true;
+            tally.any_matched = true;
+            tally.in_reach.union(&bits);
+            self.event(trace, rule, Outcome::Matched, false, &String::new);
+            tally.matching.push(Match {
+                rule,
+                bits,
+                touches: true,
+                stars: true,
+                neutral: false,
+                explain: false,
+                valid: Truth::True,
+            });
+        }
+    }
+
+    fn drops(&self) -> bool {
+        self.facts
+            .collection
+            .is_some_and(|collection| collection.drops_unwritable)
+    }
+
+    /// Step five, second half: whether the fields are covered.
+    fn weigh(
+        &self,
+        asked: &Asked<'q>,
+        denied: &Denied<'q>,
+        mut tally: Tally,
+        notes: Notes<'q>,
+    ) -> Covered<'q> {
+        let any_conditioned = tally.any_conditioned;
+        let conditioned = std::mem::take(&mut tally.conditioned);
+        // A neutral allow counts where no condition stands beside it.
+        for each in tally.matching.iter_mut().filter(|each| each.neutral) {
+            each.bits = Bits::of(each.bits.iter().filter(|field| !conditioned.contains(*field)));
+            each.touches &= !any_conditioned;
+            each.stars &= !any_conditioned;
+            tally.any_matched |= each.touches || !each.bits.is_empty();
+        }
+        let refusal = |reason, about| {
+            let mut decision = Decision::deny(reason);
+            decision.about = about;
+            if reason == Reason::MissingAttribute {
+                decision.lacking = notes.lacking.clone();
+            }
+            decision.conditional = tally.conditional;
+            Covered {
+                decision,
+                demanded: false,
+            }
+        };
+        let open = || {
+            if notes.fault {
+                Reason::Fault
+            } else {
+                Reason::MissingAttribute
+            }
+        };
+        if !tally.any_matched {
+            return refusal(
+                match (tally.any_open, tally.any_in_reach) {
+                    (true, _) => open(),
+                    (false, true) => Reason::NoMatchingGrant,
+                    (false, false) if self.facts.effective.is_stranger => Reason::UnknownRole,
+                    (false, false) => Reason::NoGrant,
+                },
+                None,
+            );
+        }
+        let weighing = Weighing {
+            asked,
+            denied,
+            tally: &tally,
+            omits: self
+                .facts
+                .collection
+                .is_some_and(|collection| collection.omits_unreadable),
+            drops: self.drops(),
+            filters_by_reach: self
+                .facts
+                .collection
+                .is_some_and(|collection| collection.filters_by_reach),
+        };
+        let outcome = match weighing.filters().map(|()| weighing.fields()) {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err((Reason::MissingAttribute, about))) => return refusal(open(), about),
+            Err((reason, about)) | Ok(Err((reason, about))) => {
+                let mut covered = refusal(reason, about);
+                if reason == Reason::Denied {
+                    covered
+                        .decision
+                        .deciding
+                        .extend(denied.rules.iter().map(|id| Rule::Grant(*id)));
+                }
+                return covered;
+            }
+        };
+        let mut decision = Decision::allow();
+        decision.left_out = outcome.left_out;
+        decision.deciding = weighing.deciding(&outcome.passing, outcome.demanded);
+        decision.conditional = tally.conditional;
+        Covered {
+            decision,
+            demanded: outcome.demanded,
+        }
+    }
+}
+
+impl Fit {
+    fn and_fit(self, other: Fit) -> Fit {
+        self.and(other.truth, other.part)
+    }
+}

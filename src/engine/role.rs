@@ -1,0 +1,443 @@
+//! Who the subject is here: the roles that are effective on one item.
+
+use smallvec::SmallVec;
+
+use crate::model::Model;
+use crate::model::bits::Bits;
+use crate::model::grant::{Held, Mask, Selection};
+use crate::model::id::{GroupId, RoleId};
+use crate::model::role::{RoleKind, User};
+use crate::vocab::network::Address;
+
+use super::query::{Holder, LocalRoles, Query};
+
+/// The effective roles of a subject on an item.
+#[derive(Clone, Debug, Default)]
+pub struct Effective {
+    /// Roles held site-wide.
+    pub site: Bits,
+    /// Those and roles held by sharing.
+    pub shared: Bits,
+    /// Those and roles held by owning the item.
+    pub all: Bits,
+    /// An administrator role that puts the others aside.
+    pub administrator: Option<RoleId>,
+    /// Whether the subject named roles or groups and none of them is known.
+    pub is_stranger: bool,
+}
+
+/// How a role is held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum How {
+    /// By being who one is: everybody, a visitor, signed in, without roles.
+    Implicit,
+    /// Brought by another role.
+    Inherited,
+    /// Named in the request.
+    Own,
+    /// By a group.
+    Group,
+    /// By the policy's table of users.
+    Users,
+    /// Given on the item or above it.
+    Local,
+    /// By owning the item.
+    Owner,
+}
+
+impl Effective {
+    /// Tells whether a rule is for one of these roles, held as it must be.
+    pub fn holds(&self, selection: &Selection) -> bool {
+        let held = self.held(selection.held);
+        match &selection.roles {
+            Mask::Any => true,
+            Mask::Only(roles) => roles.intersects(held),
+            Mask::Except(roles) => !held.is_within(roles),
+        }
+    }
+
+    /// Returns the roles held in this way.
+    pub fn held(&self, held: Held) -> &Bits {
+        match held {
+            Held::Anywhere => &self.all,
+            Held::Site => &self.site,
+            Held::Shared => &self.shared,
+        }
+    }
+}
+
+/// What gathers roles: a set for deciding, or a list in order.
+trait Gather {
+    fn add(&mut self, role: RoleId, how: How);
+}
+
+/// Who the subject is, apart from roles.
+pub(super) struct Identity<'q> {
+    /// The id under which things are owned and roles are given; `None` for nobody.
+    pub(super) id: Option<&'q str>,
+    /// Whether the subject is a visitor.
+    pub(super) is_anonymous: bool,
+}
+
+/// Tells who the subject is.
+pub(super) fn identify<'q>(model: &'q Model, query: &Query<'q>) -> Identity<'q> {
+    let anonymous_id = model.settings.anonymous_id.as_ref();
+    if query.subject.id.is_empty() || query.subject.id == anonymous_id {
+        let id = (!anonymous_id.is_empty()).then_some(anonymous_id);
+        return Identity {
+            id,
+            is_anonymous: true,
+        };
+    }
+    Identity {
+        id: Some(query.subject.id),
+        is_anonymous: false,
+    }
+}
+
+/// Computes the effective roles.
+pub(super) fn effective(model: &Model, query: &Query<'_>, identity: &Identity<'_>, owns: bool) -> Effective {
+    let address = if model.roles.has_networks {
+        Address::parse(query.context.ip)
+    } else {
+        None
+    };
+    let reader = Reader { model, query, identity };
+    let mut site = Set {
+        model,
+        address,
+        bits: Bits::default(),
+    };
+    reader.implicit(&mut site);
+    let is_known = reader.site(&mut site);
+    if !is_known.role {
+        for role in &model.roles.roleless {
+            site.add(*role, How::Implicit);
+        }
+    }
+    let site = site.bits;
+    let mut shared = Set {
+        model,
+        address,
+        bits: site.clone(),
+    };
+    reader.local(&mut shared);
+    let shared = shared.bits;
+    let mut all = Set {
+        model,
+        address,
+        bits: shared.clone(),
+    };
+    if owns {
+        for role in &model.roles.owner {
+            all.add(*role, How::Owner);
+        }
+    }
+    let all = all.bits;
+    let is_stranger =
+        !is_known.claim && (!query.subject.roles.is_empty() || !query.subject.groups.is_empty());
+    let administrators = &model.roles.administrators;
+    if !administrators.is_empty() && all.intersects(administrators) {
+        let all = all.intersection(administrators);
+        let administrator = all.iter().next().map(RoleId::new);
+        return Effective {
+            site: site.intersection(administrators),
+            shared: shared.intersection(administrators),
+            administrator,
+            all,
+            is_stranger,
+        };
+    }
+    Effective {
+        site,
+        shared,
+        all,
+        administrator: None,
+        is_stranger,
+    }
+}
+
+/// Lists the effective roles in the order that presets and `$CURRENT_ROLES` see: implicit, inherited (ancestors first), own,
+/// of groups, of the users table, local.
+pub fn ordered(model: &Model, query: &Query<'_>, effective: &Effective) -> Vec<(RoleId, How)> {
+    let identity = identify(model, query);
+    let address = Address::parse(query.context.ip);
+    let reader = Reader { model, query, identity: &identity };
+    let mut list = List {
+        model,
+        address,
+        implicit: Vec::new(),
+        inherited: Vec::new(),
+        direct: Vec::new(),
+    };
+    reader.implicit(&mut list);
+    let owner = model
+        .roles
+        .owner
+        .iter()
+        .filter(|role| effective.all.contains(role.index()));
+    let roleless = model
+        .roles
+        .roleless
+        .iter()
+        .filter(|role| effective.site.contains(role.index()));
+    for role in roleless {
+        list.add(*role, How::Implicit);
+    }
+    for role in owner {
+        list.add(*role, How::Owner);
+    }
+    reader.site(&mut list);
+    reader.local(&mut list);
+    let mut seen = Bits::default();
+    let mut ordered = Vec::new();
+    for (role, how) in list.implicit.into_iter().chain(list.inherited).chain(list.direct) {
+        if effective.all.contains(role.index()) && !seen.contains(role.index()) {
+            seen.insert(role.index());
+            ordered.push((role, how));
+        }
+    }
+    ordered
+}
+
+/// Which of the names of a subject are known.
+#[derive(Clone, Copy, Default)]
+struct Known {
+    /// A role or group that the request names.
+    claim: bool,
+    /// A role of kind role.
+    role: bool,
+}
+
+/// Reads the roles of a subject, once for each that gathers them.
+struct Reader<'r, 'q> {
+    model: &'r Model,
+    query: &'r Query<'q>,
+    identity: &'r Identity<'q>,
+}
+
+impl<'r> Reader<'r, '_> {
+    fn implicit(&self, gather: &mut impl Gather) {
+        let roles = &self.model.roles;
+        let who = if self.identity.is_anonymous {
+            &roles.anonymous
+        } else {
+            &roles.authenticated
+        };
+        for role in roles.everyone.iter().chain(who) {
+            gather.add(*role, How::Implicit);
+        }
+    }
+
+    fn site(&self, gather: &mut impl Gather) -> Known {
+        let roles = &self.model.roles;
+        let mut known = Known::default();
+        for name in &self.query.subject.roles {
+            if let Some(role) = roles.claimable(name) {
+                known = Known {
+                    claim: true,
+                    role: true,
+                };
+                gather.add(role, How::Own);
+            }
+        }
+        for group in self
+            .query
+            .subject
+            .groups
+            .iter()
+            .filter_map(|name| roles.group_names.find(name))
+        {
+            known.claim = true;
+            self.group(GroupId::new(group), gather, &mut known);
+        }
+        if let Some(user) = self.user() {
+            for group in &user.groups {
+                self.group(*group, gather, &mut known);
+            }
+            for role in &user.roles {
+                known.role |= self.is_role(*role);
+                gather.add(*role, How::Users);
+            }
+        }
+        known
+    }
+
+    fn user(&self) -> Option<&'r User> {
+        if self.model.roles.users.is_empty() {
+            None
+        } else {
+            self.model.roles.users.get(self.identity.id?)
+        }
+    }
+
+    fn group(&self, group: GroupId, gather: &mut impl Gather, known: &mut Known) {
+        for role in self
+            .model
+            .roles
+            .groups
+            .get(group.index())
+            .into_iter()
+            .flat_map(|group| group.roles.iter())
+        {
+            known.role |= self.is_role(*role);
+            gather.add(*role, How::Group);
+        }
+    }
+
+    fn is_role(&self, role: RoleId) -> bool {
+        self.model
+            .roles
+            .row(role)
+            .is_some_and(|role| role.kind == RoleKind::Role)
+    }
+
+    /// Roles given on the item and above it; a node that blocks inheritance drops what came before.
+    fn local(&self, gather: &mut impl Gather) {
+        let resource = &self.query.resource;
+        if resource.local_roles.is_empty() && resource.ancestors.is_empty() {
+            return;
+        }
+        let nodes = resource
+            .ancestors
+            .iter()
+            .map(|node| (&node.local_roles, node.block_inheritance))
+            .chain([(&resource.local_roles, resource.block_inheritance)]);
+        let mut given: SmallVec<[&LocalRoles<'_>; 8]> = SmallVec::new();
+        for (local, blocks) in nodes {
+            if blocks {
+                given.clear();
+            }
+            given.extend(local.iter().filter(|local| self.is_holder(local.holder)));
+        }
+        for name in given.iter().flat_map(|local| local.roles.iter()) {
+            if let Some(role) = self.model.roles.claimable(name) {
+                gather.add(role, How::Local);
+            }
+        }
+    }
+
+    fn is_holder(&self, holder: Holder<'_>) -> bool {
+        match holder {
+            Holder::User(id) => !id.is_empty() && self.identity.id == Some(id),
+            Holder::Group(name) => is_member(self.model, self.query, self.identity, name),
+        }
+    }
+}
+
+/// Tells whether the subject belongs to a group: it says so, or the users table does.
+pub(super) fn is_member(model: &Model, query: &Query<'_>, identity: &Identity<'_>, name: &str) -> bool {
+    if name.is_empty() {
+        return false;
+    }
+    query.subject.groups.contains(&name)
+        || identity
+            .id
+            .and_then(|id| model.roles.users.get(id))
+            .is_some_and(|user| {
+                user.groups
+                    .iter()
+                    .any(|group| model.roles.group_names.name(group.index()) == name)
+            })
+}
+
+/// A set of roles, for deciding.
+struct Set<'r> {
+    model: &'r Model,
+    address: Option<Address>,
+    bits: Bits,
+}
+
+impl Gather for Set<'_> {
+    fn add(&mut self, role: RoleId, _how: How) {
+        if !self.model.roles.has_networks {
+            if let Some(row) = self.model.roles.row(role) {
+                self.bits.union(&row.closure);
+            }
+            return;
+        }
+        each_brought(self.model, self.address, role, &mut self.bits, &mut |_| {});
+    }
+}
+
+/// Roles in order, for presets, `$CURRENT_ROLES` and traces.
+struct List<'r> {
+    model: &'r Model,
+    address: Option<Address>,
+    implicit: Vec<(RoleId, How)>,
+    inherited: Vec<(RoleId, How)>,
+    direct: Vec<(RoleId, How)>,
+}
+
+impl Gather for List<'_> {
+    fn add(&mut self, role: RoleId, how: How) {
+        let is_implicit = matches!(how, How::Implicit | How::Owner);
+        let mut seen = Bits::default();
+        let mut brought = Vec::new();
+        each_brought(self.model, self.address, role, &mut seen, &mut |each| {
+            brought.push(each)
+        });
+        for each in brought {
+            let how = if each == role { how } else { How::Inherited };
+            if is_implicit {
+                self.implicit.push((each, how));
+            } else if each == role {
+                self.direct.push((each, how));
+            } else {
+                self.inherited.push((each, how));
+            }
+        }
+    }
+}
+
+/// Visits a role and all it brings, ancestors first; one that does not count here brings nothing.
+fn each_brought(
+    model: &Model,
+    address: Option<Address>,
+    role: RoleId,
+    seen: &mut Bits,
+    visit: &mut impl FnMut(RoleId),
+) {
+    let Some(row) = model.roles.row(role) else { return };
+    if seen.contains(role.index()) || !counts(row.networks.as_deref(), address) {
+        return;
+    }
+    seen.insert(role.index());
+    for parent in &row.inherits {
+        each_brought(model, address, *parent, seen, visit);
+    }
+    visit(role);
+}
+
+/// Tells whether an address is in one of the networks; without networks it always is.
+pub(super) fn counts(networks: Option<&[crate::vocab::network::Network]>, address: Option<Address>) -> bool {
+    networks.is_none_or(|networks| {
+        address.is_some_and(|address| networks.iter().any(|network| network.contains(address)))
+    })
+}
+
+/// Returns what these claimed roles bring, with what the users table knows of the person; role networks do not matter, as
+/// the address of somebody else is not known.
+pub(super) fn roles_of_other(model: &Model, id: &str, claimed: &[&str]) -> Bits {
+    let mut bits = Bits::default();
+    let mut add = |role: RoleId| {
+        if let Some(row) = model.roles.row(role) {
+            bits.union(&row.closure);
+        }
+    };
+    claimed
+        .iter()
+        .filter_map(|name| model.roles.claimable(name))
+        .for_each(&mut add);
+    if let Some(user) = model.roles.users.get(id) {
+        let groups = user
+            .groups
+            .iter()
+            .filter_map(|group| model.roles.groups.get(group.index()));
+        groups
+            .flat_map(|group| group.roles.iter())
+            .chain(user.roles.iter())
+            .for_each(|role| add(*role));
+    }
+    bits
+}

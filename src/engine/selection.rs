@@ -1,0 +1,145 @@
+//! Whether a rule is for this subject, item and moment: what grants and constraints have in common.
+
+use crate::model::bits::Bits;
+use crate::model::grant::{Mask, Scope, Selection};
+use crate::model::id::{ActionId, ConditionId};
+use crate::vocab::network::Network;
+
+use super::condition::{Item, Notes, Scene, Truth};
+use super::facts::{Facts, Position};
+use super::role::counts;
+use super::trace::Outcome;
+
+/// One action on one item, for one subject.
+pub(super) struct Bout<'f, 'q> {
+    pub(super) facts: &'f Facts<'q>,
+    pub(super) action: Option<ActionId>,
+    pub(super) position: Position<'q>,
+}
+
+/// How far a rule fits, and the first part of it that does not.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Fit {
+    pub(super) truth: Truth,
+    pub(super) part: Outcome,
+}
+
+impl Fit {
+    pub(super) const WHOLE: Fit = Fit {
+        truth: Truth::True,
+        part: Outcome::Matched,
+    };
+
+    /// Returns this fit narrowed by another part.
+    pub(super) fn and(self, truth: Truth, part: Outcome) -> Self {
+        if truth < self.truth {
+            Fit { truth, part }
+        } else {
+            self
+        }
+    }
+}
+
+impl<'q> Bout<'_, 'q> {
+    /// Tells whether the rule is for the subject's roles and this collection.
+    pub(super) fn stands(&self, selection: &Selection) -> Result<(), Outcome> {
+        let facts = self.facts;
+        if !facts.effective.holds(selection) {
+            let otherwise = match &selection.roles {
+                Mask::Only(roles) => roles.intersects(&facts.effective.all),
+                Mask::Except(roles) => !facts.effective.all.is_within(roles),
+                Mask::Any => true,
+            };
+            return Err(if otherwise { Outcome::Held } else { Outcome::Roles });
+        }
+        if facts
+            .collection_id
+            .is_some_and(|id| selection.except_collections.contains(&id))
+        {
+            return Err(Outcome::Collection);
+        }
+        Ok(())
+    }
+
+    /// Tells how far the rule is for the states before and afterwards.
+    pub(super) fn reaches(&self, selection: &Selection) -> Fit {
+        Fit::WHOLE
+            .and(self.position.is_in(&selection.states), Outcome::State)
+            .and(
+                self.position.leads_to(selection.to_states.as_ref()),
+                Outcome::TargetState,
+            )
+    }
+
+    /// Tells how far the rule matches this very item and request.
+    pub(super) fn matches<'m>(
+        &self,
+        selection: &Selection,
+        networks: Option<&[Network]>,
+        notes: &mut Notes<'m>,
+    ) -> Fit
+    where
+        'q: 'm,
+    {
+        let mut fit = Fit::WHOLE.and(Truth::of(self.in_scope(selection)), Outcome::Scope);
+        if networks.is_some() {
+            fit = fit.and(
+                Truth::of(counts(networks, self.facts.address())),
+                Outcome::Network,
+            );
+        }
+        if fit.truth == Truth::False {
+            return fit;
+        }
+        match selection.when {
+            Some(when) => fit.and(self.stored(when, notes), Outcome::Condition),
+            None => fit,
+        }
+    }
+
+    fn in_scope(&self, selection: &Selection) -> bool {
+        let facts = self.facts;
+        match selection.scope {
+            Scope::Any => true,
+            Scope::Mine => facts.owns(),
+            Scope::Role => {
+                facts.owns()
+                    || !facts.owner.is_empty() && facts.owner_roles().intersects(&self.through(selection))
+            }
+        }
+    }
+
+    /// Returns the roles through which a rule is held.
+    fn through(&self, selection: &Selection) -> Bits {
+        let held = self.facts.effective.held(selection.held);
+        match &selection.roles {
+            Mask::Any => held.clone(),
+            Mask::Only(roles) => held.intersection(roles),
+            Mask::Except(roles) => Bits::of(held.iter().filter(|role| !roles.contains(*role))),
+        }
+    }
+
+    /// Runs a condition on the stored item.
+    pub(super) fn stored<'m>(&self, condition: ConditionId, notes: &mut Notes<'m>) -> Truth
+    where
+        'q: 'm,
+    {
+        let model = self.facts.model;
+        // INVARIANT: ids of a model are its own; a condition that is not there is never met.
+        model.condition(condition).map_or(Truth::False, |program| {
+            self.scene(Item::Stored, None).run(program, notes)
+        })
+    }
+
+    /// Returns what a condition looks at.
+    pub(super) fn scene<'s>(&'s self, item: Item<'s>, state: Option<&'s str>) -> Scene<'s> {
+        Scene {
+            facts: self.facts,
+            action: self.action,
+            item,
+            state,
+            creates: false,
+            depth: 0,
+        }
+    }
+}

@@ -1,0 +1,398 @@
+//! One profile, step by step: read its files and those of its bases, merge, validate, compile.
+
+use std::collections::HashSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use crate::compile;
+use crate::dialect::profile::ProfileFile;
+use crate::dialect::{self, Dialect, Input, Layer, LayerFile};
+use crate::load::LoadedProfile;
+use crate::load::chain::{Base, Chains, Link};
+use crate::load::discover::{ProblemKind, Scan, ScannedProfile, inner_path};
+use crate::policy::{Policy, merge};
+use crate::source::code::Code;
+use crate::source::diagnostic::{self, Diagnostic, Severity, quote};
+use crate::source::file::{SourceMap, decode_utf8};
+use crate::source::json::{self, Json};
+use crate::source::span::{FileId, Span};
+use crate::validate::{self, ValidPolicy};
+use crate::vocab::limits::{BASES_MAX, DIAGNOSTICS_MAX};
+
+/// The file in which a profile says what it is.
+const PROFILE_FILE: &str = "profile.json";
+
+/// What the loads of this round have made so far, by index in the scan; of each profile its bases are there before it.
+type Done = [Option<Arc<LoadedProfile>>];
+
+/// What reading a profile yields, short of compiling it.
+struct Reading {
+    title: String,
+    mode: &'static str,
+    valid: Option<ValidPolicy>,
+    diagnostics: Vec<Diagnostic>,
+    sources: SourceMap,
+}
+
+/// Reads one profile of a scan into its valid policy, for tools that need names and not ids; none if it has errors.
+pub fn read_policy(scan: &Scan, id: &str) -> Option<(ValidPolicy, SourceMap)> {
+    let done = super::load(scan, &[]);
+    let chains = Chains::find(scan, &[]);
+    let by_index: Vec<_> = scan
+        .profiles
+        .iter()
+        .map(|scanned| done.iter().find(|loaded| loaded.directory == scanned.name).cloned())
+        .collect();
+    let find = |&&index: &&usize| chains.link(index).is_some_and(|link| &*link.id == id);
+    let index = chains.order().iter().find(find)?;
+    let reading = read_profile(&chains, *index, &by_index);
+    Some((reading.valid?, reading.sources))
+}
+
+/// Loads one profile whose bases are loaded.
+pub(super) fn load_profile(chains: &Chains<'_>, index: usize, digest: [u8; 32], done: &Done) -> LoadedProfile {
+    let link = chains.link(index);
+    let scanned = link.map(|link| link.scanned);
+    let result = catch_unwind(AssertUnwindSafe(|| {
+        let mut reading = read_profile(chains, index, done);
+        let model = reading.valid.take().map(|valid| compile::compile(&valid, &reading.sources));
+        (reading, model)
+    }));
+    let (mut reading, model) = result.unwrap_or_else(|_| (report_fault(scanned), None));
+    finish_diagnostics(&mut reading);
+    LoadedProfile {
+        id: link.map(|link| Arc::clone(&link.id)).unwrap_or_default(),
+        directory: scanned.map(|scanned| scanned.name.clone()).unwrap_or_default(),
+        title: reading.title,
+        dialect: link.and_then(|link| link.dialect).map_or("", |dialect| dialect.name()),
+        mode: reading.mode,
+        model: model.map(Arc::new),
+        diagnostics: reading.diagnostics,
+        sources: reading.sources,
+        digest,
+        is_transient: scanned.is_some_and(|scanned| scanned.problems.iter().any(|problem| problem.kind.is_transient())),
+    }
+}
+
+/// Reads `profile.json`, or says what holds without one; false if what the author wrote could not be read.
+pub(super) fn read_profile_file(
+    scanned: &ScannedProfile,
+    map: &mut SourceMap,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> (ProfileFile, bool) {
+    let before = diagnostics.len();
+    let found = scanned.files.iter().find(|file| inner_path(&scanned.prefix, &file.path) == PROFILE_FILE);
+    let Some(found) = found else {
+        let origin = place(shown_directory(scanned), map);
+        return (ProfileFile::without_file(&scanned.name, origin), scanned.problems.is_empty());
+    };
+    match parse_file(&found.path, &found.bytes, map, diagnostics) {
+        Ok((json, _)) => {
+            let file = ProfileFile::read(&scanned.name, &json, diagnostics);
+            let is_whole = !has_errors(diagnostics.get(before..).unwrap_or_default());
+            (file, is_whole)
+        }
+        Err(origin) => (ProfileFile::without_file(&scanned.name, origin), false),
+    }
+}
+
+/// Returns the names of the files that dialects are told by: relative to the layers, or to the profile if it has none.
+pub(super) fn layered_names<'s>(scanned: &'s ScannedProfile, file: &ProfileFile) -> Vec<&'s str> {
+    let names = scanned.files.iter().map(|file| inner_path(&scanned.prefix, &file.path));
+    if file.layers.is_empty() {
+        return names.filter(|name| *name != PROFILE_FILE).collect();
+    }
+    let layers: Vec<&str> = file.layers.iter().map(|layer| layer.value.as_str()).collect();
+    names.filter_map(|name| layers.iter().find_map(|layer| name_in_layer(name, layer))).collect()
+}
+
+fn name_in_layer<'n>(name: &'n str, layer: &str) -> Option<&'n str> {
+    name.strip_prefix(layer)?.strip_prefix('/')
+}
+
+/// A profile of a chain, parsed.
+struct Member {
+    file: ProfileFile,
+    dialect: Option<&'static dyn Dialect>,
+    layers: Vec<ParsedLayer>,
+}
+
+struct ParsedLayer {
+    name: String,
+    files: Vec<ParsedFile>,
+}
+
+struct ParsedFile {
+    name: String,
+    json: Json,
+    file: FileId,
+}
+
+fn read_profile(chains: &Chains<'_>, index: usize, done: &Done) -> Reading {
+    let mut map = SourceMap::new();
+    let mut diagnostics = Vec::new();
+    let mut reading = Reading {
+        title: String::new(),
+        mode: "",
+        valid: None,
+        diagnostics: Vec::new(),
+        sources: SourceMap::new(),
+    };
+    if let Some(link) = chains.link(index) {
+        report_problems(link.scanned, &mut map, &mut diagnostics);
+        let own = open_member(link, &mut map, &mut diagnostics);
+        report_links(link, &own, done, &mut diagnostics);
+        reading.title = own.file.title.text.clone().unwrap_or_else(|| link.id.as_ref().to_owned());
+        reading.mode = own.file.mode.name();
+        if !has_errors(&diagnostics) {
+            let bases = chains.chain(index).split_last().map(|(_, bases)| bases).unwrap_or_default();
+            let mut members: Vec<Member> = Vec::with_capacity(bases.len().saturating_add(1));
+            for base in bases.iter().filter_map(|&base| chains.link(base)) {
+                // What is wrong with a base is its own complaint, and an error there ended this load above.
+                members.push(open_member(base, &mut map, &mut Vec::new()));
+            }
+            members.push(own);
+            let policy = read_members(&members, &mut diagnostics);
+            reading.valid = policy
+                .filter(|_| !has_errors(&diagnostics))
+                .and_then(|policy| validate::validate(policy, &mut diagnostics))
+                .filter(|_| !has_errors(&diagnostics));
+            if reading.valid.is_none() && !has_errors(&diagnostics) {
+                let origin = members.last().map(|own| own.file.origin);
+                diagnostics.extend(origin.map(|origin| fault(origin)));
+            }
+            drop_complaints_of_bases(bases, done, &map, &mut diagnostics);
+        }
+    }
+    reading.diagnostics = diagnostics;
+    reading.sources = map;
+    reading
+}
+
+/// Parses all files of one profile.
+fn open_member(link: &Link<'_>, map: &mut SourceMap, diagnostics: &mut Vec<Diagnostic>) -> Member {
+    let scanned = link.scanned;
+    let (file, _) = read_profile_file(scanned, map, diagnostics);
+    match link.dialect {
+        Some(dialect) => file.check(dialect, diagnostics),
+        // Asked once more, now for its complaint.
+        None if scanned.problems.is_empty() => {
+            let _ = dialect::find_dialect(&file, &layered_names(scanned, &file), diagnostics);
+        }
+        None => {}
+    }
+    let mut layers = Vec::new();
+    if file.layers.is_empty() {
+        let in_profile = |name: &str| (name != PROFILE_FILE).then(|| name.to_owned());
+        layers.push(parse_layer(String::new(), in_profile, scanned, map, diagnostics));
+    }
+    for layer in &file.layers {
+        let in_layer = |name: &str| name_in_layer(name, &layer.value).map(str::to_owned);
+        let files = scanned.files.iter().map(|file| inner_path(&scanned.prefix, &file.path));
+        if files.filter_map(in_layer).next().is_none() {
+            let message = format!("the profile has no directory {} with JSON files in it", quote(&layer.value));
+            diagnostics.push(Diagnostic::new(Code::MissingDirectory, layer.span, message));
+        }
+        layers.push(parse_layer(layer.value.clone(), in_layer, scanned, map, diagnostics));
+    }
+    Member { file, dialect: link.dialect, layers }
+}
+
+fn parse_layer(
+    layer: String,
+    name_of: impl Fn(&str) -> Option<String>,
+    scanned: &ScannedProfile,
+    map: &mut SourceMap,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> ParsedLayer {
+    let mut files = Vec::new();
+    for found in &scanned.files {
+        let Some(name) = name_of(inner_path(&scanned.prefix, &found.path)) else { continue };
+        if let Ok((json, file)) = parse_file(&found.path, &found.bytes, map, diagnostics) {
+            files.push(ParsedFile { name, json, file });
+        }
+    }
+    ParsedLayer { name: layer, files }
+}
+
+/// Parses one file; if that fails, the complaint is made and the place of the file returned.
+fn parse_file(
+    path: &str,
+    bytes: &[u8],
+    map: &mut SourceMap,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Result<(Json, FileId), Span> {
+    let text = match decode_utf8(path, bytes.to_vec()) {
+        Ok(text) => text,
+        Err(not_utf8) => {
+            let complaint = not_utf8.into_diagnostic(map);
+            let span = complaint.span;
+            diagnostics.push(complaint);
+            return Err(span.at_start());
+        }
+    };
+    let file = map.add(path.to_owned(), text);
+    let text = map.text(file);
+    let parsed = if path.ends_with(".jsonl") {
+        json::parse_lines(file, text, diagnostics)
+    } else {
+        json::parse(file, text, diagnostics)
+    };
+    parsed.map(|json| (json, file)).ok_or(Span::new(file, 0, 0))
+}
+
+/// Reads the members of a chain: those of one dialect together, then one dialect's policy over the other's.
+///
+/// A dialect takes its place in the order by the last of its members, so that the profile's own comes last.
+fn read_members(members: &[Member], diagnostics: &mut Vec<Diagnostic>) -> Option<Policy> {
+    let mut groups: Vec<(&'static dyn Dialect, Vec<&Member>)> = Vec::new();
+    for member in members {
+        let dialect = member.dialect?;
+        let same = groups.iter().position(|(other, _)| other.name() == dialect.name());
+        let mut group = same.map_or_else(|| (dialect, Vec::new()), |place| groups.remove(place));
+        group.1.push(member);
+        groups.push(group);
+    }
+    let mut merged: Option<Policy> = None;
+    for (dialect, group) in groups {
+        let (own, bases) = group.split_last()?;
+        let base_files: Vec<&ProfileFile> = bases.iter().map(|base| &base.file).collect();
+        let layers: Vec<Layer<'_>> = group.iter().flat_map(|member| &member.layers).map(show_layer).collect();
+        let input = Input { profile: &own.file, bases: &base_files, layers: &layers };
+        let policy = dialect.read(&input, diagnostics)?;
+        merged = Some(match merged {
+            Some(base) => merge::lay_over(base, policy),
+            None => policy,
+        });
+    }
+    merged
+}
+
+fn show_layer(layer: &ParsedLayer) -> Layer<'_> {
+    let files = layer.files.iter().map(|file| LayerFile { name: &file.name, json: &file.json, file: file.file });
+    Layer { name: &layer.name, files: files.collect() }
+}
+
+/// Makes complaints of what is wrong with the directory.
+fn report_problems(scanned: &ScannedProfile, map: &mut SourceMap, diagnostics: &mut Vec<Diagnostic>) {
+    for problem in &scanned.problems {
+        let code = match problem.kind {
+            ProblemKind::Unreadable
+            | ProblemKind::Changing
+            | ProblemKind::Dangling
+            | ProblemKind::LeavesRoot
+            | ProblemKind::Cycle
+            | ProblemKind::Duplicate
+            | ProblemKind::NotAFile
+            | ProblemKind::NameNotText
+            | ProblemKind::Stray => Code::UnreadableFile,
+            ProblemKind::TooDeep | ProblemKind::TooManyFiles | ProblemKind::TooManyEntries => Code::TooManyFiles,
+            ProblemKind::FileTooLarge | ProblemKind::ProfileTooLarge => Code::FileTooLarge,
+            ProblemKind::Empty => Code::EmptyDirectory,
+        };
+        let span = place(&problem.path, map);
+        diagnostics.push(Diagnostic::new(code, span, problem.message.as_str()));
+    }
+}
+
+/// Complains about the profile's id and about bases that cannot be had.
+fn report_links(link: &Link<'_>, own: &Member, done: &Done, diagnostics: &mut Vec<Diagnostic>) {
+    if let Some(twin) = &link.twin {
+        let (id, twin) = (quote(&link.id), quote(twin));
+        let message = format!("the directory {twin} holds a profile with the id {id}, too");
+        let complaint = Diagnostic::new(Code::DuplicateId, own.file.origin, message);
+        diagnostics.push(complaint.help("give each profile an `id` of its own in its `profile.json`"));
+    }
+    if let Some(circle) = &link.circle {
+        let ids: Vec<String> = circle.iter().map(|id| quote(id)).collect();
+        let message = format!("profiles extend each other in a circle: {}", ids.join(" extends "));
+        let span = own.file.extends.first().map_or(own.file.origin, |id| id.span);
+        diagnostics.push(Diagnostic::new(Code::ExtendsCycle, span, message));
+        return;
+    }
+    for (base, id) in link.bases.iter().zip(&own.file.extends) {
+        let name = quote(&id.value);
+        let complaint = match *base {
+            Base::Unknown => {
+                let ids = done.iter().flatten().map(|other| other.id.as_ref());
+                let near = diagnostic::did_you_mean(&id.value, ids).map(|near| format!("did you mean {}?", quote(near)));
+                let mut complaint = Diagnostic::new(Code::UnknownBase, id.span, format!("there is no profile {name}"));
+                complaint.help = near;
+                complaint
+            }
+            Base::Ambiguous => {
+                Diagnostic::new(Code::ExtendsBroken, id.span, format!("several profiles have the id {name}"))
+            }
+            Base::TooMany => {
+                let message = format!("a profile extends at most {BASES_MAX} others");
+                Diagnostic::new(Code::UnknownBase, id.span, message)
+            }
+            Base::Found(index) => {
+                let loaded = done.get(index).and_then(Option::as_ref);
+                if loaded.is_some_and(|loaded| loaded.model.is_some()) {
+                    continue;
+                }
+                Diagnostic::new(Code::ExtendsBroken, id.span, format!("the profile {name} is broken"))
+                    .help("mend that profile first; its own complaints say how")
+            }
+        };
+        diagnostics.push(complaint);
+    }
+}
+
+/// Drops warnings that a base was given already, since its files were read once more.
+fn drop_complaints_of_bases(bases: &[usize], done: &Done, map: &SourceMap, diagnostics: &mut Vec<Diagnostic>) {
+    let bases = bases.iter().filter_map(|&base| done.get(base).and_then(Option::as_ref));
+    let known: HashSet<(Code, &str, u32, &str)> = bases
+        .flat_map(|base| base.diagnostics.iter().map(|complaint| (complaint, &base.sources)))
+        .map(|(complaint, map)| key(complaint, map))
+        .collect();
+    diagnostics.retain(|complaint| {
+        complaint.severity == Severity::Error || !known.contains(&key(complaint, map))
+    });
+}
+
+fn key<'d>(complaint: &'d Diagnostic, map: &'d SourceMap) -> (Code, &'d str, u32, &'d str) {
+    (complaint.code, map.path(complaint.span.file), complaint.span.start, &complaint.message)
+}
+
+/// Sorts the complaints, and keeps the errors among them if there are too many.
+fn finish_diagnostics(reading: &mut Reading) {
+    if reading.diagnostics.len() > DIAGNOSTICS_MAX {
+        reading.diagnostics.sort_by_key(|complaint| std::cmp::Reverse(complaint.severity));
+        reading.diagnostics.truncate(DIAGNOSTICS_MAX);
+    }
+    diagnostic::sort(&mut reading.diagnostics, &reading.sources);
+}
+
+/// Says that the fault is ours; the other profiles load all the same.
+fn report_fault(scanned: Option<&ScannedProfile>) -> Reading {
+    let mut sources = SourceMap::new();
+    let origin = place(scanned.map_or(".", shown_directory), &mut sources);
+    Reading {
+        title: scanned.map(|scanned| scanned.name.clone()).unwrap_or_default(),
+        mode: "",
+        valid: None,
+        diagnostics: vec![fault(origin)],
+        sources,
+    }
+}
+
+fn fault(origin: Span) -> Diagnostic {
+    Diagnostic::new(Code::Fault, origin, "this profile makes Placet itself fail")
+        .help("please report this with the profile, or with a part of it that still fails")
+}
+
+fn has_errors(diagnostics: &[Diagnostic]) -> bool {
+    diagnostics.iter().any(|complaint| complaint.severity == Severity::Error)
+}
+
+/// Returns the place of something on disk that has no text.
+fn place(path: &str, map: &mut SourceMap) -> Span {
+    let file = map.add(path.to_owned(), String::new());
+    Span::new(file, 0, 0)
+}
+
+fn shown_directory(scanned: &ScannedProfile) -> &str {
+    if scanned.prefix.is_empty() { "." } else { &scanned.prefix }
+}

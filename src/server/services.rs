@@ -1,0 +1,43 @@
+//! The one place where services are registered.
+
+use std::error::Error;
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+use tonic::service::Routes;
+
+use crate::rpc::proto::DESCRIPTOR_SET;
+use crate::server::health::HealthService;
+use crate::store::PolicyStore;
+use crate::store::reload::Rounds;
+use crate::store::watch::Inlet;
+
+/// Holds what the services of the daemon share.
+#[derive(Clone, Debug)]
+pub struct Daemon {
+    /// What is served.
+    pub store: Arc<PolicyStore>,
+    /// Which reloads have ended; with the inlet, a way to ask for one and to wait for it.
+    pub rounds: Rounds,
+    /// A way to wake the reload.
+    pub inlet: Inlet,
+    /// Cancelled when the daemon begins to stop: streams without an end of their own must end then.
+    pub stopping: CancellationToken,
+    /// The largest message that a service shall decode.
+    pub message_bytes_max: usize,
+}
+
+/// Routes requests to services.
+pub type Services = Routes;
+
+/// Registers every service.
+pub fn register(daemon: &Daemon, health: HealthService) -> Result<Services, Box<dyn Error + Send + Sync>> {
+    let reflection = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(DESCRIPTOR_SET)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+            .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
+    };
+    let _ = daemon;
+    Ok(Routes::new(health).add_service(reflection().build_v1()?).add_service(reflection().build_v1alpha()?))
+}

@@ -1,0 +1,36 @@
+//! Signals: SIGTERM and SIGINT stop the daemon, SIGHUP makes it look at its files.
+
+use std::io;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::store::watch::Inlet;
+
+/// Cancels `stop` at the first SIGTERM or SIGINT, and `hurry` at the second.
+pub fn stop_on_signals(stop: CancellationToken, hurry: CancellationToken) -> io::Result<JoinHandle<()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(tokio::spawn(async move {
+        for (token, message) in [(stop, "stopping"), (hurry, "stopping at once")] {
+            let name = tokio::select! {
+                _ = terminate.recv() => "SIGTERM",
+                _ = interrupt.recv() => "SIGINT",
+            };
+            tracing::info!(signal = name, then = message, "signal received");
+            token.cancel();
+        }
+    }))
+}
+
+/// Asks for a reload at every SIGHUP.
+pub fn reload_on_hangup(inlet: Inlet) -> io::Result<JoinHandle<()>> {
+    let mut hangup = signal(SignalKind::hangup())?;
+    Ok(tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            tracing::info!(signal = "SIGHUP", then = "reloading", "signal received");
+            inlet.ask();
+        }
+    }))
+}

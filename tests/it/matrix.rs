@@ -1,0 +1,208 @@
+//! Access at a glance: for every sample profile one page that says who may do what in which state.
+//!
+//! A change of a profile, or of how it is decided, shows up as a change of `tests/corpus/matrix/<profile>.txt`, where a
+//! reviewer sees it. `UPDATE_GOLDEN=1` rewrites the pages.
+
+use std::fmt::Write;
+use std::fs;
+
+use placet::engine::check::check;
+use placet::engine::decision::Decision;
+use placet::model::Model;
+use placet::model::collection::Collection;
+use placet::model::id::{CollectionId, StateId, TransitionId};
+use placet::model::role::RoleKind;
+use placet::vocab::effect::{Operation, Reason};
+use serde_json::{Value as Json, json};
+
+use crate::ask;
+use crate::decisions::{load_all, project};
+
+/// An address that the sample profiles know.
+const KNOWN_ADDRESS: &str = "192.0.2.10";
+
+const LEGEND: &str = "\
+Y any item   r items of somebody with the same role, and own ones   o own items   . none
+! an explanation is demanded   + approvals are demanded   @ only from certain addresses   ? if attributes of the item permit
+`visitor` has not signed in, `signed in` has and holds no role; -> is a transition
+";
+
+/// Somebody who asks: the heading of a column, and the roles.
+struct Column {
+    heading: String,
+    id: &'static str,
+    roles: Vec<String>,
+}
+
+/// What is asked of each column: an action or a transition on items of a collection in a state.
+struct Row<'m> {
+    collection: &'m str,
+    state: Option<&'m str>,
+    label: String,
+    action: &'m str,
+    transition: &'m str,
+    operation: Operation,
+}
+
+#[test]
+fn matrix() {
+    for profile in load_all(&project("policies")) {
+        let page = write_page(&profile.id, profile.model.as_ref().unwrap());
+        let golden = project("tests/corpus/matrix").join(format!("{}.txt", profile.id));
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            fs::create_dir_all(golden.parent().unwrap()).unwrap();
+            fs::write(&golden, &page).unwrap();
+        }
+        let wanted = fs::read_to_string(&golden).unwrap_or_default();
+        assert!(wanted == page, "{} is no longer\n{page}", golden.display());
+    }
+}
+
+/// Writes the page of a profile.
+fn write_page(id: &str, model: &Model) -> String {
+    let columns = columns(model);
+    let rows = rows(model);
+    let width = |each: &Row<'_>| each.label.chars().count();
+    let label_width = rows.iter().map(width).max().unwrap_or(0).max(8);
+    let state_width = rows.iter().filter_map(|row| row.state).map(str::len).max().unwrap_or(0).max(5);
+    let mut page = format!("Who may do what in `{id}`\n\n{LEGEND}");
+    let mut last = (None, None);
+    for row in &rows {
+        if last.0 != Some(row.collection) {
+            let title = if row.collection.is_empty() { "(no collection)" } else { row.collection };
+            let _ = write!(page, "\n{title}\n  {:state_width$}  {:label_width$}", "state", "action");
+            for column in &columns {
+                let _ = write!(page, "  {}", column.heading);
+            }
+            page.push('\n');
+            last = (Some(row.collection), None);
+        }
+        let shown = if last.1 == Some(row.state) { "" } else { row.state.unwrap_or("-") };
+        last.1 = Some(row.state);
+        let mut line = format!("  {shown:state_width$}  {:label_width$}", row.label);
+        for column in &columns {
+            let _ = write!(line, "  {:width$}", mark(model, row, column), width = column.heading.chars().count());
+        }
+        page.push_str(line.trim_end());
+        page.push('\n');
+    }
+    page
+}
+
+fn columns(model: &Model) -> Vec<Column> {
+    let roles = &model.roles;
+    let implicit = [&roles.everyone, &roles.anonymous, &roles.authenticated, &roles.roleless, &roles.owner];
+    let claimable = roles.names.names().zip(&roles.rows).enumerate().filter(|(index, (_, row))| {
+        row.kind == RoleKind::Role && !implicit.iter().any(|ids| ids.iter().any(|id| id.index() == *index))
+    });
+    let mut columns = vec![
+        Column { heading: "visitor".to_owned(), id: "", roles: Vec::new() },
+        Column { heading: "signed in".to_owned(), id: "me", roles: Vec::new() },
+    ];
+    columns.extend(claimable.map(|(_, (name, _))| Column {
+        heading: name.to_owned(),
+        id: "me",
+        roles: vec![name.to_owned()],
+    }));
+    columns
+}
+
+fn rows(model: &Model) -> Vec<Row<'_>> {
+    let mut rows = Vec::new();
+    for (index, name) in model.collection_names.names().enumerate() {
+        let collection = model.collection(CollectionId::new(index)).unwrap();
+        for (state, offers) in states(model, collection) {
+            for (action_name, action) in model.action_names.names().zip(&model.actions) {
+                rows.push(Row {
+                    collection: name,
+                    state,
+                    label: action_name.to_owned(),
+                    action: action_name,
+                    transition: "",
+                    operation: action.operation,
+                });
+            }
+            rows.extend(offers.iter().map(|offer| {
+                let transition = model.transition(*offer).unwrap();
+                Row {
+                    collection: name,
+                    state,
+                    label: format!("-> {}", transition.name),
+                    action: "",
+                    transition: &transition.name,
+                    operation: Operation::Other,
+                }
+            }));
+        }
+    }
+    rows
+}
+
+/// Returns the states of a collection with what they offer; one without a name if it has no workflow.
+fn states<'m>(model: &'m Model, collection: &Collection) -> Vec<(Option<&'m str>, &'m [TransitionId])> {
+    let name = |id: StateId| model.state_names.name(id.index());
+    match collection.workflow.and_then(|id| model.workflow(id)) {
+        Some(workflow) => workflow.states.iter().map(|state| (Some(name(state.id)), &*state.offers)).collect(),
+        None => vec![(None, &[])],
+    }
+}
+
+/// Asks about somebody else's item, one of a peer, and an own one, and returns the widest that is allowed.
+fn mark(model: &Model, row: &Row<'_>, column: &Column) -> String {
+    let owners: &[(&str, &str, bool)] = &[("Y", "stranger", false), ("r", "peer", true), ("o", "me", true)];
+    for (sign, owner, is_peer) in owners {
+        if (row.operation == Operation::Create && *sign != "Y") || (column.id.is_empty() && *sign == "o") {
+            continue;
+        }
+        let mut question = question(row, column);
+        if row.operation != Operation::Create {
+            question["resource"]["id"] = json!("1");
+            question["resource"]["owner"]["id"] = json!(owner);
+            if *is_peer {
+                question["resource"]["owner"]["roles"] = json!(column.roles);
+            }
+        }
+        if let Some(suffix) = suffix(model, &mut question) {
+            return format!("{sign}{suffix}");
+        }
+    }
+    ".".to_owned()
+}
+
+fn question(row: &Row<'_>, column: &Column) -> Json {
+    json!({
+        "subject": {"id": column.id, "roles": column.roles},
+        "resource": {"collection": row.collection, "state": row.state.unwrap_or(""), "any_item": true},
+        "context": {"explanation": "because", "ip": KNOWN_ADDRESS},
+        "action": row.action,
+        "transition": row.transition,
+    })
+}
+
+/// Returns the marks of what is demanded beyond the grant; `None` if the question is refused.
+fn suffix(model: &Model, question: &mut Json) -> Option<String> {
+    let mut suffix = String::new();
+    {
+        let query = ask::query(question);
+        let decision = check(model, &query).unwrap();
+        if !passes(&decision) {
+            return None;
+        }
+        let marks = [
+            (decision.explanation_required, '!'),
+            (decision.reason == Reason::ApprovalMissing, '+'),
+            (decision.conditional, '?'),
+        ];
+        suffix.extend(marks.iter().filter(|(is_so, _)| *is_so).map(|(_, mark)| mark));
+    }
+    question["context"]["ip"] = json!("");
+    if !passes(&check(model, &ask::query(question)).unwrap()) {
+        suffix.push('@');
+    }
+    Some(suffix)
+}
+
+/// Approvals are asked for last, so whoever lacks nothing else may do it.
+fn passes(decision: &Decision<'_>) -> bool {
+    decision.is_allow() || decision.reason == Reason::ApprovalMissing
+}

@@ -1,0 +1,68 @@
+//! Nick's recordings: each vector as requests of the wire contract, and the answers compared.
+
+mod ask;
+mod http;
+mod judge;
+mod site;
+mod strict;
+
+use std::path::Path;
+
+use super::door::{self, Door};
+use super::{Judged, Tally, find_folder, read_lines};
+use ask::{Case, Unasked};
+use site::Sites;
+
+/// The file of the recordings, and its name in reports.
+const FILE: &str = "vectors.jsonl";
+
+/// Asks every vector in the mode in which it was recorded.
+pub(crate) fn run() {
+    let Some(folder) = find_folder("nick") else { return };
+    let vectors = read_lines(&folder.join(FILE));
+    let root = tempfile::tempdir().unwrap();
+    let sites = Sites::write(&folder, &vectors, root.path(), &["exact"]);
+    let Some(door) = open(root.path()) else { return };
+    let mut tally = Tally::default();
+    for vector in &vectors {
+        let case = Case::new(vector, sites.of(vector));
+        let judged = match ask::ask(&case, "exact") {
+            Ok(asked) => judge::judge(&case, &asked, door.as_ref()),
+            Err(Unasked::Apart(reason)) => Judged::apart(&reason),
+            Err(Unasked::Unknown(what)) => Judged::disagree(format!("no request asks {what}")),
+        };
+        tally.count(vector["id"].as_str().unwrap_or("?"), judged);
+    }
+    print!("{}", tally.report(&format!("nick/{FILE}"), "exact"));
+    assert_eq!(tally.disagreements(), 0, "some cases are not as recorded");
+}
+
+/// Asks every vector in both modes: they differ where a rule says so, and nowhere else.
+pub(crate) fn run_strict() {
+    let Some(folder) = find_folder("nick") else { return };
+    let vectors = read_lines(&folder.join(FILE));
+    let root = tempfile::tempdir().unwrap();
+    let sites = Sites::write(&folder, &vectors, root.path(), &["exact", "strict"]);
+    let Some(door) = open(root.path()) else { return };
+    let mut differences = strict::Differences::default();
+    for vector in &vectors {
+        let case = Case::new(vector, sites.of(vector));
+        if let Ok(asked) = ask::ask(&case, "exact") {
+            differences.compare(vector["id"].as_str().unwrap_or("?"), &asked, door.as_ref());
+        }
+    }
+    print!("{}", differences.report());
+    assert_eq!(
+        differences.unexplained(),
+        0,
+        "the modes differ where no rule says so"
+    );
+}
+
+fn open(root: &Path) -> Option<Box<dyn Door>> {
+    let door = door::open(root);
+    if door.is_none() {
+        println!("skipped: no service to ask");
+    }
+    door
+}
