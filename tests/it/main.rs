@@ -13,7 +13,6 @@
     clippy::cast_possible_truncation
 )]
 
-mod reference;
     reason = "tests fail by panicking, in their helpers too"
 )]
 
@@ -22,16 +21,15 @@ mod contract;
 mod decisions;
 mod diagnostics;
 mod discover;
-mod source;
-mod validate;
-mod discover;
 mod matrix;
 mod native;
 mod nick;
 mod recordings;
+mod reference;
 mod reload;
 mod samples;
 mod serve;
 mod source;
 mod tidy;
+mod validate;
 mod watch;
