@@ -34,12 +34,7 @@ pub(super) fn list(model: &Model) -> Vec<v1::RuleReads> {
 
 fn of_pair(model: &Model, collection: CollectionId, action: ActionId) -> Paths {
     let mut paths = Paths::new();
-    let grants = model
-        .grant_slots
-        .find(Some(collection), action)
-        .into_iter()
-        .flatten();
-    for grant in grants.filter_map(|id| model.grant(*id)) {
+    for (_, grant) in model.grants_for(Some(collection), action) {
         if grant.selection.except_collections.contains(&collection) {
             continue;
         }
