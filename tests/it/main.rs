@@ -10,9 +10,7 @@
     clippy::print_stdout,
     clippy::print_stderr,
     clippy::cast_precision_loss,
-    clippy::cast_possible_truncation
-)]
-
+    clippy::cast_possible_truncation,
     reason = "tests fail by panicking, in their helpers too"
 )]
 
