@@ -51,7 +51,9 @@ fn seat(approvers: &[Approver<'_>], transition: &Transition) -> Places {
     let mut places = Places::new();
     for (rule, each) in transition.approvals.iter().enumerate() {
         // More places than approvers can never be taken.
-        let wanted = usize::try_from(each.count).unwrap_or(usize::MAX).min(approvers.len());
+        let wanted = usize::try_from(each.count)
+            .unwrap_or(usize::MAX)
+            .min(approvers.len());
         places.extend(std::iter::repeat_n((rule, None), wanted));
     }
     for place in 0..places.len() {
@@ -63,8 +65,15 @@ fn seat(approvers: &[Approver<'_>], transition: &Transition) -> Places {
 
 fn tally(places: &Places, transition: &Transition) -> Vec<ApprovalCount> {
     let count = |(rule, each): (usize, &ApprovalRule)| {
-        let given = places.iter().filter(|(of, taken)| *of == rule && taken.is_some()).count();
-        ApprovalCount { rule, needed: each.count, given: u32::try_from(given).unwrap_or(u32::MAX) }
+        let given = places
+            .iter()
+            .filter(|(of, taken)| *of == rule && taken.is_some())
+            .count();
+        ApprovalCount {
+            rule,
+            needed: each.count,
+            given: u32::try_from(given).unwrap_or(u32::MAX),
+        }
     };
     transition.approvals.iter().enumerate().map(count).collect()
 }
@@ -83,11 +92,17 @@ fn approvers<'q>(facts: &Facts<'q>, transition: &Transition) -> Vec<Approver<'q>
             continue;
         }
         let rules = transition.approvals.iter();
-        let serves: Vec<bool> = rules.map(|rule| serves(facts.model, rule, approval, facts)).collect();
+        let serves: Vec<bool> = rules
+            .map(|rule| serves(facts.model, rule, approval, facts))
+            .collect();
         match people.iter_mut().find(|approver| approver.id == id) {
             // The same person again: what he may serve adds up, he does not.
             Some(approver) => {
-                approver.serves.iter_mut().zip(serves).for_each(|(serves, more)| *serves |= more);
+                approver
+                    .serves
+                    .iter_mut()
+                    .zip(serves)
+                    .for_each(|(serves, more)| *serves |= more);
             }
             None => people.push(Approver { id, serves }),
         }

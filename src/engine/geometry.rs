@@ -1,8 +1,8 @@
 //! Geometries: whether two shapes, or their bounding boxes, share a point.
 
 use geo::{
-    BoundingRect, Coord, Geometry, GeometryCollection, Intersects, LineString, MultiLineString, MultiPoint, MultiPolygon,
-    Point, Polygon,
+    BoundingRect, Coord, Geometry, GeometryCollection, Intersects, LineString, MultiLineString, MultiPoint,
+    MultiPolygon, Point, Polygon,
 };
 
 use crate::vocab::value::{Object, Value, View};
@@ -27,13 +27,17 @@ fn geometry_of(side: &Side<'_>) -> Option<Geometry> {
 
 /// Reads a GeoJSON geometry (RFC 7946); `None` if the object is none.
 pub(super) fn geometry(object: &Object<'_>) -> Option<Geometry> {
-    let Value::Text(kind) = object.get("type")? else { return None };
+    let Value::Text(kind) = object.get("type")? else {
+        return None;
+    };
     if kind == "GeometryCollection" {
         let parts = list(object.get("geometries")?)?.iter().map(|part| match part {
             Value::Object(part) => geometry(part),
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::Text(_) | Value::List(_) => None,
         });
-        return parts.collect::<Option<Vec<_>>>().map(|parts| Geometry::GeometryCollection(GeometryCollection(parts)));
+        return parts
+            .collect::<Option<Vec<_>>>()
+            .map(|parts| Geometry::GeometryCollection(GeometryCollection(parts)));
     }
     let coordinates = object.get("coordinates")?;
     Some(match kind.as_ref() {
@@ -60,13 +64,17 @@ fn each<T>(value: &Value<'_>, read: impl Fn(&Value<'_>) -> Option<T>) -> Option<
 
 fn coordinate(value: &Value<'_>) -> Option<Coord> {
     match list(value)? {
-        [Value::Number(x), Value::Number(y), ..] if x.is_finite() && y.is_finite() => Some(Coord { x: *x, y: *y }),
+        [Value::Number(x), Value::Number(y), ..] if x.is_finite() && y.is_finite() => {
+            Some(Coord { x: *x, y: *y })
+        }
         _ => None,
     }
 }
 
 fn line(value: &Value<'_>) -> Option<LineString> {
-    each(value, coordinate).filter(|line| line.len() >= 2).map(LineString)
+    each(value, coordinate)
+        .filter(|line| line.len() >= 2)
+        .map(LineString)
 }
 
 fn polygon(value: &Value<'_>) -> Option<Polygon> {
@@ -81,7 +89,10 @@ mod tests {
 
     fn shape(kind: &str, coordinates: Value<'static>) -> Value<'static> {
         let kind = Value::Text(kind.to_owned().into());
-        Value::Object(Object::new(vec![("type".into(), kind), ("coordinates".into(), coordinates)]))
+        Value::Object(Object::new(vec![
+            ("type".into(), kind),
+            ("coordinates".into(), coordinates),
+        ]))
     }
 
     fn at(x: f64, y: f64) -> Value<'static> {
@@ -106,7 +117,11 @@ mod tests {
     #[test]
     fn what_is_no_geometry_shares_nothing() {
         let point = shape("Point", at(1.0, 1.0));
-        for other in [shape("Circle", at(1.0, 1.0)), shape("Point", Value::Null), Value::Text("POINT(1 1)".into())] {
+        for other in [
+            shape("Circle", at(1.0, 1.0)),
+            shape("Point", Value::Null),
+            Value::Text("POINT(1 1)".into()),
+        ] {
             assert_eq!(ask(&point, &other, false), None);
         }
     }

@@ -23,7 +23,9 @@ impl DecisionService {
         let (subject, context) = (request.subject.as_ref(), request.context.as_ref());
         let mut query = decoder.head(&request.profile, &request.digest, subject, context);
         query.resource = decoder.resource(&Path::ROOT.name("resource"), request.resource.as_ref());
-        decoder.finish().map_err(|violations| status::invalid(&violations))?;
+        decoder
+            .finish()
+            .map_err(|violations| status::invalid(&violations))?;
 
         let published = self.store.current();
         let snapshot = find(&published, &request.profile, &request.digest)?;
@@ -52,6 +54,9 @@ impl DecisionService {
                 operation: convert::operation(action.operation).into(),
             });
         }
-        Ok(v1::ListAllowedActionsResponse { snapshot: Some(snapshot_info(snapshot)), actions: listed })
+        Ok(v1::ListAllowedActionsResponse {
+            snapshot: Some(snapshot_info(snapshot)),
+            actions: listed,
+        })
     }
 }

@@ -44,7 +44,13 @@ impl AdminService {
         stopping: CancellationToken,
         started_at: Timestamp,
     ) -> Self {
-        Self { store, rounds, inlet, stopping, started_at }
+        Self {
+            store,
+            rounds,
+            inlet,
+            stopping,
+            started_at,
+        }
     }
 
     async fn reload_all(&self, wanted: &str) -> Result<v1::ReloadResponse, Status> {
@@ -65,10 +71,13 @@ impl AdminService {
             })
             .collect();
         let gone = before.keys().filter(|id| !published.entries().contains_key(*id));
-        results.extend(gone.filter(|id| wanted.is_empty() || ***id == *wanted).map(|id| v1::ReloadResult {
-            outcome: v1::ReloadOutcome::Removed.into(),
-            status: Some(removed(id)),
-        }));
+        results.extend(
+            gone.filter(|id| wanted.is_empty() || ***id == *wanted)
+                .map(|id| v1::ReloadResult {
+                    outcome: v1::ReloadOutcome::Removed.into(),
+                    status: Some(removed(id)),
+                }),
+        );
         if results.is_empty() && !wanted.is_empty() {
             return Err(status::unknown_profile(wanted));
         }
@@ -103,8 +112,13 @@ impl PolicyAdminService for AdminService {
         }))
     }
 
-    async fn reload(&self, request: Request<v1::ReloadRequest>) -> Result<Response<v1::ReloadResponse>, Status> {
-        self.reload_all(&request.get_ref().profile).await.map(Response::new)
+    async fn reload(
+        &self,
+        request: Request<v1::ReloadRequest>,
+    ) -> Result<Response<v1::ReloadResponse>, Status> {
+        self.reload_all(&request.get_ref().profile)
+            .await
+            .map(Response::new)
     }
 
     type WatchStatusStream = Pin<Box<dyn Stream<Item = Result<v1::WatchStatusResponse, Status>> + Send>>;
@@ -159,7 +173,11 @@ struct Mark {
 }
 
 fn marks(published: &Published) -> Marks {
-    published.entries().iter().map(|(id, entry)| (Arc::clone(id), mark(entry))).collect()
+    published
+        .entries()
+        .iter()
+        .map(|(id, entry)| (Arc::clone(id), mark(entry)))
+        .collect()
 }
 
 fn mark(entry: &Entry) -> Mark {
@@ -178,16 +196,31 @@ fn news(published: &Published, wanted: &str, told: Option<&Marks>) -> (v1::Watch
         .filter(|(id, _)| is_new(id))
         .map(|(id, entry)| profile_status(published, id, entry))
         .collect();
-    let gone = told.into_iter().flat_map(BTreeMap::keys).filter(|id| !now.contains_key(*id));
-    profiles.extend(gone.filter(|id| wanted.is_empty() || ***id == *wanted).map(|id| removed(id)));
+    let gone = told
+        .into_iter()
+        .flat_map(BTreeMap::keys)
+        .filter(|id| !now.contains_key(*id));
+    profiles.extend(
+        gone.filter(|id| wanted.is_empty() || ***id == *wanted)
+            .map(|id| removed(id)),
+    );
     profiles.sort_by(|one, other| status_id(one).cmp(status_id(other)));
-    (v1::WatchStatusResponse { profiles, initial: told.is_none() }, now)
+    (
+        v1::WatchStatusResponse {
+            profiles,
+            initial: told.is_none(),
+        },
+        now,
+    )
 }
 
 fn check_name(name: &str) -> Result<(), Status> {
     let path = Path::ROOT.name("profile");
     if name.len() > NAME_BYTES_MAX {
-        return Err(status::invalid_field(&path, format!("has more than {NAME_BYTES_MAX} bytes")));
+        return Err(status::invalid_field(
+            &path,
+            format!("has more than {NAME_BYTES_MAX} bytes"),
+        ));
     }
     if name.chars().any(char::is_control) {
         return Err(status::invalid_field(&path, "has a control character"));
@@ -203,8 +236,14 @@ fn check_profile(published: &Published, name: &str) -> Result<(), Status> {
     Err(status::unknown_profile(name))
 }
 
-fn chosen<'p>(published: &'p Published, wanted: &'p str) -> impl Iterator<Item = (&'p Arc<str>, &'p Arc<Entry>)> {
-    published.entries().iter().filter(move |(id, _)| wanted.is_empty() || &***id == wanted)
+fn chosen<'p>(
+    published: &'p Published,
+    wanted: &'p str,
+) -> impl Iterator<Item = (&'p Arc<str>, &'p Arc<Entry>)> {
+    published
+        .entries()
+        .iter()
+        .filter(move |(id, _)| wanted.is_empty() || &***id == wanted)
 }
 
 fn outcome(before: Option<&Mark>, entry: &Entry) -> v1::ReloadOutcome {
@@ -223,14 +262,20 @@ fn profile_status(published: &Published, id: &Arc<str>, entry: &Entry) -> v1::Pr
     let about = served.or_else(|| latest.first());
     let info = match &entry.snapshot {
         Some(snapshot) => snapshot_info(snapshot),
-        None => v1::SnapshotInfo { profile: id.to_string(), ..v1::SnapshotInfo::default() },
+        None => v1::SnapshotInfo {
+            profile: id.to_string(),
+            ..v1::SnapshotInfo::default()
+        },
     };
     let state = match &entry.snapshot {
         None => v1::ProfileState::NeverLoaded,
         Some(snapshot) if snapshot.is_stale => v1::ProfileState::Stale,
         Some(_) => v1::ProfileState::Current,
     };
-    let complaints = latest.iter().map(|loaded| loaded.diagnostics.len()).sum::<usize>();
+    let complaints = latest
+        .iter()
+        .map(|loaded| loaded.diagnostics.len())
+        .sum::<usize>();
     v1::ProfileStatus {
         snapshot: Some(info),
         state: state.into(),
@@ -239,15 +284,23 @@ fn profile_status(published: &Published, id: &Arc<str>, entry: &Entry) -> v1::Pr
         mode: about.map_or("", |loaded| loaded.mode).to_owned(),
         is_default: published.default_id() == Some(id),
         last_attempt_at: Some(convert::moment(entry.attempted_at)),
-        diagnostics: latest.iter().flat_map(|loaded| diagnostics(loaded)).take(DIAGNOSTICS_TOLD_MAX).collect(),
-        diagnostics_dropped: u32::try_from(complaints.saturating_sub(DIAGNOSTICS_TOLD_MAX)).unwrap_or(u32::MAX),
+        diagnostics: latest
+            .iter()
+            .flat_map(|loaded| diagnostics(loaded))
+            .take(DIAGNOSTICS_TOLD_MAX)
+            .collect(),
+        diagnostics_dropped: u32::try_from(complaints.saturating_sub(DIAGNOSTICS_TOLD_MAX))
+            .unwrap_or(u32::MAX),
         reads: Vec::new(),
     }
 }
 
 fn removed(id: &str) -> v1::ProfileStatus {
     v1::ProfileStatus {
-        snapshot: Some(v1::SnapshotInfo { profile: id.to_owned(), ..v1::SnapshotInfo::default() }),
+        snapshot: Some(v1::SnapshotInfo {
+            profile: id.to_owned(),
+            ..v1::SnapshotInfo::default()
+        }),
         state: v1::ProfileState::Removed.into(),
         title: id.to_owned(),
         ..v1::ProfileStatus::default()
@@ -255,7 +308,10 @@ fn removed(id: &str) -> v1::ProfileStatus {
 }
 
 fn diagnostics(loaded: &LoadedProfile) -> impl Iterator<Item = v1::Diagnostic> {
-    loaded.diagnostics.iter().map(|diagnostic| write_diagnostic(diagnostic, &loaded.sources))
+    loaded
+        .diagnostics
+        .iter()
+        .map(|diagnostic| write_diagnostic(diagnostic, &loaded.sources))
 }
 
 fn write_diagnostic(diagnostic: &Diagnostic, sources: &SourceMap) -> v1::Diagnostic {

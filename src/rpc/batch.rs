@@ -26,7 +26,9 @@ impl DecisionService {
             1..=BATCH_CHECKS_MAX => {}
             _ => decoder.complain(&path, format!("has more than {BATCH_CHECKS_MAX} entries")),
         }
-        decoder.settle().map_err(|violations| status::invalid(&violations))?;
+        decoder
+            .settle()
+            .map_err(|violations| status::invalid(&violations))?;
 
         let published = self.store.current();
         let snapshot = find(&published, &request.profile, &request.digest)?;
@@ -40,7 +42,10 @@ impl DecisionService {
                 query.context = common;
             }
         }
-        Ok(v1::CheckBatchResponse { snapshot: Some(snapshot_info(snapshot)), results })
+        Ok(v1::CheckBatchResponse {
+            snapshot: Some(snapshot_info(snapshot)),
+            results,
+        })
     }
 
     fn check_item<'a>(
@@ -66,13 +71,22 @@ impl DecisionService {
         };
         decoder.question(path, question, query);
         let decided = decoder.settle().and_then(|()| {
-            self.decide(encoder, query, explain).map_err(|error| Violations::of_query(path, &error))
+            self.decide(encoder, query, explain)
+                .map_err(|error| Violations::of_query(path, &error))
         });
         match decided {
-            Ok((decision, trace)) => v1::CheckResult { id, trace, result: Some(Wire::Decision(decision)) },
+            Ok((decision, trace)) => v1::CheckResult {
+                id,
+                trace,
+                result: Some(Wire::Decision(decision)),
+            },
             Err(violations) => {
                 let error = status::invalid_check(&violations);
-                v1::CheckResult { id, trace: None, result: Some(Wire::Error(error)) }
+                v1::CheckResult {
+                    id,
+                    trace: None,
+                    result: Some(Wire::Error(error)),
+                }
             }
         }
     }

@@ -31,14 +31,20 @@ impl DecisionService {
             filter_fields: &request.filter_fields,
         };
         decoder.question(&Path::ROOT, question, &mut query);
-        decoder.finish().map_err(|violations| status::invalid(&violations))?;
+        decoder
+            .finish()
+            .map_err(|violations| status::invalid(&violations))?;
 
         let published = self.store.current();
         let snapshot = find(&published, &request.profile, &request.digest)?;
         let (decision, trace) = self
             .decide(&self.encoder(snapshot), &query, request.explain)
             .map_err(|error| status::invalid(&Violations::of_query(&Path::ROOT, &error)))?;
-        Ok(v1::CheckResponse { snapshot: Some(snapshot_info(snapshot)), trace, decision: Some(decision) })
+        Ok(v1::CheckResponse {
+            snapshot: Some(snapshot_info(snapshot)),
+            trace,
+            decision: Some(decision),
+        })
     }
 
     /// Decides one question and writes the answer, with a trace if one is asked for.
@@ -58,6 +64,9 @@ impl DecisionService {
             (check(model, query)?, explain.then(Encoder::withheld))
         };
         let outlook = outlook(model, query, &decision, encoder.detail);
-        Ok((encoder.decision(self.ids.next(), query, &decision, &outlook), trace))
+        Ok((
+            encoder.decision(self.ids.next(), query, &decision, &outlook),
+            trace,
+        ))
     }
 }

@@ -103,7 +103,11 @@ pub(super) fn operator(operator: Operator) -> v1::Operator {
 
 /// Returns a place in a profile as the wire has it.
 pub(super) fn origin(origin: &Origin) -> v1::Origin {
-    v1::Origin { file: origin.file.to_string(), line: origin.line, column: origin.column }
+    v1::Origin {
+        file: origin.file.to_string(),
+        line: origin.line,
+        column: origin.column,
+    }
 }
 
 /// Returns a moment as the wire has it.
@@ -111,7 +115,10 @@ pub(super) fn moment(moment: Timestamp) -> prost_types::Timestamp {
     let (seconds, nanos) = (moment.as_second(), moment.subsec_nanosecond());
     // The wire counts nanoseconds forward, always.
     if nanos < 0 {
-        return prost_types::Timestamp { seconds: seconds - 1, nanos: nanos + 1_000_000_000 };
+        return prost_types::Timestamp {
+            seconds: seconds - 1,
+            nanos: nanos + 1_000_000_000,
+        };
     }
     prost_types::Timestamp { seconds, nanos }
 }
@@ -123,9 +130,9 @@ pub(super) fn value(from: &Value<'_>) -> prost_types::Value {
         Value::Bool(value) => Kind::BoolValue(*value),
         Value::Number(value) => Kind::NumberValue(*value),
         Value::Text(value) => Kind::StringValue(value.as_ref().to_owned()),
-        Value::List(values) => {
-            Kind::ListValue(prost_types::ListValue { values: values.iter().map(value).collect() })
-        }
+        Value::List(values) => Kind::ListValue(prost_types::ListValue {
+            values: values.iter().map(value).collect(),
+        }),
         Value::Object(value) => Kind::StructValue(object(value)),
     };
     prost_types::Value { kind: Some(kind) }
@@ -134,13 +141,17 @@ pub(super) fn value(from: &Value<'_>) -> prost_types::Value {
 /// Returns named values as the wire has them.
 pub(super) fn object(from: &Object<'_>) -> prost_types::Struct {
     let fields = from.iter().map(|(name, each)| (name.to_owned(), value(each)));
-    prost_types::Struct { fields: fields.collect() }
+    prost_types::Struct {
+        fields: fields.collect(),
+    }
 }
 
 /// Returns presets as the wire has them; nothing if there are none.
 pub(super) fn presets(from: &[(&str, Value<'_>)]) -> Option<prost_types::Struct> {
     let fields = from.iter().map(|(name, each)| ((*name).to_owned(), value(each)));
-    (!from.is_empty()).then(|| prost_types::Struct { fields: fields.collect() })
+    (!from.is_empty()).then(|| prost_types::Struct {
+        fields: fields.collect(),
+    })
 }
 
 #[cfg(test)]

@@ -8,11 +8,14 @@ use jiff::Timestamp;
 
 use super::proto::v1;
 use super::violation::{Path, Violations};
-use crate::engine::query::{Ancestor, Approval, Context, Holder, LocalRoles, Names, Owner, Query, Resource, Subject};
+use crate::engine::query::{
+    Ancestor, Approval, Context, Holder, LocalRoles, Names, Owner, Query, Resource, Subject,
+};
 use crate::source::diagnostic::quote;
 use crate::vocab::limits::{
-    ANCESTORS_MAX, APPROVALS_MAX, ATTRIBUTE_DEPTH_MAX, ATTRIBUTE_VALUES_MAX, CONTENT_DIGEST_BYTES_MAX,
-    EXPLANATION_BYTES_MAX, CLAIMED_GROUPS_MAX, LIST_ENTRIES_MAX, LOCAL_ROLES_MAX, NAME_BYTES_MAX, CLAIMED_ROLES_MAX,
+    ANCESTORS_MAX, APPROVALS_MAX, ATTRIBUTE_DEPTH_MAX, ATTRIBUTE_VALUES_MAX, CLAIMED_GROUPS_MAX,
+    CLAIMED_ROLES_MAX, CONTENT_DIGEST_BYTES_MAX, EXPLANATION_BYTES_MAX, LIST_ENTRIES_MAX, LOCAL_ROLES_MAX,
+    NAME_BYTES_MAX,
 };
 use crate::vocab::network::Address;
 use crate::vocab::value::{Object, Value};
@@ -46,7 +49,10 @@ pub(super) struct Question<'a> {
 impl Decoder {
     /// Starts with nothing to complain about; `now` is the time of requests that name none.
     pub(super) fn new(now: Timestamp) -> Self {
-        Self { now, violations: Violations::default() }
+        Self {
+            now,
+            violations: Violations::default(),
+        }
     }
 
     /// Ends with what was wrong, if anything was.
@@ -54,7 +60,11 @@ impl Decoder {
     /// # Errors
     /// Fails with every complaint that was collected.
     pub(super) fn finish(self) -> Result<(), Violations> {
-        if self.violations.is_empty() { Ok(()) } else { Err(self.violations) }
+        if self.violations.is_empty() {
+            Ok(())
+        } else {
+            Err(self.violations)
+        }
     }
 
     /// Takes what was wrong so far and goes on with nothing to complain about.
@@ -63,7 +73,11 @@ impl Decoder {
     /// Fails with every complaint that was collected since the last time.
     pub(super) fn settle(&mut self) -> Result<(), Violations> {
         let violations = std::mem::take(&mut self.violations);
-        if violations.is_empty() { Ok(()) } else { Err(violations) }
+        if violations.is_empty() {
+            Ok(())
+        } else {
+            Err(violations)
+        }
     }
 
     /// Complains about a part of the request.
@@ -100,7 +114,9 @@ impl Decoder {
 
     /// Reads who asks.
     pub(super) fn subject<'a>(&mut self, path: &Path<'_>, from: Option<&'a v1::Subject>) -> Subject<'a> {
-        let Some(from) = from else { return Subject::default() };
+        let Some(from) = from else {
+            return Subject::default();
+        };
         Subject {
             id: self.name(&path.name("id"), &from.id),
             roles: self.names(&path.name("roles"), &from.roles, CLAIMED_ROLES_MAX),
@@ -111,7 +127,9 @@ impl Decoder {
 
     /// Reads the circumstances.
     pub(super) fn context<'a>(&mut self, path: &Path<'_>, from: Option<&'a v1::Context>) -> Context<'a> {
-        let Some(from) = from else { return Query::at(self.now).context };
+        let Some(from) = from else {
+            return Query::at(self.now).context;
+        };
         let ip_path = path.name("ip");
         let ip = self.name(&ip_path, &from.ip);
         if !ip.is_empty() && Address::parse(ip).is_none() {
@@ -125,7 +143,12 @@ impl Decoder {
             ip,
             now: self.moment(&path.name("now"), from.now.as_ref()),
             explanation: &from.explanation,
-            approvals: self.list(&path.name("approvals"), &from.approvals, APPROVALS_MAX, Self::approval),
+            approvals: self.list(
+                &path.name("approvals"),
+                &from.approvals,
+                APPROVALS_MAX,
+                Self::approval,
+            ),
             comment_author_id: self.name(&path.name("comment_author_id"), &from.comment_author_id),
             attributes: self.object(&path.name("attributes"), from.attributes.as_ref()),
         }
@@ -133,7 +156,9 @@ impl Decoder {
 
     /// Reads what the question is about.
     pub(super) fn resource<'a>(&mut self, path: &Path<'_>, from: Option<&'a v1::Resource>) -> Resource<'a> {
-        let Some(from) = from else { return Resource::default() };
+        let Some(from) = from else {
+            return Resource::default();
+        };
         Resource {
             collection: self.name(&path.name("collection"), &from.collection),
             id: self.name(&path.name("id"), &from.id),
@@ -142,7 +167,12 @@ impl Decoder {
             attributes: self.object(&path.name("attributes"), from.attributes.as_ref()),
             local_roles: self.local_roles(&path.name("local_roles"), &from.local_roles),
             block_inheritance: from.block_inheritance,
-            ancestors: self.list(&path.name("ancestors"), &from.ancestors, ANCESTORS_MAX, Self::ancestor),
+            ancestors: self.list(
+                &path.name("ancestors"),
+                &from.ancestors,
+                ANCESTORS_MAX,
+                Self::ancestor,
+            ),
             content_digest: self.text(
                 &path.name("content_digest"),
                 &from.content_digest,
@@ -169,9 +199,18 @@ impl Decoder {
     }
 
     /// Reads named values.
-    pub(super) fn object<'a>(&mut self, path: &Path<'_>, from: Option<&'a prost_types::Struct>) -> Object<'a> {
-        let Some(from) = from else { return Object::default() };
-        let mut values = Values { decoder: self, left: ATTRIBUTE_VALUES_MAX };
+    pub(super) fn object<'a>(
+        &mut self,
+        path: &Path<'_>,
+        from: Option<&'a prost_types::Struct>,
+    ) -> Object<'a> {
+        let Some(from) = from else {
+            return Object::default();
+        };
+        let mut values = Values {
+            decoder: self,
+            left: ATTRIBUTE_VALUES_MAX,
+        };
         match values.object(path, from, ATTRIBUTE_DEPTH_MAX) {
             Some(object) => object,
             None => {
@@ -227,11 +266,17 @@ impl Decoder {
                     Holder::Group(decoder.name(&path.name("group"), name))
                 }
                 None => {
-                    decoder.complain(&path.name("holder"), "is not set: name a `subject_id` or a `group`");
+                    decoder.complain(
+                        &path.name("holder"),
+                        "is not set: name a `subject_id` or a `group`",
+                    );
                     Holder::User("")
                 }
             };
-            LocalRoles { holder, roles: decoder.names(&path.name("roles"), &local.roles, CLAIMED_ROLES_MAX) }
+            LocalRoles {
+                holder,
+                roles: decoder.names(&path.name("roles"), &local.roles, CLAIMED_ROLES_MAX),
+            }
         })
     }
 
@@ -251,7 +296,10 @@ impl Decoder {
         if !self.fits(path, from.len(), max) {
             return Names::new();
         }
-        from.iter().enumerate().map(|(index, name)| self.name(&path.index(index), name)).collect()
+        from.iter()
+            .enumerate()
+            .map(|(index, name)| self.name(&path.index(index), name))
+            .collect()
     }
 
     fn list<'a, F, T>(
@@ -264,7 +312,10 @@ impl Decoder {
         if !self.fits(path, from.len(), max) {
             return Vec::new();
         }
-        from.iter().enumerate().map(|(index, each)| decode(self, &path.index(index), each)).collect()
+        from.iter()
+            .enumerate()
+            .map(|(index, each)| decode(self, &path.index(index), each))
+            .collect()
     }
 
     fn fits(&mut self, path: &Path<'_>, count: usize, max: usize) -> bool {
@@ -290,7 +341,11 @@ const WIRE_YEARS: std::ops::RangeInclusive<i64> = -62_135_596_800..=253_402_300_
 /// Tells whether a text has a control character, those beyond ASCII included.
 fn has_control(text: &str) -> bool {
     // Nearly all names are plain ASCII, which is told byte by byte.
-    if text.is_ascii() { text.bytes().any(|byte| byte.is_ascii_control()) } else { text.chars().any(char::is_control) }
+    if text.is_ascii() {
+        text.bytes().any(|byte| byte.is_ascii_control())
+    } else {
+        text.chars().any(char::is_control)
+    }
 }
 
 /// Reads values and counts them.
@@ -301,7 +356,12 @@ struct Values<'d> {
 
 impl Values<'_> {
     /// Reads an object; `None` as soon as there are too many values.
-    fn object<'a>(&mut self, path: &Path<'_>, from: &'a prost_types::Struct, depth: usize) -> Option<Object<'a>> {
+    fn object<'a>(
+        &mut self,
+        path: &Path<'_>,
+        from: &'a prost_types::Struct,
+        depth: usize,
+    ) -> Option<Object<'a>> {
         self.left = self.left.checked_sub(from.fields.len())?;
         let mut entries = Vec::with_capacity(from.fields.len());
         for (name, value) in &from.fields {
@@ -313,7 +373,12 @@ impl Values<'_> {
     }
 
     /// Reads a value that may hold so many more levels of objects and lists.
-    fn value<'a>(&mut self, path: &Path<'_>, from: &'a prost_types::Value, depth: usize) -> Option<Value<'a>> {
+    fn value<'a>(
+        &mut self,
+        path: &Path<'_>,
+        from: &'a prost_types::Value,
+        depth: usize,
+    ) -> Option<Value<'a>> {
         use prost_types::value::Kind;
         Some(match &from.kind {
             Some(Kind::NullValue(_)) => Value::Null,
@@ -325,7 +390,8 @@ impl Values<'_> {
             }
             Some(Kind::StringValue(value)) => Value::Text(Cow::Borrowed(value)),
             Some(Kind::StructValue(_) | Kind::ListValue(_)) if depth == 0 => {
-                self.decoder.complain(path, format!("is nested more than {ATTRIBUTE_DEPTH_MAX} deep"));
+                self.decoder
+                    .complain(path, format!("is nested more than {ATTRIBUTE_DEPTH_MAX} deep"));
                 Value::Null
             }
             Some(Kind::StructValue(value)) => Value::Object(self.object(path, value, depth)?),
@@ -352,7 +418,11 @@ pub(super) fn lay_over<'a>(common: &Context<'a>, own: Context<'a>, names_time: b
         ip: text(own.ip, common.ip),
         now: if names_time { own.now } else { common.now },
         explanation: text(own.explanation, common.explanation),
-        approvals: if own.approvals.is_empty() { common.approvals.clone() } else { own.approvals },
+        approvals: if own.approvals.is_empty() {
+            common.approvals.clone()
+        } else {
+            own.approvals
+        },
         comment_author_id: text(own.comment_author_id, common.comment_author_id),
         attributes: if common.attributes.is_empty() {
             own.attributes

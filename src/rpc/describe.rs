@@ -33,7 +33,9 @@ impl DecisionService {
         if request.id.is_empty() == request.collection.is_empty() {
             decoder.complain(&id, "name either a workflow by `id` or a `collection`");
         }
-        decoder.finish().map_err(|violations| status::invalid(&violations))?;
+        decoder
+            .finish()
+            .map_err(|violations| status::invalid(&violations))?;
 
         let published = self.store.current();
         let snapshot = find(&published, &request.profile, &request.digest)?;
@@ -58,14 +60,19 @@ fn find_workflow<'m>(
 ) -> Result<(WorkflowId, &'m Workflow), Status> {
     let id = if request.id.is_empty() {
         let name = &request.collection;
-        let collection = model.collection_names.find(name).and_then(|index| model.collections.get(index));
+        let collection = model
+            .collection_names
+            .find(name)
+            .and_then(|index| model.collections.get(index));
         let collection = collection.ok_or_else(|| status::unknown_collection(name))?;
         collection.workflow.ok_or_else(|| status::no_workflow(name))?
     } else {
         let index = model.workflow_names.find(&request.id);
         WorkflowId::new(index.ok_or_else(|| status::unknown_workflow(&request.id))?)
     };
-    let workflow = model.workflow(id).ok_or_else(|| status::unknown_workflow(&request.id))?;
+    let workflow = model
+        .workflow(id)
+        .ok_or_else(|| status::unknown_workflow(&request.id))?;
     Ok((id, workflow))
 }
 
@@ -82,13 +89,17 @@ impl Writer<'_> {
         let name = self.model.workflow_names.name(id.index());
         let users = self.model.collections.iter().enumerate();
         let users = users.filter(|(_, collection)| collection.workflow == Some(id));
-        let mut collections: Vec<String> =
-            users.map(|(index, _)| self.collection(CollectionId::new(index))).collect();
+        let mut collections: Vec<String> = users
+            .map(|(index, _)| self.collection(CollectionId::new(index)))
+            .collect();
         collections.sort_unstable();
         v1::Workflow {
             id: name.to_owned(),
             title: title(&workflow.title, self.locale, name),
-            initial_state: workflow.initial_state.map(|state| self.state_name(state)).unwrap_or_default(),
+            initial_state: workflow
+                .initial_state
+                .map(|state| self.state_name(state))
+                .unwrap_or_default(),
             states: workflow.states.iter().map(|state| self.state(state)).collect(),
             transitions: self.transitions(workflow),
             closed: workflow.closed,
@@ -110,7 +121,8 @@ impl Writer<'_> {
     fn transitions(&self, workflow: &Workflow) -> Vec<v1::WorkflowTransition> {
         let rows = workflow.transitions.iter();
         let rows = rows.filter_map(|id| Some((*id, self.model.transition(*id)?)));
-        rows.map(|(id, transition)| self.transition(id, transition, workflow)).collect()
+        rows.map(|(id, transition)| self.transition(id, transition, workflow))
+            .collect()
     }
 
     fn transition(
@@ -121,7 +133,10 @@ impl Writer<'_> {
     ) -> v1::WorkflowTransition {
         let (to_state, targets) = match &transition.to {
             Target::State(state) => (self.state_name(*state), Vec::new()),
-            Target::Map(pairs) => (String::new(), pairs.iter().map(|pair| self.target(*pair)).collect()),
+            Target::Map(pairs) => (
+                String::new(),
+                pairs.iter().map(|pair| self.target(*pair)).collect(),
+            ),
             Target::Unknown => (String::new(), Vec::new()),
         };
         v1::WorkflowTransition {
@@ -152,11 +167,19 @@ impl Writer<'_> {
             Some(Mask::Any) => true,
             Some(from) => from.selects(Some(state.id.index())),
         };
-        workflow.states.iter().filter(is_from).map(|state| self.state_name(state.id)).collect()
+        workflow
+            .states
+            .iter()
+            .filter(is_from)
+            .map(|state| self.state_name(state.id))
+            .collect()
     }
 
     fn target(&self, (from, to): (StateId, StateId)) -> v1::WorkflowTarget {
-        v1::WorkflowTarget { from_state: self.state_name(from), to_state: self.state_name(to) }
+        v1::WorkflowTarget {
+            from_state: self.state_name(from),
+            to_state: self.state_name(to),
+        }
     }
 
     /// All rules of a transition as one: each person serves one rule, so the numbers add up.
@@ -165,7 +188,10 @@ impl Writer<'_> {
             return None;
         }
         Some(v1::ApprovalRule {
-            needed: transition.approvals.iter().fold(0, |sum, rule| sum.saturating_add(rule.count)),
+            needed: transition
+                .approvals
+                .iter()
+                .fold(0, |sum, rule| sum.saturating_add(rule.count)),
             roles: self.encoder.approver_roles(&transition.approvals),
         })
     }
@@ -179,11 +205,18 @@ impl Writer<'_> {
     }
 
     fn transition_name(&self, id: TransitionId) -> String {
-        self.model.transition(id).map(|transition| transition.name.to_string()).unwrap_or_default()
+        self.model
+            .transition(id)
+            .map(|transition| transition.name.to_string())
+            .unwrap_or_default()
     }
 
     fn origin(&self, id: OriginId) -> Option<v1::Origin> {
-        if self.explain { self.encoder.origin(id) } else { None }
+        if self.explain {
+            self.encoder.origin(id)
+        } else {
+            None
+        }
     }
 }
 

@@ -61,8 +61,16 @@ impl Encoder<'_> {
             message: self.message(query, decision),
             grants: self.rules(&decision.deciding),
             obligations: is_allow.then(|| obligations(decision)),
-            left_out: if is_allow { self.left_out(&decision.left_out) } else { Vec::new() },
-            violations: decision.violations.iter().map(|violation| self.violation(violation)).collect(),
+            left_out: if is_allow {
+                self.left_out(&decision.left_out)
+            } else {
+                Vec::new()
+            },
+            violations: decision
+                .violations
+                .iter()
+                .map(|violation| self.violation(violation))
+                .collect(),
             missing: self.missing(decision, &outlook.missing),
             valid_until: outlook.valid_until.map(convert::moment),
             conditional: decision.conditional,
@@ -96,7 +104,10 @@ impl Encoder<'_> {
     /// Writes a rule.
     pub(super) fn rule(&self, rule: Rule) -> v1::GrantRef {
         let (kind, effect) = match rule {
-            Rule::Grant(id) => (v1::RuleKind::Grant, self.model.grant(id).map(|grant| grant.effect)),
+            Rule::Grant(id) => (
+                v1::RuleKind::Grant,
+                self.model.grant(id).map(|grant| grant.effect),
+            ),
             Rule::Constraint(_) => (v1::RuleKind::Constraint, None),
             Rule::DocumentGrant(_) => (v1::RuleKind::DocumentGrant, Some(Effect::Allow)),
             Rule::Administrator(_) => (v1::RuleKind::Role, Some(Effect::Allow)),
@@ -146,7 +157,10 @@ impl Encoder<'_> {
 
     /// Writes names of roles.
     pub(super) fn roles(&self, roles: &Bits) -> Vec<String> {
-        roles.iter().map(|role| self.model.roles.names.name(role).to_owned()).collect()
+        roles
+            .iter()
+            .map(|role| self.model.roles.names.name(role).to_owned())
+            .collect()
     }
 
     /// Writes the roles that may approve, over all rules; nothing if one of them takes anybody.
@@ -166,7 +180,12 @@ impl Encoder<'_> {
         if decision.is_allow() {
             return String::new();
         }
-        self.model.settings.codes.get(&decision.reason).map(|code| code.to_string()).unwrap_or_default()
+        self.model
+            .settings
+            .codes
+            .get(&decision.reason)
+            .map(|code| code.to_string())
+            .unwrap_or_default()
     }
 
     fn violation(&self, violation: &Violation<'_>) -> v1::Violation {
@@ -176,8 +195,16 @@ impl Encoder<'_> {
             field: violation.field.to_owned(),
             operator: convert::operator_named(violation.operator).into(),
             origin: rule_origin(self.model, violation.rule).and_then(|id| self.origin(id)),
-            constraint: if tells_rules { rule_name(self.model, violation.rule) } else { String::new() },
-            message: if tells_words { words::violation(self.model, violation) } else { String::new() },
+            constraint: if tells_rules {
+                rule_name(self.model, violation.rule)
+            } else {
+                String::new()
+            },
+            message: if tells_words {
+                words::violation(self.model, violation)
+            } else {
+                String::new()
+            },
         }
     }
 
@@ -186,7 +213,9 @@ impl Encoder<'_> {
         let fact = match fact {
             Fact::Role(role) => Wire::Role(self.model.roles.names.name(role.index()).to_owned()),
             Fact::Explanation => Wire::Explanation(true),
-            Fact::Approvals { rule, count } => Wire::Approvals(self.approvals(decision.transition, *rule, *count)),
+            Fact::Approvals { rule, count } => {
+                Wire::Approvals(self.approvals(decision.transition, *rule, *count))
+            }
             Fact::State(state) => Wire::State((*state).to_owned()),
             Fact::Attribute(path) => Wire::Attribute(v1::MissingAttribute {
                 path: (*path).to_owned(),
@@ -204,8 +233,13 @@ impl Encoder<'_> {
         let rule = transition.and_then(|transition| transition.approvals.get(rule));
         v1::MissingApprovals {
             count,
-            roles: rule.and_then(|rule| rule.roles.as_ref()).map(|roles| self.roles(roles)).unwrap_or_default(),
-            transition: transition.map(|transition| transition.name.to_string()).unwrap_or_default(),
+            roles: rule
+                .and_then(|rule| rule.roles.as_ref())
+                .map(|roles| self.roles(roles))
+                .unwrap_or_default(),
+            transition: transition
+                .map(|transition| transition.name.to_string())
+                .unwrap_or_default(),
         }
     }
 }
@@ -221,7 +255,9 @@ fn obligations(decision: &Decision<'_>) -> v1::Obligations {
 pub(super) fn rule_name(model: &Model, rule: Rule) -> String {
     let own = match rule {
         Rule::Grant(id) => model.grant(id).and_then(|grant| grant.name.as_deref()),
-        Rule::Constraint(id) => model.constraint(id).and_then(|constraint| constraint.name.as_deref()),
+        Rule::Constraint(id) => model
+            .constraint(id)
+            .and_then(|constraint| constraint.name.as_deref()),
         Rule::DocumentGrant(_) => None,
         Rule::Administrator(id) => Some(model.roles.names.name(id.index())),
         Rule::Transition(id) => model.transition(id).map(|transition| transition.name.as_ref()),

@@ -30,8 +30,13 @@ impl DecisionService {
     /// # Errors
     ///
     /// A status if the request makes no sense, or no profile can answer it.
-    pub fn filter_fields(&self, request: &v1::FilterFieldsRequest) -> Result<v1::FilterFieldsResponse, Status> {
-        let (mut query, wish) = self.decode(request).map_err(|violations| status::invalid(&violations))?;
+    pub fn filter_fields(
+        &self,
+        request: &v1::FilterFieldsRequest,
+    ) -> Result<v1::FilterFieldsResponse, Status> {
+        let (mut query, wish) = self
+            .decode(request)
+            .map_err(|violations| status::invalid(&violations))?;
         let published = self.store.current();
         let snapshot = find(&published, &request.profile, &request.digest)?;
         let (model, encoder) = (&*snapshot.model, self.encoder(snapshot));
@@ -49,7 +54,11 @@ impl DecisionService {
         let is_open_question = !wish.names_fields && wish.document.is_none();
         // A document without anything in it has no fields, which is another question than that for all fields.
         let filtered = if query.fields.is_empty() && !is_open_question {
-            fields::filter(model, &query).map(|all| Filtered { allowed: Vec::new(), denied: Vec::new(), ..all })
+            fields::filter(model, &query).map(|all| Filtered {
+                allowed: Vec::new(),
+                denied: Vec::new(),
+                ..all
+            })
         } else {
             fields::filter(model, &query)
         };
@@ -58,7 +67,9 @@ impl DecisionService {
             Some(document) => Some(fields::filter_document(model, &query, document).map_err(malformed)?),
             None => None,
         };
-        let summary = self.summarize(&encoder, &query, &filtered, request.explain).map_err(malformed)?;
+        let summary = self
+            .summarize(&encoder, &query, &filtered, request.explain)
+            .map_err(malformed)?;
         Ok(v1::FilterFieldsResponse {
             snapshot: Some(snapshot_info(snapshot)),
             trace: summary.trace,
@@ -83,7 +94,10 @@ impl DecisionService {
         query.to_state = decoder.name(&Path::ROOT.name("to_state"), &request.to_state);
         query.filter_fields = decoder.fields(&Path::ROOT.name("filter_fields"), &request.filter_fields);
         let path = Path::ROOT.name("document");
-        let document = request.document.as_ref().map(|document| decoder.object(&path, Some(document)));
+        let document = request
+            .document
+            .as_ref()
+            .map(|document| decoder.object(&path, Some(document)));
         let path = Path::ROOT.name("operation");
         let operation = match request.operation() {
             v1::Operation::Read => Some(Operation::Read),
@@ -102,7 +116,14 @@ impl DecisionService {
         };
         decoder.finish()?;
         let names_fields = !query.fields.is_empty();
-        Ok((query, Wish { operation, document, names_fields }))
+        Ok((
+            query,
+            Wish {
+                operation,
+                document,
+                names_fields,
+            },
+        ))
     }
 
     /// Finds what holds for the fields together: the trace, until when, whether for some item only.
@@ -114,7 +135,10 @@ impl DecisionService {
         explain: bool,
     ) -> Result<Summary, QueryError> {
         let model = encoder.model;
-        let asking = |fields: Names<'q>| Query { fields, ..query.clone() };
+        let asking = |fields: Names<'q>| Query {
+            fields,
+            ..query.clone()
+        };
         let denied = filtered.denied.iter().map(|(name, _)| *name);
         let all = asking(filtered.allowed.iter().copied().chain(denied).collect());
         let mut summary = Summary::default();
@@ -159,7 +183,10 @@ fn choose_action<'q>(
         query.action = fields::action_of(model, operation).unwrap_or(operation.name());
         return Ok(());
     }
-    let known = model.action_names.find(query.action).and_then(|index| model.actions.get(index));
+    let known = model
+        .action_names
+        .find(query.action)
+        .and_then(|index| model.actions.get(index));
     if known.is_some_and(|action| action.operation != operation) {
         let description = "`operation` and `action` tell different values";
         return Err(Violations::one(&Path::ROOT.name("operation"), description));
@@ -180,7 +207,10 @@ fn names_no_item(resource: &Resource<'_>) -> bool {
 }
 
 fn denied(encoder: &Encoder<'_>, filtered: &Filtered<'_>) -> Vec<v1::LeftOut> {
-    let left_out = filtered.denied.iter().map(|(field, reason)| LeftOut { field, reason: *reason });
+    let left_out = filtered.denied.iter().map(|(field, reason)| LeftOut {
+        field,
+        reason: *reason,
+    });
     encoder.left_out(&left_out.collect::<Vec<_>>())
 }
 

@@ -3,7 +3,9 @@
 use std::sync::LazyLock;
 
 use prost::Message;
-use prost_reflect::{DescriptorPool, DeserializeOptions, DynamicMessage, MessageDescriptor, SerializeOptions};
+use prost_reflect::{
+    DescriptorPool, DeserializeOptions, DynamicMessage, MessageDescriptor, SerializeOptions,
+};
 use serde_json::Value;
 use thiserror::Error;
 
@@ -40,8 +42,13 @@ static POOL: LazyLock<Option<DescriptorPool>> = LazyLock::new(|| DescriptorPool:
 /// A [`JsonError`] if the JSON is no such message.
 pub fn from_json<M: Message + Default>(name: &str, json: &Value) -> Result<M, JsonError> {
     let options = DeserializeOptions::new().deny_unknown_fields(true);
-    let message = DynamicMessage::deserialize_with_options(descriptor(name)?, json, &options)
-        .map_err(|source| JsonError::Unfit { name: name.to_owned(), source })?;
+    let message =
+        DynamicMessage::deserialize_with_options(descriptor(name)?, json, &options).map_err(|source| {
+            JsonError::Unfit {
+                name: name.to_owned(),
+                source,
+            }
+        })?;
     Ok(M::decode(message.encode_to_vec().as_slice())?)
 }
 
@@ -53,7 +60,9 @@ pub fn from_json<M: Message + Default>(name: &str, json: &Value) -> Result<M, Js
 pub fn to_json<M: Message>(name: &str, message: &M) -> Result<Value, JsonError> {
     let mut dynamic = DynamicMessage::new(descriptor(name)?);
     dynamic.merge(message.encode_to_vec().as_slice())?;
-    let options = SerializeOptions::new().use_proto_field_name(true).stringify_64_bit_integers(false);
+    let options = SerializeOptions::new()
+        .use_proto_field_name(true)
+        .stringify_64_bit_integers(false);
     Ok(dynamic.serialize_with_options(serde_json::value::Serializer, &options)?)
 }
 

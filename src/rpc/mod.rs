@@ -66,7 +66,12 @@ pub struct DecisionService {
 impl DecisionService {
     /// Makes a service that tells everything; `clock` is the time of requests that name none.
     pub fn new(store: Arc<PolicyStore>, clock: fn() -> Timestamp) -> Self {
-        Self { store, clock, detail: Detail::Full, ids: Arc::new(DecisionIds::new()) }
+        Self {
+            store,
+            clock,
+            detail: Detail::Full,
+            ids: Arc::new(DecisionIds::new()),
+        }
     }
 
     /// Returns the same service, telling as much as `detail` says.
@@ -80,14 +85,21 @@ impl DecisionService {
     }
 
     fn encoder<'m>(&self, snapshot: &'m Snapshot) -> Encoder<'m> {
-        Encoder { model: &snapshot.model, detail: self.detail }
+        Encoder {
+            model: &snapshot.model,
+            detail: self.detail,
+        }
     }
 }
 
 /// Returns the version that answers a request.
 fn find<'p>(published: &'p Published, profile: &str, digest: &str) -> Result<&'p Snapshot, Status> {
     let snapshot = published.find(profile).map_err(|why| {
-        let name = if profile.is_empty() { published.default_id().map_or("", |id| id) } else { profile };
+        let name = if profile.is_empty() {
+            published.default_id().map_or("", |id| id)
+        } else {
+            profile
+        };
         match why {
             _ if published.revision() == 0 => status::not_ready(),
             Unserved::Unknown => status::unknown_profile(name),
@@ -122,7 +134,11 @@ fn outlook<'q>(
 ) -> Outlook<'q> {
     let tells_ways = detail == Detail::Full && !decision.is_allow();
     Outlook {
-        missing: if tells_ways { engine::missing::missing(model, query, decision) } else { Vec::new() },
+        missing: if tells_ways {
+            engine::missing::missing(model, query, decision)
+        } else {
+            Vec::new()
+        },
         valid_until: engine::validity::valid_until(model, query, decision),
     }
 }
@@ -137,7 +153,10 @@ struct DecisionIds {
 impl DecisionIds {
     fn new() -> Self {
         // The keys of a hasher are random, which is all that is needed to tell processes apart.
-        Self { process: RandomState::new().hash_one(std::process::id()), next: AtomicU64::new(1) }
+        Self {
+            process: RandomState::new().hash_one(std::process::id()),
+            next: AtomicU64::new(1),
+        }
     }
 
     fn next(&self) -> String {

@@ -3,9 +3,9 @@
 use tonic::Status;
 
 use super::proto::v1;
+use super::violation::Path;
 use super::{DecisionService, find, status};
 use crate::vocab::limits::PLAN_TARGETS_MAX;
-use super::violation::Path;
 
 impl DecisionService {
     /// Refuses to plan, which this version cannot; what is wrong with the request is told first.
@@ -25,9 +25,14 @@ impl DecisionService {
         decoder.fields(&Path::ROOT.name("fields"), &request.fields);
         decoder.fields(&Path::ROOT.name("filter_fields"), &request.filter_fields);
         if request.targets.len() > PLAN_TARGETS_MAX {
-            decoder.complain(&Path::ROOT.name("targets"), format!("has more than {PLAN_TARGETS_MAX} entries"));
+            decoder.complain(
+                &Path::ROOT.name("targets"),
+                format!("has more than {PLAN_TARGETS_MAX} entries"),
+            );
         }
-        decoder.finish().map_err(|violations| status::invalid(&violations))?;
+        decoder
+            .finish()
+            .map_err(|violations| status::invalid(&violations))?;
         let published = self.store.current();
         find(&published, &request.profile, &request.digest)?;
         Err(status::unimplemented("PlanQuery"))

@@ -34,7 +34,11 @@ pub(super) fn list(model: &Model) -> Vec<v1::RuleReads> {
 
 fn of_pair(model: &Model, collection: CollectionId, action: ActionId) -> Paths {
     let mut paths = Paths::new();
-    let grants = model.grant_slots.find(Some(collection), action).into_iter().flatten();
+    let grants = model
+        .grant_slots
+        .find(Some(collection), action)
+        .into_iter()
+        .flatten();
     for grant in grants.filter_map(|id| model.grant(*id)) {
         if grant.selection.except_collections.contains(&collection) {
             continue;
@@ -42,7 +46,11 @@ fn of_pair(model: &Model, collection: CollectionId, action: ActionId) -> Paths {
         of_selection(model, collection, &grant.selection, &mut paths);
         of_condition(model, grant.validate, &mut paths);
     }
-    let constraints = model.constraint_slots.find(Some(collection), action).into_iter().flatten();
+    let constraints = model
+        .constraint_slots
+        .find(Some(collection), action)
+        .into_iter()
+        .flatten();
     for constraint in constraints.filter_map(|id| model.constraint(*id)) {
         if constraint.selection.except_collections.contains(&collection) {
             continue;
@@ -50,7 +58,10 @@ fn of_pair(model: &Model, collection: CollectionId, action: ActionId) -> Paths {
         of_selection(model, collection, &constraint.selection, &mut paths);
         of_condition(model, constraint.require, &mut paths);
         of_condition(model, constraint.submitted, &mut paths);
-        constraint.presets.iter().for_each(|(_, value)| of_operand(value, &mut paths));
+        constraint
+            .presets
+            .iter()
+            .for_each(|(_, value)| of_operand(value, &mut paths));
     }
     paths
 }
@@ -62,14 +73,20 @@ fn of_transitions<'m>(
     collection: &'m str,
     reads: &mut BTreeMap<(&'m str, &'m str), Paths>,
 ) {
-    let workflow = model.collection(id).and_then(|row| row.workflow).and_then(|id| model.workflow(id));
+    let workflow = model
+        .collection(id)
+        .and_then(|row| row.workflow)
+        .and_then(|id| model.workflow(id));
     let transitions = workflow.into_iter().flat_map(|workflow| &workflow.transitions);
     for transition in transitions.filter_map(|id| model.transition(*id)) {
         let mut paths = Paths::new();
         of_condition(model, transition.when, &mut paths);
         for action in transition.actions.iter().filter(|_| !paths.is_empty()) {
             let action = model.action_names.name(action.index());
-            reads.entry((collection, action)).or_default().extend(paths.iter().cloned());
+            reads
+                .entry((collection, action))
+                .or_default()
+                .extend(paths.iter().cloned());
         }
     }
 }
@@ -81,7 +98,9 @@ fn of_selection(model: &Model, collection: CollectionId, selection: &Selection, 
         Scope::Any => {}
         Scope::Mine | Scope::Role => {
             paths.insert(
-                row.and_then(|row| row.owner_field.as_deref()).unwrap_or("$OWNER.id").to_owned(),
+                row.and_then(|row| row.owner_field.as_deref())
+                    .unwrap_or("$OWNER.id")
+                    .to_owned(),
             );
         }
     }
@@ -124,7 +143,11 @@ fn of_leaf(leaf: &Leaf, prefix: &str, paths: &mut Paths) {
 
 fn of_operand(operand: &Operand, paths: &mut Paths) {
     let mut add = |name: &str, path: &[Box<str>]| {
-        paths.insert(if path.is_empty() { name.to_owned() } else { format!("{name}.{}", path.join(".")) });
+        paths.insert(if path.is_empty() {
+            name.to_owned()
+        } else {
+            format!("{name}.{}", path.join("."))
+        });
     };
     match operand {
         Operand::Value(_) => {}

@@ -131,8 +131,10 @@ fn not_found(reason: &str, kind: &str, name: &str, message: String) -> Status {
 }
 
 fn info<const N: usize>(reason: &str, metadata: [(&str, String); N]) -> ErrorDetails {
-    let metadata: HashMap<String, String> =
-        metadata.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    let metadata: HashMap<String, String> = metadata
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect();
     let mut details = ErrorDetails::new();
     details.set_error_info(reason, DOMAIN, metadata);
     details
@@ -154,11 +156,17 @@ mod tests {
         let details = status.get_error_details();
         assert_eq!(status.code(), Code::InvalidArgument);
         assert_eq!(status.message(), "subject.id: has a control character");
-        assert_eq!(details.bad_request().unwrap().field_violations[0].field, "subject.id");
+        assert_eq!(
+            details.bad_request().unwrap().field_violations[0].field,
+            "subject.id"
+        );
         assert_eq!(details.error_info().unwrap().reason, "INVALID_REQUEST");
 
         let status = never_loaded("a");
-        assert_eq!(status.get_error_details().retry_info().unwrap().retry_delay, Some(RETRY_AFTER));
+        assert_eq!(
+            status.get_error_details().retry_info().unwrap().retry_delay,
+            Some(RETRY_AFTER)
+        );
         let status = other_digest("a", "00");
         let details = status.get_error_details();
         assert_eq!(details.precondition_failure().unwrap().violations[0].subject, "a");
@@ -170,6 +178,9 @@ mod tests {
         let status = unknown_profile("a\u{1b}[2J\n");
         assert_eq!(status.message(), "there is no profile `a\\u{1b}[2J\\u{a}`");
         let details = status.get_error_details();
-        assert_eq!(details.resource_info().unwrap().resource_name, "a\\u{1b}[2J\\u{a}");
+        assert_eq!(
+            details.resource_info().unwrap().resource_name,
+            "a\\u{1b}[2J\\u{a}"
+        );
     }
 }

@@ -31,7 +31,10 @@ impl Encoder<'_> {
 
     /// Writes that this listener does not tell how a decision was reached.
     pub(super) fn withheld() -> v1::Trace {
-        v1::Trace { withheld: true, ..v1::Trace::default() }
+        v1::Trace {
+            withheld: true,
+            ..v1::Trace::default()
+        }
     }
 
     fn effective_roles(&self, query: &Query<'_>) -> Result<Vec<v1::EffectiveRole>, QueryError> {
@@ -50,7 +53,8 @@ impl Encoder<'_> {
     }
 
     fn event(&self, event: &Event, decision: &Decision<'_>) -> v1::TraceEvent {
-        let is_leaf = matches!(event.outcome, Outcome::Condition | Outcome::Validate) && !event.detail.is_empty();
+        let is_leaf =
+            matches!(event.outcome, Outcome::Condition | Outcome::Validate) && !event.detail.is_empty();
         let leaf_result = match (is_leaf, event.open) {
             (false, _) => v1::LeafResult::Unspecified,
             (true, true) => v1::LeafResult::Open,
@@ -60,11 +64,18 @@ impl Encoder<'_> {
             rule: Some(self.rule(event.rule)),
             outcome: outcome(event.outcome).into(),
             detail: self.event_words(event),
-            leaf: if is_leaf { event.detail.clone() } else { String::new() },
+            leaf: if is_leaf {
+                event.detail.clone()
+            } else {
+                String::new()
+            },
             leaf_result: leaf_result.into(),
             fields: Vec::new(),
             decisive: decision.deciding.contains(&event.rule)
-                || decision.violations.iter().any(|violation| violation.rule == event.rule),
+                || decision
+                    .violations
+                    .iter()
+                    .any(|violation| violation.rule == event.rule),
         }
     }
 
@@ -87,8 +98,14 @@ impl Encoder<'_> {
             Outcome::Time => "is closed at this time",
             Outcome::Approvals => "lacks approvals",
         };
-        let asked = event.action.map(|action| self.model.action_names.name(action.index()));
-        let open = if event.open { " (the request does not tell enough)" } else { "" };
+        let asked = event
+            .action
+            .map(|action| self.model.action_names.name(action.index()));
+        let open = if event.open {
+            " (the request does not tell enough)"
+        } else {
+            ""
+        };
         match asked {
             Some(action) => format!("for `{action}`: {words}{open}"),
             None => format!("{words}{open}"),

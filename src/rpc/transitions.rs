@@ -31,7 +31,9 @@ impl DecisionService {
         let mut query = decoder.head(&request.profile, &request.digest, subject, context);
         query.resource = decoder.resource(&Path::ROOT.name("resource"), request.resource.as_ref());
         decoder.name(&Path::ROOT.name("locale"), &request.locale);
-        decoder.finish().map_err(|violations| status::invalid(&violations))?;
+        decoder
+            .finish()
+            .map_err(|violations| status::invalid(&violations))?;
 
         let published = self.store.current();
         let snapshot = find(&published, &request.profile, &request.digest)?;
@@ -49,9 +51,13 @@ impl DecisionService {
         };
         for offered in offers.iter().filter(|offered| offered.listed) {
             if offered.decision.is_allow() {
-                answer.transitions.push(writer.option(&query, offered).map_err(malformed)?);
+                answer
+                    .transitions
+                    .push(writer.option(&query, offered).map_err(malformed)?);
             } else if request.include_denied {
-                answer.denied.push(writer.option(&query, offered).map_err(malformed)?);
+                answer
+                    .denied
+                    .push(writer.option(&query, offered).map_err(malformed)?);
             }
         }
         Ok(answer)
@@ -75,11 +81,14 @@ impl Writer<'_> {
         let transition = offered.transition.and_then(|id| model.transition(id));
         let outlook = outlook(model, &asked, decision, self.encoder.detail);
         Ok(v1::TransitionOption {
-            id: transition.map_or(target, |transition| &transition.name).to_owned(),
+            id: transition
+                .map_or(target, |transition| &transition.name)
+                .to_owned(),
             trace: self.trace(&asked)?,
             title: self.title(query, transition, target),
             to_state: target.to_owned(),
-            requires_explanation: decision.explanation_required || decision.reason == Reason::ExplanationRequired,
+            requires_explanation: decision.explanation_required
+                || decision.reason == Reason::ExplanationRequired,
             approvals: match transition {
                 Some(transition) => self.approvals(query, transition)?,
                 None => None,
@@ -97,7 +106,10 @@ impl Writer<'_> {
         match (self.explain, self.encoder.detail) {
             (false, _) => Ok(None),
             (true, Detail::None | Detail::Code) => Ok(Some(Encoder::withheld())),
-            (true, Detail::Full) => self.service.decide(&self.encoder, asked, true).map(|(_, trace)| trace),
+            (true, Detail::Full) => self
+                .service
+                .decide(&self.encoder, asked, true)
+                .map(|(_, trace)| trace),
         }
     }
 
@@ -107,8 +119,13 @@ impl Writer<'_> {
         }
         let model = self.encoder.model;
         let states = workflow(model, query).map_or(&[][..], |workflow| &workflow.states);
-        let state = states.iter().find(|state| model.state_names.name(state.id.index()) == target);
-        state.map_or_else(|| target.to_owned(), |state| title(&state.title, self.locale, target))
+        let state = states
+            .iter()
+            .find(|state| model.state_names.name(state.id.index()) == target);
+        state.map_or_else(
+            || target.to_owned(),
+            |state| title(&state.title, self.locale, target),
+        )
     }
 
     fn approvals(
@@ -121,7 +138,9 @@ impl Writer<'_> {
         }
         let Progress { counts, approved_by } = approvals::progress(self.encoder.model, query, transition)?;
         let sum = |number: fn(&ApprovalCount) -> u32| {
-            counts.iter().fold(0_u32, |sum, count| sum.saturating_add(number(count)))
+            counts
+                .iter()
+                .fold(0_u32, |sum, count| sum.saturating_add(number(count)))
         };
         let (needed, given) = (sum(|count| count.needed), sum(|count| count.given));
         Ok(Some(v1::ApprovalProgress {

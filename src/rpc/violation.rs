@@ -22,16 +22,25 @@ enum Step<'p> {
 
 impl<'p> Path<'p> {
     /// Leads to the request itself.
-    pub(super) const ROOT: Path<'static> = Path { parent: None, step: Step::Root };
+    pub(super) const ROOT: Path<'static> = Path {
+        parent: None,
+        step: Step::Root,
+    };
 
     /// Leads on to a field.
     pub(super) fn name(&'p self, name: &'p str) -> Self {
-        Self { parent: Some(self), step: Step::Name(name) }
+        Self {
+            parent: Some(self),
+            step: Step::Name(name),
+        }
     }
 
     /// Leads on to an entry of a list.
     pub(super) fn index(&'p self, index: usize) -> Self {
-        Self { parent: Some(self), step: Step::Index(index) }
+        Self {
+            parent: Some(self),
+            step: Step::Index(index),
+        }
     }
 
     fn is_root(&self) -> bool {
@@ -83,7 +92,10 @@ impl Violations {
             self.dropped += 1;
             return;
         }
-        let violation = Violation { field: shown(path), description: description.into() };
+        let violation = Violation {
+            field: shown(path),
+            description: description.into(),
+        };
         let bytes = self.bytes + violation.field.len() + violation.description.len();
         if bytes > FIELD_VIOLATION_BYTES_MAX {
             self.dropped += 1;
@@ -165,7 +177,10 @@ mod tests {
         let resource = third.name("resource");
         let roles = resource.name("local_roles");
         let first = roles.index(0);
-        assert_eq!(first.name("holder").to_string(), "checks[3].resource.local_roles[0].holder");
+        assert_eq!(
+            first.name("holder").to_string(),
+            "checks[3].resource.local_roles[0].holder"
+        );
     }
 
     #[test]

@@ -36,16 +36,28 @@ pub(super) fn sentence(model: &Model, query: &Query<'_>, decision: &Decision<'_>
         Reason::ApprovalMissing => approvals(model, decision),
         Reason::NotOffered => not_offered(query),
         Reason::UnknownCollection => {
-            format!("the profile knows no collection {}", quote(named(about, query.resource.collection)))
+            format!(
+                "the profile knows no collection {}",
+                quote(named(about, query.resource.collection))
+            )
         }
-        Reason::UnknownAction => format!("the profile knows no action {}", quote(named(about, query.action))),
+        Reason::UnknownAction => format!(
+            "the profile knows no action {}",
+            quote(named(about, query.action))
+        ),
         Reason::UnknownTransition => {
-            format!("the profile knows no transition {}", quote(named(about, query.transition)))
+            format!(
+                "the profile knows no transition {}",
+                quote(named(about, query.transition))
+            )
         }
         Reason::UnknownRole => "the profile knows none of the subject's roles and groups".to_owned(),
         Reason::MissingAttribute => lacking(decision),
         Reason::BrokenRule => {
-            format!("{} is known to be broken and therefore refuses", rules(model, decision, "a rule"))
+            format!(
+                "{} is known to be broken and therefore refuses",
+                rules(model, decision, "a rule")
+            )
         }
         Reason::Fault => "deciding went wrong, so the answer is no".to_owned(),
         Reason::FieldOutOfReach | Reason::FieldNotCovered => field(decision.reason, about),
@@ -137,11 +149,13 @@ fn violated(model: &Model, decision: &Decision<'_>) -> String {
 }
 
 fn approvals(model: &Model, decision: &Decision<'_>) -> String {
-    let name = decision.transition.and_then(|id| model.transition(id)).map_or("", |transition| &transition.name);
-    let (needed, given) = decision
-        .approvals
-        .iter()
-        .fold((0, 0), |(needed, given), count| (needed + count.needed, given + count.given));
+    let name = decision
+        .transition
+        .and_then(|id| model.transition(id))
+        .map_or("", |transition| &transition.name);
+    let (needed, given) = decision.approvals.iter().fold((0, 0), |(needed, given), count| {
+        (needed + count.needed, given + count.given)
+    });
     format!("the transition {} has {given} of {needed} approvals", quote(name))
 }
 
@@ -165,7 +179,11 @@ fn lacking(decision: &Decision<'_>) -> String {
         [] => "the request lacks a fact that a rule needs".to_owned(),
         [only] => format!("the request does not tell {}, which a rule needs", quote(only)),
         [first, more @ ..] => {
-            format!("the request does not tell {} and {} more that rules need", quote(first), more.len())
+            format!(
+                "the request does not tell {} and {} more that rules need",
+                quote(first),
+                more.len()
+            )
         }
     }
 }

@@ -1,17 +1,15 @@
 //! The integration tests: one binary, a module per kind.
-
-// Tests state facts by panicking, and index what they built themselves.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    clippy::wildcard_enum_match_arm,
     clippy::print_stdout,
     clippy::print_stderr,
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
     reason = "tests fail by panicking, in their helpers too"
+    reason = "tests fail by panicking, in their helpers too, and say what they saw"
 )]
 
 mod ask;

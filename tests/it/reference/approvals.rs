@@ -11,8 +11,13 @@ use super::roles;
 /// Returns how many approvals a transition needs in all, and how many it has when each person serves one rule.
 pub(crate) fn count(case: &Case<'_>, transition: &Transition) -> (u32, u32) {
     let needed = transition.approvals.iter().map(|rule| rule.count).sum();
-    let people: BTreeSet<&str> =
-        case.query.context.approvals.iter().map(|approval| approval.subject_id).collect();
+    let people: BTreeSet<&str> = case
+        .query
+        .context
+        .approvals
+        .iter()
+        .map(|approval| approval.subject_id)
+        .collect();
     let may: Vec<Vec<bool>> = people
         .iter()
         .map(|person| {

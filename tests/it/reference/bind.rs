@@ -86,7 +86,11 @@ fn told(value: Option<&Value<'_>>) -> Told {
 }
 
 fn told_text(text: &str) -> Told {
-    if text.is_empty() { Told::Nothing } else { Told::Name(text.to_owned()) }
+    if text.is_empty() {
+        Told::Nothing
+    } else {
+        Told::Name(text.to_owned())
+    }
 }
 
 /// Returns the first thing told, unless two different names are.
@@ -100,7 +104,10 @@ fn first_told(all: Vec<Told>) -> Result<Told, Malformed> {
     if names.windows(2).any(|pair| pair[0] != pair[1]) {
         return Err(Malformed);
     }
-    Ok(all.into_iter().find(|each| !matches!(each, Told::Nothing)).unwrap_or(Told::Nothing))
+    Ok(all
+        .into_iter()
+        .find(|each| !matches!(each, Told::Nothing))
+        .unwrap_or(Told::Nothing))
 }
 
 /// Binds a question.
@@ -109,16 +116,24 @@ pub(crate) fn bind<'a>(policy: &'a Policy, query: &Query<'static>) -> Result<Fac
         return Err(Malformed);
     }
     let resource = &query.resource;
-    let collection = policy.collections.iter().find(|each| each.id.value == resource.collection);
+    let collection = policy
+        .collections
+        .iter()
+        .find(|each| each.id.value == resource.collection);
     let workflow = collection
         .and_then(|each| each.workflow.as_ref())
         .and_then(|id| policy.workflows.iter().find(|each| each.id.value == id.value));
-    let state_field = collection.and_then(|each| each.state_field.as_ref()).map(|field| field.value.as_str());
+    let state_field = collection
+        .and_then(|each| each.state_field.as_ref())
+        .map(|field| field.value.as_str());
     let stored = told(state_field.and_then(|field| resource.attributes.get(field)));
     let changed = told(state_field.and_then(|field| query.changes.get(field)));
     let creates = !query.action.is_empty() && operation(policy, query.action) == Operation::Create;
-    let transition =
-        workflow.and_then(|flow| flow.transitions.iter().find(|each| each.id.value == query.transition));
+    let transition = workflow.and_then(|flow| {
+        flow.transitions
+            .iter()
+            .find(|each| each.id.value == query.transition)
+    });
 
     let mut facts = Facts {
         collection,
@@ -136,7 +151,12 @@ pub(crate) fn bind<'a>(policy: &'a Policy, query: &Query<'static>) -> Result<Fac
         let initial = collection
             .and_then(|each| each.initial_state.as_ref())
             .or_else(|| workflow.and_then(|flow| flow.initial_state.as_ref()));
-        let all = vec![told_text(resource.state), told_text(query.to_state), changed, stored];
+        let all = vec![
+            told_text(resource.state),
+            told_text(query.to_state),
+            changed,
+            stored,
+        ];
         facts.state = match first_told(all)? {
             Told::Name(name) => State::Named(name),
             Told::Null => State::None,
@@ -213,7 +233,11 @@ fn bind_target(asked: Told, facts: &mut Facts<'_>) -> Result<(), Malformed> {
     Ok(())
 }
 
-fn owner(policy: &Policy, query: &Query<'static>, collection: Option<&Collection>) -> Result<String, Malformed> {
+fn owner(
+    policy: &Policy,
+    query: &Query<'static>,
+    collection: Option<&Collection>,
+) -> Result<String, Malformed> {
     let told_owner = attribute_owner(policy, &query.resource.attributes, collection);
     match first_told(vec![told_text(query.resource.owner.id), told_owner])? {
         Told::Name(name) => Ok(name),
@@ -277,7 +301,10 @@ pub(crate) type Layer = BTreeMap<String, Option<Value<'static>>>;
 
 /// Returns an object as a layer.
 pub(crate) fn layer(object: &Object<'_>) -> Layer {
-    object.iter().map(|(name, value)| (name.to_owned(), Some(value.clone().into_owned()))).collect()
+    object
+        .iter()
+        .map(|(name, value)| (name.to_owned(), Some(value.clone().into_owned())))
+        .collect()
 }
 
 fn item(layers: &[&Layer]) -> Object<'static> {
@@ -288,7 +315,10 @@ fn item(layers: &[&Layer]) -> Object<'static> {
         }
     }
     Object::new(
-        merged.into_iter().filter_map(|(name, value)| value.map(|value| (Cow::Owned(name), value))).collect(),
+        merged
+            .into_iter()
+            .filter_map(|(name, value)| value.map(|value| (Cow::Owned(name), value)))
+            .collect(),
     )
 }
 
@@ -301,7 +331,10 @@ fn with_twins(query: &Query<'static>, facts: &Facts<'_>, base: Layer) -> Layer {
         base.entry(field.value.clone())
             .or_insert_with(|| Some(Value::Text(Cow::Owned(query.resource.state.to_owned()))));
     }
-    let owner_field = facts.collection.and_then(|each| each.owner.as_ref()).map(|owner| &owner.field);
+    let owner_field = facts
+        .collection
+        .and_then(|each| each.owner.as_ref())
+        .map(|owner| &owner.field);
     if let Some(field) = owner_field
         && !query.resource.owner.id.is_empty()
     {
@@ -322,7 +355,9 @@ pub(crate) fn future_item(query: &Query<'static>, facts: &Facts<'_>, presets: &L
     let changes = layer(&query.changes);
     let mut state = Layer::new();
     if let Some(field) = facts.collection.and_then(|each| each.state_field.as_ref()) {
-        let told = [&stored, &changes, presets].iter().any(|layer| layer.contains_key(&field.value));
+        let told = [&stored, &changes, presets]
+            .iter()
+            .any(|layer| layer.contains_key(&field.value));
         let name = match (&facts.afterwards, &facts.state) {
             (Afterwards::Named(name), _) if facts.moves => Some(name),
             (_, State::Named(name)) if facts.creates && !told => Some(name),

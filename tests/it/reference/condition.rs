@@ -116,14 +116,21 @@ fn collect_paths<'c>(condition: &'c Condition, paths: &mut Vec<(&'c [Spanned<Str
 fn count_rows(scene: Scene<'_>, paths: &[(&[Spanned<String>], bool)], rows: &Rows) -> usize {
     for (path, whole) in paths {
         if let Found::Rows(prefix, count) = lookup::find(root(scene), path, rows, *whole) {
-            return choices(&prefix, count, rows).iter().map(|rows| count_rows(scene, paths, rows)).sum();
+            return choices(&prefix, count, rows)
+                .iter()
+                .map(|rows| count_rows(scene, paths, rows))
+                .sum();
         }
     }
     1
 }
 
 fn root(scene: Scene<'_>) -> Root<'_> {
-    Root { policy: scene.case.policy, item: scene.item, collection: scene.collection }
+    Root {
+        policy: scene.case.policy,
+        item: scene.item,
+        collection: scene.collection,
+    }
 }
 
 /// Decides a condition on chosen rows; `None` for a neutral part.
@@ -147,7 +154,11 @@ fn members(scene: Scene<'_>, parts: &[Condition], rows: &Rows) -> Result<Vec<Kle
 }
 
 fn absent(policy: &Policy) -> Side {
-    if policy.settings.absent_is_null { Side::known(Value::Null) } else { Side::Open }
+    if policy.settings.absent_is_null {
+        Side::known(Value::Null)
+    } else {
+        Side::Open
+    }
 }
 
 fn decide_leaf(scene: Scene<'_>, leaf: &Leaf, rows: &Rows) -> Result<Kleene, Stop> {
@@ -155,7 +166,10 @@ fn decide_leaf(scene: Scene<'_>, leaf: &Leaf, rows: &Rows) -> Result<Kleene, Sto
         let Left::Field(path) = &leaf.left else {
             return Ok(Kleene::False);
         };
-        return Ok(path.first().is_some_and(|name| scene.submitted.get(&name.value).is_some()).into());
+        return Ok(path
+            .first()
+            .is_some_and(|name| scene.submitted.get(&name.value).is_some())
+            .into());
     }
     let left = match &leaf.left {
         Left::Fact(variable) => resolve(scene.case, variable),
@@ -209,7 +223,10 @@ fn by_key(
             Some(key) => Side::known(key.clone()),
             None => absent(policy),
         },
-        other => Side::Known { value: other.clone(), moment },
+        other => Side::Known {
+            value: other.clone(),
+            moment,
+        },
     }
 }
 
@@ -220,14 +237,16 @@ fn operands(case: &Case<'_>, operator: Operator, right: &Operand) -> Vec<Side> {
         Operand::Value(Value::List(values)) if lists => values.iter().cloned().map(Side::known).collect(),
         Operand::Value(value) => vec![Side::known(value.clone())],
         Operand::Variable(variable) => match resolve(case, variable) {
-            Side::Known { value: Value::List(values), .. } if lists => {
-                values.into_iter().map(Side::known).collect()
-            }
+            Side::Known {
+                value: Value::List(values),
+                ..
+            } if lists => values.into_iter().map(Side::known).collect(),
             side => vec![side],
         },
-        Operand::List(parts) => {
-            parts.iter().flat_map(|part| operands(case, Operator::In, part)).collect()
-        }
+        Operand::List(parts) => parts
+            .iter()
+            .flat_map(|part| operands(case, Operator::In, part))
+            .collect(),
     }
 }
 
@@ -268,9 +287,21 @@ pub(crate) fn resolve(case: &Case<'_>, variable: &Variable) -> Side {
             .unwrap_or(Value::Null)
     };
     let listed = |kind: RoleKind, path: &[String]| {
-        let ids = case.roles.order.iter().filter(|role| roles::kind(case.policy, role) == kind);
-        let values = ids.map(|role| if path.is_empty() { text(role) } else { role_attribute(role, path) });
-        Side::known(Value::List(values.filter(|value| *value != Value::Null).collect()))
+        let ids = case
+            .roles
+            .order
+            .iter()
+            .filter(|role| roles::kind(case.policy, role) == kind);
+        let values = ids.map(|role| {
+            if path.is_empty() {
+                text(role)
+            } else {
+                role_attribute(role, path)
+            }
+        });
+        Side::known(Value::List(
+            values.filter(|value| *value != Value::Null).collect(),
+        ))
     };
     match variable {
         Variable::Now(step) => {
@@ -279,9 +310,11 @@ pub(crate) fn resolve(case: &Case<'_>, variable: &Variable) -> Side {
             let value = moment.map_or(Value::Null, |moment| text(&instant_text(moment)));
             Side::Known { value, moment: true }
         }
-        Variable::CurrentUser(path) if path.is_empty() => {
-            Side::known(if case.roles.anonymous { Value::Null } else { text(query.subject.id) })
-        }
+        Variable::CurrentUser(path) if path.is_empty() => Side::known(if case.roles.anonymous {
+            Value::Null
+        } else {
+            text(query.subject.id)
+        }),
         Variable::CurrentUser(path) => attribute(&query.subject.attributes, path),
         Variable::CurrentRole(path) => Side::known(match case.roles.claimed.first() {
             None => Value::Null,
@@ -291,12 +324,14 @@ pub(crate) fn resolve(case: &Case<'_>, variable: &Variable) -> Side {
         Variable::CurrentRoles(path) => listed(RoleKind::Role, path),
         Variable::CurrentPolicies(path) => listed(RoleKind::Policy, path),
         Variable::Context(path) => attribute(&query.context.attributes, path),
-        Variable::Owner(OwnerPart::Id) => {
-            Side::known(if case.facts.owner.is_empty() { Value::Null } else { text(&case.facts.owner) })
-        }
-        Variable::Owner(OwnerPart::Roles) => {
-            Side::known(Value::List(case.owner_names.iter().map(|role| text(role)).collect()))
-        }
+        Variable::Owner(OwnerPart::Id) => Side::known(if case.facts.owner.is_empty() {
+            Value::Null
+        } else {
+            text(&case.facts.owner)
+        }),
+        Variable::Owner(OwnerPart::Roles) => Side::known(Value::List(
+            case.owner_names.iter().map(|role| text(role)).collect(),
+        )),
         Variable::Item => Side::known(text(if !query.resource.id.is_empty() {
             "saved"
         } else if !query.resource.attributes.is_empty() || !query.changes.is_empty() {
@@ -309,11 +344,13 @@ pub(crate) fn resolve(case: &Case<'_>, variable: &Variable) -> Side {
 
 /// Decides a question about related items.
 fn quantify(scene: Scene<'_>, related: &Related, rows: &Rows) -> Result<Kleene, Stop> {
-        let (list, declared) = match lookup::find(root(scene), &related.path, rows, true) {
+    let (list, declared) = match lookup::find(root(scene), &related.path, rows, true) {
         Found::Rows(prefix, count) => return Err(Stop::Rows(prefix, count)),
         Found::Value(value, declared) => (value, declared),
         Found::Null => (&Value::Null, lookup::Declared::default()),
-        Found::Absent if scene.case.policy.settings.absent_is_null => (&Value::Null, lookup::Declared::default()),
+        Found::Absent if scene.case.policy.settings.absent_is_null => {
+            (&Value::Null, lookup::Declared::default())
+        }
         Found::Absent | Found::Open => return Ok(Kleene::Open),
     };
     let items: Vec<&Value<'static>> = match list {
@@ -329,7 +366,11 @@ fn quantify(scene: Scene<'_>, related: &Related, rows: &Rows) -> Result<Kleene, 
             some = some.max(Kleene::Open);
             continue;
         };
-        let inner = Scene { item, collection, ..scene };
+        let inner = Scene {
+            item,
+            collection,
+            ..scene
+        };
         let mut truth = holds(inner, &related.condition).map_err(|_| Stop::Fault)?;
         if related.permitted {
             truth = truth.min(permitted(inner).map_err(|_| Stop::Fault)?);
@@ -350,8 +391,12 @@ fn permitted(scene: Scene<'_>) -> Truth {
         return Ok(Kleene::True);
     }
     let owner = bind::owner_of(policy, scene.item, Some(collection));
-    let owner_names =
-        roles::owner_names(policy, &bare(case), &owner, lookup::owner_roles(scene.item, Some(collection)));
+    let owner_names = roles::owner_names(
+        policy,
+        &bare(case),
+        &owner,
+        lookup::owner_roles(scene.item, Some(collection)),
+    );
     let mut facts = case.facts.clone();
     facts.collection = Some(collection);
     facts.state = bind::state_of(scene.item, Some(collection));
@@ -389,7 +434,9 @@ fn permitted(scene: Scene<'_>) -> Truth {
     if allows.is_empty() {
         return Ok(Kleene::True);
     }
-    let conditional = allows.iter().any(|grant| grant.selection.when.as_ref().is_some_and(|c| !is_neutral(c)));
+    let conditional = allows
+        .iter()
+        .any(|grant| grant.selection.when.as_ref().is_some_and(|c| !is_neutral(c)));
     let mut best = Kleene::False;
     for grant in allows {
         let mut truth = super::matching::reaches(&there, &grant.selection, scene.action)
@@ -400,7 +447,11 @@ fn permitted(scene: Scene<'_>) -> Truth {
         }
         if let Some(when) = &grant.selection.when {
             let neutral = is_neutral(when);
-            let when = if neutral && conditional { Kleene::False } else { holds(scene, when)? };
+            let when = if neutral && conditional {
+                Kleene::False
+            } else {
+                holds(scene, when)?
+            };
             truth = truth.min(when);
         }
         best = best.max(truth);

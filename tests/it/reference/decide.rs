@@ -45,12 +45,18 @@ pub(crate) struct Written {
 /// Answers a question about one action or transition.
 pub(crate) fn check(policy: &Policy, query: &Query<'static>) -> Result<Outcome, Malformed> {
     let case = Case::new(policy, query)?;
-    let writes = actions(&case).iter().any(|action| bind::operation(policy, action) != Operation::Read);
+    let writes = actions(&case)
+        .iter()
+        .any(|action| bind::operation(policy, action) != Operation::Read);
     if writes && query.fields.contains(&"*") {
         return Err(Malformed);
     }
     let stored = bind::stored_item(query, &case.facts);
-    let judge = Judge { case: &case, stored, conditional: Cell::new(false) };
+    let judge = Judge {
+        case: &case,
+        stored,
+        conditional: Cell::new(false),
+    };
     let mut outcome = Outcome::deny(Reason::Fault);
     match judge.run(&mut outcome) {
         Ok(()) => {
@@ -73,7 +79,12 @@ fn actions(case: &Case<'_>) -> Vec<String> {
     if !case.query.action.is_empty() {
         found.push(case.query.action.to_owned());
     }
-    for action in case.facts.transition.map(|each| each.actions.as_slice()).unwrap_or_default() {
+    for action in case
+        .facts
+        .transition
+        .map(|each| each.actions.as_slice())
+        .unwrap_or_default()
+    {
         if !found.contains(&action.value) {
             found.push(action.value.clone());
         }
@@ -102,8 +113,12 @@ impl Judge<'_> {
             outcome.presets.extend(granted.presets);
         }
         let administrator = self.case.roles.administrator.is_some();
-        outcome.explanation_required |=
-            self.case.facts.transition.is_some_and(|transition| transition.explain) && !administrator;
+        outcome.explanation_required |= self
+            .case
+            .facts
+            .transition
+            .is_some_and(|transition| transition.explain)
+            && !administrator;
         if outcome.explanation_required && self.case.query.context.explanation.trim().is_empty() {
             return Err(Reason::ExplanationRequired);
         }
@@ -112,7 +127,11 @@ impl Judge<'_> {
             if outcome.approvals.1 < outcome.approvals.0 {
                 let bound = transition.approvals.iter().any(|rule| rule.content_bound);
                 let untold = bound && self.case.query.resource.content_digest.is_empty();
-                return Err(if untold { Reason::MissingAttribute } else { Reason::ApprovalMissing });
+                return Err(if untold {
+                    Reason::MissingAttribute
+                } else {
+                    Reason::ApprovalMissing
+                });
             }
         }
         Ok(())
@@ -120,7 +139,13 @@ impl Judge<'_> {
 
     /// Step 1: the names must be known.
     fn names(&self) -> Step<()> {
-        let Case { policy, query, facts, roles, .. } = self.case;
+        let Case {
+            policy,
+            query,
+            facts,
+            roles,
+            ..
+        } = self.case;
         if roles.administrator == Some(Administrator::Anything) {
             return Ok(());
         }
@@ -139,7 +164,11 @@ impl Judge<'_> {
     /// Step 1: the transition must be open from this state, now, for this item.
     fn transition_open(&self, transition: &Transition) -> Step<()> {
         let Case { query, facts, .. } = self.case;
-        let offered = || facts.workflow.map(|flow| matching::offering(flow, &transition.id.value));
+        let offered = || {
+            facts
+                .workflow
+                .map(|flow| matching::offering(flow, &transition.id.value))
+        };
         let from = transition.from.clone().or_else(offered).unwrap_or_default();
         self.met(matching::state_matches(&from, &facts.state), Reason::NotOffered)?;
         if facts.no_way {
@@ -172,7 +201,9 @@ impl Judge<'_> {
 
     /// Step 1: in a closed workflow a change of state must be a transition that is open to the subject.
     fn implied(&self) -> Step<Option<Outcome>> {
-        let Case { policy, query, facts, .. } = self.case;
+        let Case {
+            policy, query, facts, ..
+        } = self.case;
         let (Some(workflow), Afterwards::Named(target)) = (facts.workflow, &facts.afterwards) else {
             return Ok(None);
         };
@@ -255,7 +286,11 @@ impl Judge<'_> {
     }
 
     pub(crate) fn stored_holds(&self, action: &str, when: &placet::policy::condition::Condition) -> Truth {
-        let presets = if action.is_empty() { Layer::new() } else { self.quiet_presets(action) };
+        let presets = if action.is_empty() {
+            Layer::new()
+        } else {
+            self.quiet_presets(action)
+        };
         let submitted = bind::submitted_item(self.case.query, &presets);
         condition::holds(self.scene(action, Table::Stored, &self.stored, &submitted), when)
     }
@@ -268,7 +303,14 @@ impl Judge<'_> {
         submitted: &'s Object<'static>,
     ) -> Scene<'s> {
         let collection = self.case.facts.collection;
-        Scene { case: self.case, action, table, item, collection, submitted }
+        Scene {
+            case: self.case,
+            action,
+            table,
+            item,
+            collection,
+            submitted,
+        }
     }
 
     /// What is open counts in favour of some item.
@@ -315,8 +357,10 @@ impl Judge<'_> {
             return presets;
         }
         // Later in the order of roles wins; a constraint stands where the last role stands that holds it.
-        let mut ordered: Vec<(Option<usize>, &Constraint)> =
-            applying.iter().map(|constraint| (self.position(&constraint.selection), *constraint)).collect();
+        let mut ordered: Vec<(Option<usize>, &Constraint)> = applying
+            .iter()
+            .map(|constraint| (self.position(&constraint.selection), *constraint))
+            .collect();
         ordered.sort_by_key(|(position, _)| *position);
         for (_, constraint) in ordered {
             for (field, operand) in &constraint.presets {
@@ -328,7 +372,11 @@ impl Judge<'_> {
 
     fn position(&self, selection: &Selection) -> Option<usize> {
         let held = matching::through(selection, &self.case.roles)?;
-        self.case.roles.order.iter().rposition(|role| held.contains(&role.as_str()))
+        self.case
+            .roles
+            .order
+            .iter()
+            .rposition(|role| held.contains(&role.as_str()))
     }
 
     /// Presets as far as they can be told by constraints that ask nothing of the item: what `_submitted` sees in `when`.
@@ -378,7 +426,10 @@ impl Judge<'_> {
                 truth = truth.min(self.favour(held));
             }
         }
-        let untold = written.presets.iter().any(|(field, value)| value.is_none() && self.is_used(field));
+        let untold = written
+            .presets
+            .iter()
+            .any(|(field, value)| value.is_none() && self.is_used(field));
         match truth {
             Kleene::False => Err(Reason::Violation),
             Kleene::Open => Err(Reason::MissingAttribute),
@@ -447,7 +498,10 @@ fn leads(transition: &Transition, state: &State, target: &str) -> bool {
 pub(crate) fn knows_collection(policy: &Policy, collection: &str) -> bool {
     policy.collections.iter().any(|each| each.id.value == collection)
         || selections(policy).any(|each| names(&each.collections, collection))
-        || policy.document_grants.iter().any(|each| each.collection.value == collection)
+        || policy
+            .document_grants
+            .iter()
+            .any(|each| each.collection.value == collection)
 }
 
 /// Tells whether an action is declared or named by any rule.

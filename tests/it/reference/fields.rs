@@ -61,7 +61,10 @@ pub(crate) fn asked(judge: &Judge<'_>, action: &str) -> Vec<String> {
         found.extend(query.changes.iter().map(|(field, _)| field.to_owned()));
         if facts.moves {
             found.extend(
-                facts.collection.and_then(|each| each.state_field.as_ref()).map(|field| field.value.clone()),
+                facts
+                    .collection
+                    .and_then(|each| each.state_field.as_ref())
+                    .map(|field| field.value.clone()),
             );
         }
     }
@@ -72,20 +75,27 @@ pub(crate) fn asked(judge: &Judge<'_>, action: &str) -> Vec<String> {
 
 fn covers(judge: &Judge<'_>, action: &str, allow: &Allow<'_>, field: &str) -> bool {
     let writes = bind::operation(judge.case.policy, action) != Operation::Read;
-    let state_field = judge.case.facts.collection.and_then(|each| each.state_field.as_ref());
+    let state_field = judge
+        .case
+        .facts
+        .collection
+        .and_then(|each| each.state_field.as_ref());
     let moves_state = match allow {
         Allow::Grant(grant) => grant.selection.to_states.is_some(),
         Allow::Document => false,
     };
-    allow.selects(field)
-        || (writes && moves_state && state_field.is_some_and(|each| each.value == field))
+    allow.selects(field) || (writes && moves_state && state_field.is_some_and(|each| each.value == field))
 }
 
 fn touches(judge: &Judge<'_>, action: &str, grant: &Grant, asked: &[String]) -> bool {
     let allow = Allow::Grant(grant);
     asked.is_empty()
         || asked.iter().any(|field| {
-            if field == "*" { !allow.names_no_field() } else { covers(judge, action, &allow, field) }
+            if field == "*" {
+                !allow.names_no_field()
+            } else {
+                covers(judge, action, &allow, field)
+            }
         })
 }
 
@@ -93,7 +103,10 @@ fn touches(judge: &Judge<'_>, action: &str, grant: &Grant, asked: &[String]) -> 
 pub(crate) fn allows<'a>(judge: &Judge<'a>, action: &str) -> Step<Allows<'a>> {
     let case = judge.case;
     if case.roles.administrator.is_some() {
-        return Ok(Allows { all: true, ..Allows::default() });
+        return Ok(Allows {
+            all: true,
+            ..Allows::default()
+        });
     }
     let policy = case.policy;
     let grants: Vec<&Grant> = policy
@@ -113,7 +126,11 @@ pub(crate) fn allows<'a>(judge: &Judge<'a>, action: &str) -> Step<Allows<'a>> {
     let asked = asked(judge, action);
     let conditional = reached.iter().any(|grant| {
         touches(judge, action, grant, &asked)
-            && grant.selection.when.as_ref().is_some_and(|when| !is_neutral(when))
+            && grant
+                .selection
+                .when
+                .as_ref()
+                .is_some_and(|when| !is_neutral(when))
     });
     let mut open = false;
     for grant in grants {
@@ -147,8 +164,14 @@ fn on_document(judge: &Judge<'_>, action: &str) -> bool {
             && grant.collection.value == resource.collection
             && grant.document.value == resource.id
             && grant.actions.iter().any(|each| each.value == action)
-            && (grant.users.iter().any(|user| Some(&user.value) == case.roles.identity.as_ref())
-                || grant.groups.iter().any(|group| case.roles.groups.contains(&group.value)))
+            && (grant
+                .users
+                .iter()
+                .any(|user| Some(&user.value) == case.roles.identity.as_ref())
+                || grant
+                    .groups
+                    .iter()
+                    .any(|group| case.roles.groups.contains(&group.value)))
     })
 }
 
@@ -193,7 +216,10 @@ pub(crate) fn decide<'a>(
     let mut valid = Vec::new();
     for allow in &allows.matching {
         let truth = match allow {
-            Allow::Grant(Grant { validate: Some(validate), .. }) if writes => {
+            Allow::Grant(Grant {
+                validate: Some(validate),
+                ..
+            }) if writes => {
                 let scene = judge.scene(action, Table::Stored, &written.future, &written.submitted);
                 condition::holds(scene, validate).map_err(|_| Reason::Fault)?
             }
@@ -210,7 +236,14 @@ pub(crate) fn decide<'a>(
             taken.push(&grant.fields);
         }
     }
-    let fields = Fields { judge, action, allows, valid, taken, writes };
+    let fields = Fields {
+        judge,
+        action,
+        allows,
+        valid,
+        taken,
+        writes,
+    };
     let asked = asked(judge, action);
     let left_out = fields.decide_asked(&asked)?;
     fields.decide_filters()?;
@@ -220,7 +253,11 @@ pub(crate) fn decide<'a>(
         .filter(|(field, _)| judge.is_used(field))
         .filter_map(|(field, value)| Some((field.clone(), value.clone()?)))
         .collect();
-    Ok(Granted { left_out, explain: fields.demands_explanation(&asked), presets })
+    Ok(Granted {
+        left_out,
+        explain: fields.demands_explanation(&asked),
+        presets,
+    })
 }
 
 impl Fields<'_, '_> {
@@ -261,7 +298,12 @@ impl Fields<'_, '_> {
     }
 
     fn matching(&self, plain: bool) -> Vec<(Allow<'_>, Kleene)> {
-        let all = self.allows.matching.iter().copied().zip(self.valid.iter().copied());
+        let all = self
+            .allows
+            .matching
+            .iter()
+            .copied()
+            .zip(self.valid.iter().copied());
         all.filter(|(allow, _)| !plain || !allow.explains()).collect()
     }
 
@@ -301,7 +343,9 @@ impl Fields<'_, '_> {
         for taken in &self.taken {
             names.extend(taken.names().iter().map(|name| name.value.clone()));
         }
-        names.iter().any(|name| selector.selects(name) && !self.denied(name))
+        names
+            .iter()
+            .any(|name| selector.selects(name) && !self.denied(name))
     }
 
     fn decide_asked(&self, asked: &[String]) -> Step<Vec<(String, Reason)>> {
@@ -314,14 +358,14 @@ impl Fields<'_, '_> {
             .iter()
             .filter_map(|field| Some((field.clone(), self.refusal(field, false)?)))
             .collect();
-        if self.writes { self.decide_write(asked, refused) } else { self.decide_read(asked, refused) }
+        if self.writes {
+            self.decide_write(asked, refused)
+        } else {
+            self.decide_read(asked, refused)
+        }
     }
 
-    fn decide_write(
-        &self,
-        asked: &[String],
-        refused: Vec<(String, Reason)>,
-    ) -> Step<Vec<(String, Reason)>> {
+    fn decide_write(&self, asked: &[String], refused: Vec<(String, Reason)>) -> Step<Vec<(String, Reason)>> {
         let drops = self
             .judge
             .case
@@ -334,11 +378,7 @@ impl Fields<'_, '_> {
         }
     }
 
-    fn decide_read(
-        &self,
-        asked: &[String],
-        refused: Vec<(String, Reason)>,
-    ) -> Step<Vec<(String, Reason)>> {
+    fn decide_read(&self, asked: &[String], refused: Vec<(String, Reason)>) -> Step<Vec<(String, Reason)>> {
         let collection = self.judge.case.facts.collection;
         let out_of_reach = |(_, reason): &(String, Reason)| *reason == Reason::FieldOutOfReach;
         if collection.is_none_or(|each| each.unreadable == Unreadable::Refuse) {
@@ -354,7 +394,11 @@ impl Fields<'_, '_> {
         }
         let reached: Vec<&(String, Reason)> = refused.iter().filter(|each| !out_of_reach(each)).collect();
         let all_denied = !reached.is_empty() && reached.iter().all(|(_, reason)| *reason == Reason::Denied);
-        Err(if all_denied { Reason::Denied } else { Reason::FieldNotCovered })
+        Err(if all_denied {
+            Reason::Denied
+        } else {
+            Reason::FieldNotCovered
+        })
     }
 
     fn decide_filters(&self) -> Step<()> {

@@ -93,7 +93,15 @@ pub(crate) fn submitted(operator: Operator, left: &Side, right: &[Side]) -> Klee
             {
                 return Kleene::False;
             }
-            Operator::Neq if matches!(right, [Side::Known { value: Value::Null, .. }]) => {
+            Operator::Neq
+                if matches!(
+                    right,
+                    [Side::Known {
+                        value: Value::Null,
+                        ..
+                    }]
+                ) =>
+            {
                 return Kleene::True;
             }
             _ => {}
@@ -101,7 +109,15 @@ pub(crate) fn submitted(operator: Operator, left: &Side, right: &[Side]) -> Klee
         let _ = moment;
         return stored(operator, left, right);
     }
-    let lists_null = right.iter().any(|side| matches!(side, Side::Known { value: Value::Null, .. }));
+    let lists_null = right.iter().any(|side| {
+        matches!(
+            side,
+            Side::Known {
+                value: Value::Null,
+                ..
+            }
+        )
+    });
     if right.iter().any(|side| matches!(side, Side::Open)) && !lists_null {
         return Kleene::Open;
     }
@@ -120,10 +136,13 @@ fn is_in(value: &Value<'static>, moment: bool, right: &[Side]) -> Kleene {
         .map(|side| match side {
             Side::Open if *value == Value::Null => Kleene::False,
             Side::Open => Kleene::Open,
-            Side::Known { value: Value::Null, .. } => Kleene::False,
-            Side::Known { value: other, moment: other_moment } => {
-                (*value != Value::Null && equal(value, other, moment || *other_moment)).into()
-            }
+            Side::Known {
+                value: Value::Null, ..
+            } => Kleene::False,
+            Side::Known {
+                value: other,
+                moment: other_moment,
+            } => (*value != Value::Null && equal(value, other, moment || *other_moment)).into(),
         })
         .max()
         .unwrap_or(Kleene::False)
@@ -142,10 +161,22 @@ fn nin_null(right: &[Side]) -> Kleene {
 
 fn between(operator: Operator, value: &Value<'static>, right: &[Side]) -> Kleene {
     let [low, high] = right else {
-        return if right.iter().any(|side| matches!(side, Side::Open)) { Kleene::Open } else { Kleene::False };
+        return if right.iter().any(|side| matches!(side, Side::Open)) {
+            Kleene::Open
+        } else {
+            Kleene::False
+        };
     };
-    let (Side::Known { value: low, moment: low_moment }, Side::Known { value: high, moment: high_moment }) =
-        (low, high)
+    let (
+        Side::Known {
+            value: low,
+            moment: low_moment,
+        },
+        Side::Known {
+            value: high,
+            moment: high_moment,
+        },
+    ) = (low, high)
     else {
         return Kleene::Open;
     };
@@ -295,7 +326,9 @@ fn matches_pattern(left: &Value<'_>, right: &Value<'_>) -> bool {
     // Compiling a pattern is all that costs here, and a run asks for the same few again and again.
     static PATTERNS: OnceLock<Mutex<HashMap<String, Regex>>> = OnceLock::new();
     let mut patterns = PATTERNS.get_or_init(Mutex::default).lock().unwrap();
-    let compiled = patterns.entry(pattern.to_string()).or_insert_with(|| Regex::new(pattern).unwrap());
+    let compiled = patterns
+        .entry(pattern.to_string())
+        .or_insert_with(|| Regex::new(pattern).unwrap());
     text.len() <= PATTERN_TEXT_BYTES_MAX && compiled.is_match(text)
 }
 

@@ -55,13 +55,18 @@ fn declared<'v>(collection: Option<&'v Collection>, name: &str) -> Declared<'v> 
         related: field
             .and_then(|field| field.relation.as_ref())
             .map(|relation| relation.collection.value.as_str()),
-        many: field.and_then(|field| field.relation.as_ref()).is_some_and(|relation| relation.many),
+        many: field
+            .and_then(|field| field.relation.as_ref())
+            .is_some_and(|relation| relation.many),
     }
 }
 
 /// Returns a collection by name.
 pub(crate) fn collection<'v>(policy: &'v Policy, name: Option<&str>) -> Option<&'v Collection> {
-    policy.collections.iter().find(|each| Some(each.id.value.as_str()) == name)
+    policy
+        .collections
+        .iter()
+        .find(|each| Some(each.id.value.as_str()) == name)
 }
 
 /// Tells whether a list stands for related items.
@@ -133,11 +138,10 @@ pub(crate) fn plain(attributes: &Object<'_>, path: &[String]) -> Option<Value<'s
 }
 
 /// Returns the owner's roles that an item's attributes tell.
-pub(crate) fn owner_roles(
-    attributes: &Object<'_>,
-    collection: Option<&Collection>,
-) -> Vec<String> {
-    let Some(path) = collection.and_then(|each| each.owner.as_ref()).and_then(|owner| owner.roles.as_ref())
+pub(crate) fn owner_roles(attributes: &Object<'_>, collection: Option<&Collection>) -> Vec<String> {
+    let Some(path) = collection
+        .and_then(|each| each.owner.as_ref())
+        .and_then(|owner| owner.roles.as_ref())
     else {
         return Vec::new();
     };

@@ -30,7 +30,14 @@ impl<'a> Case<'a> {
         let by_attribute = lookup::owner_roles(&query.resource.attributes, facts.collection);
         let owner_names = roles::owner_names(policy, query, &facts.owner, by_attribute);
         let owner_roles = roles::owner_closure(policy, &owner_names);
-        Ok(Self { policy, query, facts, roles, owner_names, owner_roles })
+        Ok(Self {
+            policy,
+            query,
+            facts,
+            roles,
+            owner_names,
+            owner_roles,
+        })
     }
 }
 
@@ -47,7 +54,10 @@ pub(crate) fn state_matches(selector: &Selector, state: &State) -> Kleene {
 
 /// Returns the states that offer a transition.
 pub(crate) fn offering(workflow: &Workflow, transition: &str) -> Selector {
-    let states = workflow.states.iter().filter(|state| state.transitions.iter().any(|t| t.value == transition));
+    let states = workflow
+        .states
+        .iter()
+        .filter(|state| state.transitions.iter().any(|t| t.value == transition));
     Selector::Only(states.map(|state| state.id.clone()).collect())
 }
 
@@ -81,9 +91,13 @@ fn target_matches(selection: &Selection, facts: &Facts<'_>) -> Kleene {
 pub(crate) fn through<'r>(selection: &Selection, roles: &'r Roles) -> Option<Vec<&'r str>> {
     match &selection.roles {
         Selector::Any => None,
-        named @ (Selector::Only(_) | Selector::Except(_)) => {
-            Some(roles.held(selection.held).into_iter().filter(|role| named.selects(role)).collect())
-        }
+        named @ (Selector::Only(_) | Selector::Except(_)) => Some(
+            roles
+                .held(selection.held)
+                .into_iter()
+                .filter(|role| named.selects(role))
+                .collect(),
+        ),
     }
 }
 

@@ -58,7 +58,10 @@ fn is_claimable(policy: &Policy, id: &str) -> bool {
 }
 
 fn user<'a>(policy: &'a Policy, id: &str) -> Option<&'a User> {
-    policy.users.iter().find(|user| !id.is_empty() && user.id.value == id)
+    policy
+        .users
+        .iter()
+        .find(|user| !id.is_empty() && user.id.value == id)
 }
 
 /// Lists a role with all that it brings, what it inherits before it; outside its networks a role brings nothing.
@@ -149,23 +152,46 @@ pub(crate) fn resolve(policy: &Policy, query: &Query<'static>, owner: &str) -> R
         .cloned()
         .collect();
     let local = local_roles(query, &id, &groups);
-    let local: Vec<String> = local.into_iter().filter(|role| is_claimable(policy, role)).collect();
+    let local: Vec<String> = local
+        .into_iter()
+        .filter(|role| is_claimable(policy, role))
+        .collect();
 
     let mut kinds = vec![Implicit::Everyone];
-    kinds.push(if anonymous { Implicit::Anonymous } else { Implicit::Authenticated });
+    kinds.push(if anonymous {
+        Implicit::Anonymous
+    } else {
+        Implicit::Authenticated
+    });
     if claimed.is_empty() {
         kinds.push(Implicit::Roleless);
     }
     let owns = !owner.is_empty() && owner == id;
     let site_implicit: Vec<String> = kinds.iter().flat_map(|which| implicit(policy, *which)).collect();
-    let owner_implicit = if owns { implicit(policy, Implicit::Owner) } else { Vec::new() };
+    let owner_implicit = if owns {
+        implicit(policy, Implicit::Owner)
+    } else {
+        Vec::new()
+    };
 
     let with_parents = |roots: &[String]| -> Vec<String> {
-        roots.iter().flat_map(|root| implicit_closure(policy, root, query.context.ip)).collect()
+        roots
+            .iter()
+            .flat_map(|root| implicit_closure(policy, root, query.context.ip))
+            .collect()
     };
     let given: Vec<String> = own.iter().chain(&by_group).chain(&by_table).cloned().collect();
-    let mut roles = Roles { identity, anonymous, groups, claimed, ..Roles::default() };
-    roles.site = with_parents(&site_implicit).into_iter().chain(with_parents(&given)).collect();
+    let mut roles = Roles {
+        identity,
+        anonymous,
+        groups,
+        claimed,
+        ..Roles::default()
+    };
+    roles.site = with_parents(&site_implicit)
+        .into_iter()
+        .chain(with_parents(&given))
+        .collect();
     roles.shared = roles.site.iter().cloned().chain(with_parents(&local)).collect();
 
     let mut order = with_parents(&site_implicit);
@@ -175,7 +201,11 @@ pub(crate) fn resolve(policy: &Policy, query: &Query<'static>, owner: &str) -> R
         let closure = with_parents(std::slice::from_ref(root));
         order.extend(closure.into_iter().filter(|role| role != root));
     }
-    order.extend(with_parents(&roots).into_iter().filter(|role| roots.contains(role)));
+    order.extend(
+        with_parents(&roots)
+            .into_iter()
+            .filter(|role| roots.contains(role)),
+    );
     let mut seen = BTreeSet::new();
     order.retain(|role| seen.insert(role.clone()));
     // A root outside its networks is in no closure; one that another root brings stands at its first place.
@@ -241,7 +271,13 @@ pub(crate) fn owner_names(
     owner: &str,
     by_attribute: Vec<String>,
 ) -> Vec<String> {
-    let mut names: Vec<String> = query.resource.owner.roles.iter().map(|&role| role.to_owned()).collect();
+    let mut names: Vec<String> = query
+        .resource
+        .owner
+        .roles
+        .iter()
+        .map(|&role| role.to_owned())
+        .collect();
     names.extend(by_attribute);
     names.extend(given(policy, &[], owner).1);
     names
@@ -260,6 +296,13 @@ pub(crate) fn owner_closure(policy: &Policy, names: &[String]) -> BTreeSet<Strin
 /// Returns the roles of an approver, with all that they bring.
 pub(crate) fn approver_closure(policy: &Policy, id: &str, claimed: &[&str]) -> BTreeSet<String> {
     let (by_group, by_table) = given(policy, &table_groups(policy, id), id);
-    let claimed = claimed.iter().filter(|role| is_claimable(policy, role)).map(|&role| role.to_owned());
-    claimed.chain(by_group).chain(by_table).flat_map(|role| closure(policy, &role, None)).collect()
+    let claimed = claimed
+        .iter()
+        .filter(|role| is_claimable(policy, role))
+        .map(|&role| role.to_owned());
+    claimed
+        .chain(by_group)
+        .chain(by_table)
+        .flat_map(|role| closure(policy, &role, None))
+        .collect()
 }

@@ -17,7 +17,10 @@ pub(crate) fn transitions(policy: &Policy, query: &Query<'static>) -> Result<Vec
     };
     let mut found: Vec<String> = Vec::new();
     let state = workflow.states.iter().find(|state| state.id.value == *name);
-    for id in state.map(|state| state.transitions.as_slice()).unwrap_or_default() {
+    for id in state
+        .map(|state| state.transitions.as_slice())
+        .unwrap_or_default()
+    {
         let Some(transition) = workflow.transitions.iter().find(|each| each.id.value == id.value) else {
             continue;
         };
