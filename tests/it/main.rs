@@ -6,6 +6,9 @@
     clippy::indexing_slicing,
     clippy::print_stdout,
     clippy::print_stderr,
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    reason = "tests fail by panicking, in their helpers too"
     reason = "tests fail by panicking, in their helpers too, and say what they saw"
 )]
 
