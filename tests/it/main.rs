@@ -12,6 +12,7 @@ mod discover;
 mod native;
 mod nick;
 mod recordings;
+mod river;
 mod source;
 mod tidy;
 mod watch;
