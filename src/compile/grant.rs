@@ -13,7 +13,7 @@ use crate::source::span::Span;
 use crate::vocab::effect::Effect;
 use crate::vocab::operator::FieldType;
 
-use super::condition::{Place, compile_condition, compile_operand};
+use super::condition::{Place, compile_condition, compile_operand, is_neutral};
 use super::intern::Interner;
 use super::workflow::state_mask;
 
@@ -115,11 +115,7 @@ fn compile_grant(grant: &Grant, spread: Spread, interner: &mut Interner<'_>) -> 
             .as_ref()
             .map(|condition| compile_condition(condition, place, interner)),
         explain: grant.explain,
-        neutral: grant
-            .selection
-            .when
-            .as_ref()
-            .is_some_and(|when| matches!(when.node, Node::Neutral)),
+        neutral: grant.selection.when.as_ref().is_some_and(is_neutral),
         networks: networks(grant.networks.as_deref()),
         broken: grant.broken.as_deref().map(Into::into),
     }
