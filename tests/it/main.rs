@@ -22,6 +22,7 @@ mod native;
 mod nick;
 mod recordings;
 mod reference;
+mod river;
 mod reload;
 mod samples;
 mod serve;
