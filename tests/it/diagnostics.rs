@@ -35,26 +35,13 @@ const ELSEWHERE: &[(Code, &str)] = &[
     (Code::UnreadableFile, "is about the disk"),
     (Code::EmptyDirectory, "is about the disk"),
     (Code::TooManyFiles, "is about the disk"),
-    (
-        Code::MixedDialects,
-        "needs a second dialect that recognises its files",
-    ),
     (Code::UnknownProfile, "is about several profiles"),
     (Code::UnknownBase, "is about several profiles"),
     (Code::ExtendsCycle, "is about several profiles"),
     (Code::ExtendsBroken, "is about several profiles"),
-    (Code::MissingProfileFile, "the native dialect needs no file"),
-    (Code::UnknownPermission, "is a word of the dialect of Nick"),
-    (Code::AcceptedUnknown, "the native dialect tolerates nothing"),
-    (Code::MergeShortens, "is a rule of merging of the dialect of Nick"),
-    (Code::PurgeCascade, "is a rule of merging of the dialect of Nick"),
     (
         Code::BrokenRule,
         "the native dialect has no rules that fail when they are met",
-    ),
-    (
-        Code::Unsupported,
-        "the native dialect has nothing that is not understood",
     ),
 ];
 
@@ -244,6 +231,7 @@ fn read(case: &Case, map: &mut SourceMap, diagnostics: &mut Vec<Diagnostic>) -> 
             Layer {
                 name,
                 files: files.collect(),
+                scripts: Vec::new(),
             }
         })
         .collect();

@@ -29,16 +29,15 @@ pub(crate) enum Asked {
     /// One question per type, and perhaps one for the request as a whole.
     Addable(Option<CheckRequest>, Vec<(String, CheckRequest)>),
     /// Whether listings find the document, and whether it may be seen.
-    Listing(CheckRequest, CheckRequest),
+    Listing(Box<CheckRequest>, Box<CheckRequest>),
 }
 
 impl Asked {
     /// Returns the profile that is asked.
     pub(crate) fn profile(&self) -> &str {
         match self {
-            Asked::Decision(request) | Asked::Execution(request, _) | Asked::Listing(request, _) => {
-                &request.profile
-            }
+            Asked::Decision(request) | Asked::Execution(request, _) => &request.profile,
+            Asked::Listing(request, _) => &request.profile,
             Asked::Transitions(request) => &request.profile,
             Asked::Addable(_, types) => types.first().map_or("", |(_, request)| &request.profile),
         }
@@ -123,7 +122,10 @@ pub(crate) fn ask(case: &Case<'_>, mode: &str) -> Result<Asked, Unasked> {
         "addable_types" => Ok(Asked::Addable(None, case.addable(mode, &resource))),
         "listed" => {
             let view = case.check(mode, "View", resource.clone());
-            Ok(Asked::Listing(case.check(mode, "Listed", resource), view))
+            Ok(Asked::Listing(
+                Box::new(case.check(mode, "Listed", resource)),
+                Box::new(view),
+            ))
         }
         "http" => http::ask(case, mode, text),
         _ => Err(Unasked::Unknown(format!("a check of `{kind}`"))),
@@ -255,8 +257,12 @@ fn blocks(node: &Value) -> bool {
 
 fn sharing(node: &Value) -> Vec<LocalRole> {
     let mut local = Vec::new();
-    let kinds: [(&str, fn(String) -> Holder); 2] = [("users", Holder::SubjectId), ("groups", Holder::Group)];
-    for (key, holder) in kinds {
+    for key in ["users", "groups"] {
+        let holder = if key == "users" {
+            Holder::SubjectId
+        } else {
+            Holder::Group
+        };
         for entry in node["sharing"][key].as_array().into_iter().flatten() {
             local.push(LocalRole {
                 holder: Some(holder(text(&entry["id"]))),
