@@ -1,8 +1,8 @@
 //! The dialect of Nick: real profile directories, untouched.
 //!
-//! The layers are seeded one after the other into a [`Site`](super::nick_site::Site), in the order in which Nick's own
+//! The layers are seeded one after the other into a [`Site`], in the order in which Nick's own
 //! seed goes through the files of a profile; what the seed refuses is an error here. Then the site is lowered
-//! ([`lower`](super::nick_lower::lower)).
+//! ([`lower`]).
 
 use rustc_hash::FxHashMap;
 

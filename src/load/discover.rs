@@ -357,7 +357,10 @@ fn read_profile(layout: &Layout, candidate: &Candidate, limits: &ScanLimits) -> 
         };
         if walk_candidate(layout, candidate, limits) == before {
             problems.extend(before.problems);
-            let scripts = before.scripts.iter().map(|name| walk::join(&candidate.prefix, name));
+            let scripts = before
+                .scripts
+                .iter()
+                .map(|name| walk::join(&candidate.prefix, name));
             return finish_profile(candidate, files, scripts.collect(), problems);
         }
     }

@@ -21,13 +21,13 @@ pub(crate) struct Case<'c> {
 /// The requests of one vector.
 pub(crate) enum Asked {
     /// One decision.
-    Decision(CheckRequest),
+    Decision(Box<CheckRequest>),
     /// The open transitions.
-    Transitions(ListAllowedTransitionsRequest),
+    Transitions(Box<ListAllowedTransitionsRequest>),
     /// A transition, and the workflow that tells where it leads.
-    Execution(CheckRequest, DescribeWorkflowRequest),
+    Execution(Box<CheckRequest>, Box<DescribeWorkflowRequest>),
     /// One question per type, and perhaps one for the request as a whole.
-    Addable(Option<CheckRequest>, Vec<(String, CheckRequest)>),
+    Addable(Option<Box<CheckRequest>>, Vec<(String, CheckRequest)>),
     /// Whether listings find the document, and whether it may be seen.
     Listing(Box<CheckRequest>, Box<CheckRequest>),
 }
@@ -36,8 +36,9 @@ impl Asked {
     /// Returns the profile that is asked.
     pub(crate) fn profile(&self) -> &str {
         match self {
-            Asked::Decision(request) | Asked::Execution(request, _) => &request.profile,
-            Asked::Listing(request, _) => &request.profile,
+            Asked::Decision(request) | Asked::Execution(request, _) | Asked::Listing(request, _) => {
+                &request.profile
+            }
             Asked::Transitions(request) => &request.profile,
             Asked::Addable(_, types) => types.first().map_or("", |(_, request)| &request.profile),
         }
@@ -105,8 +106,8 @@ pub(crate) fn ask(case: &Case<'_>, mode: &str) -> Result<Asked, Unasked> {
     let text = check[kind].as_str().unwrap_or_default();
     let resource = case.resource();
     match kind {
-        "permission" => Ok(Asked::Decision(case.check(mode, text, resource))),
-        "available_transitions" => Ok(Asked::Transitions(case.transitions(mode, resource))),
+        "permission" => Ok(Asked::Decision(Box::new(case.check(mode, text, resource)))),
+        "available_transitions" => Ok(Asked::Transitions(Box::new(case.transitions(mode, resource)))),
         "execute" => Ok(case.execution(mode, text, resource)),
         "operation" => match OPERATIONS.iter().find(|(name, _)| text.starts_with(name)) {
             Some((name, permission)) => {
@@ -115,7 +116,7 @@ pub(crate) fn ask(case: &Case<'_>, mode: &str) -> Result<Asked, Unasked> {
                 if let Some(child) = text.split(' ').nth(1).filter(|_| *name == "create") {
                     name_child(&mut request, child);
                 }
-                Ok(Asked::Decision(request))
+                Ok(Asked::Decision(Box::new(request)))
             }
             None => Err(Unasked::Unknown(format!("the operation `{text}`"))),
         },
@@ -159,7 +160,7 @@ impl<'c> Case<'c> {
         };
         let mut request = self.check(mode, "", resource);
         transition.clone_into(&mut request.transition);
-        Asked::Execution(request, describe)
+        Asked::Execution(Box::new(request), Box::new(describe))
     }
 
     /// Returns one question per type: may it be added here?
