@@ -134,8 +134,8 @@ fn list<'v>(value: &'v Value<'_>) -> Option<&'v [Value<'v>]> {
     }
 }
 
-fn each(value: &Value<'_>, mut read: impl FnMut(&Value<'_>) -> Option<()>) -> Option<()> {
-    list(value)?.iter().try_for_each(|part| read(part))
+fn each(value: &Value<'_>, read: impl FnMut(&Value<'_>) -> Option<()>) -> Option<()> {
+    list(value)?.iter().try_for_each(read)
 }
 
 fn pairs(line: &[Position]) -> impl Iterator<Item = (Position, Position)> {
