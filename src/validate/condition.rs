@@ -9,10 +9,11 @@ use crate::vocab::operator::{FieldType, Operator};
 use crate::vocab::value::Value;
 
 use super::names::Names;
-use super::operand::{Subject, find_problem, name_variable};
+use super::operand::find_problem;
 use super::path::{Resolved, check_path, related};
 use super::reach::Reach;
 use super::report::Report;
+use super::subject::{Subject, name_variable};
 
 /// Checks a condition of a rule; complaints about fields and operands are no more severe than `severity`.
 pub(super) fn check_condition(
@@ -170,7 +171,7 @@ impl Walk<'_, '_, '_> {
         {
             let known = self.names.roles.keys().chain(&self.names.implicit).copied();
             let message = format!(
-                "there is no role {}, so {} is never it",
+                "there is no role {}, with which {} is compared",
                 quote(role),
                 quote(&name_variable(fact))
             );

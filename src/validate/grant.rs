@@ -3,14 +3,16 @@
 use rustc_hash::FxHashSet;
 
 use crate::policy::Selector;
-use crate::policy::grant::{Constraint, Grant, Scope, Selection};
+use crate::policy::grant::{Constraint, Grant, Held, Scope, Selection};
+use crate::policy::role::Implicit;
 use crate::source::code::Code;
 use crate::source::diagnostic::{Diagnostic, Severity, quote};
 use crate::source::span::{Span, Spanned};
 use crate::vocab::effect::{Effect, Operation};
 
 use super::condition::check_condition;
-use super::names::{Flow, Names};
+use super::flow::Flow;
+use super::names::Names;
 use super::operand::check_preset;
 use super::path::{Resolved, check_path};
 use super::reach::{Facts, Reach};
@@ -112,6 +114,7 @@ fn validate_selection(names: &Names<'_>, rule: &Rule<'_>, report: &mut Report<'_
         own = Facts::new(names, reach.places.iter().copied(), reach.undeclared);
         &own
     };
+    check_holders(names, rule, report);
     check_scope(names, rule, facts, report);
     check_states(names, rule, facts, report);
     reach
@@ -142,6 +145,27 @@ fn check_lists(rule: &Rule<'_>, report: &mut Report<'_>) {
 fn check_fields(names: &Names<'_>, reach: &Reach, fields: &Selector, report: &mut Report<'_>) {
     for field in fields.names() {
         check_path(names, reach, std::slice::from_ref(field), Severity::Error, report);
+    }
+}
+
+/// Warns of rules for roles that nobody can hold in the way that the rule asks for.
+fn check_holders(names: &Names<'_>, rule: &Rule<'_>, report: &mut Report<'_>) {
+    let Selector::Only(roles) = &rule.selection.roles else {
+        return;
+    };
+    let are_all =
+        |implicit| !roles.is_empty() && roles.iter().all(|role| names.is_only(implicit, &role.value));
+    let visitors_own_nothing = names.policy.settings.anonymous_id.is_none();
+    let problem = if rule.selection.held != Held::Anywhere && are_all(Implicit::Owner) {
+        Some("owners hold their role on their own items alone, which is what `held` leaves out")
+    } else if rule.selection.scope == Scope::Mine && visitors_own_nothing && are_all(Implicit::Anonymous) {
+        Some("visitors own nothing as long as the profile has no `anonymous_id`")
+    } else {
+        None
+    };
+    if let Some((problem, role)) = problem.zip(roles.first()) {
+        let message = format!("{problem}, so the {} matches nothing", rule.kind);
+        report.add(Diagnostic::new(Code::UnmatchableGrant, role.span, message));
     }
 }
 

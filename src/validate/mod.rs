@@ -20,6 +20,7 @@ mod capacity;
 mod collection;
 mod condition;
 mod document;
+mod flow;
 mod grant;
 mod names;
 mod operand;
@@ -28,6 +29,7 @@ mod reach;
 mod report;
 mod role;
 mod shadow;
+mod subject;
 mod takeable;
 mod workflow;
 

@@ -4,14 +4,14 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::policy::collection::{Collection, Field};
 use crate::policy::grant::Selection;
-use crate::policy::role::{Implicit, Role};
-use crate::policy::workflow::{Target, Workflow};
+use crate::policy::role::{Implicit, Role, RoleKind};
 use crate::policy::{Action, Policy, Selector};
 use crate::source::code::Code;
 use crate::source::diagnostic::{Diagnostic, Severity, quote};
 use crate::source::span::Spanned;
 use crate::vocab::effect::{Effect, Operation};
 
+use super::flow::{Flow, collect_states};
 use super::reach::Facts;
 use super::report::Report;
 
@@ -39,6 +39,8 @@ pub(super) struct Names<'p> {
     pub(super) fields: FxHashMap<&'p str, Vec<&'p Field>>,
     /// The key fields of all collections, which need not be listed among their fields.
     pub(super) keys: FxHashSet<&'p str>,
+    /// Roles that another role, a group or a known user brings.
+    brought: FxHashSet<&'p str>,
     /// States that a grant names for items which are made.
     pub(super) creatable: FxHashSet<&'p str>,
     /// What holds for a rule that is about all collections.
@@ -64,21 +66,6 @@ impl Place<'_> {
     pub(super) fn key(&self) -> &str {
         self.collection.key.as_ref().map_or("id", |key| &key.value)
     }
-}
-
-/// A workflow, its names as numbers.
-pub(super) struct Flow<'p> {
-    pub(super) workflow: &'p Workflow,
-    pub(super) states: FxHashMap<&'p str, usize>,
-    pub(super) transitions: FxHashMap<&'p str, usize>,
-    /// The collections that use it.
-    pub(super) places: Vec<usize>,
-    /// Where transitions lead from each state, each target once.
-    pub(super) targets: Vec<Vec<usize>>,
-    /// From where transitions lead to each state, each source once.
-    pub(super) sources: Vec<Vec<usize>>,
-    /// The states from which a transition leads to a place that only the CMS knows.
-    pub(super) leads_anywhere: Vec<bool>,
 }
 
 impl<'p> Names<'p> {
@@ -130,12 +117,14 @@ impl<'p> Names<'p> {
                 .iter()
                 .map(|each| each.key.as_ref().map_or("id", |key| &key.value))
                 .collect(),
+            brought: FxHashSet::default(),
             creatable: FxHashSet::default(),
             everywhere: Facts::default(),
             places,
             flows,
         };
         names.collect_roles();
+        names.collect_brought();
         names.collect_named();
         names.collect_creatable();
         let everywhere = 0..names.places.len();
@@ -160,6 +149,15 @@ impl<'p> Names<'p> {
             .map(Implicit::name)
             .filter(|name| !self.roles.contains_key(name))
             .collect();
+    }
+
+    fn collect_brought(&mut self) {
+        let policy = self.policy;
+        let inherited = policy.roles.iter().flat_map(|role| &role.inherits);
+        let of_groups = policy.groups.iter().flat_map(|group| &group.roles);
+        let of_users = policy.users.iter().flat_map(|user| &user.roles);
+        let brought = inherited.chain(of_groups).chain(of_users);
+        self.brought = brought.map(|name| name.value.as_str()).collect();
     }
 
     fn collect_named(&mut self) {
@@ -201,6 +199,15 @@ impl<'p> Names<'p> {
     /// Tells whether the role exists.
     pub(super) fn has_role(&self, name: &str) -> bool {
         self.roles.contains_key(name) || self.implicit.contains(&name)
+    }
+
+    /// Tells whether the role is held implicitly in this way, and in no other.
+    pub(super) fn is_only(&self, implicit: Implicit, name: &str) -> bool {
+        let stands_for = match self.roles.get(name) {
+            Some(role) => role.implicit == Some(implicit) && role.kind != RoleKind::Role,
+            None => implicit.name() == name && self.implicit.contains(&name),
+        };
+        stands_for && !self.brought.contains(name)
     }
 
     /// Returns the index of a declared collection.
@@ -302,113 +309,6 @@ impl<'p> Names<'p> {
     }
 }
 
-impl<'p> Flow<'p> {
-    fn new(workflow: &'p Workflow) -> Self {
-        let mut states = FxHashMap::default();
-        for (index, state) in workflow.states.iter().enumerate() {
-            states.entry(state.id.value.as_str()).or_insert(index);
-        }
-        let mut transitions = FxHashMap::default();
-        for (index, transition) in workflow.transitions.iter().enumerate() {
-            transitions.entry(transition.id.value.as_str()).or_insert(index);
-        }
-        let count = workflow.states.len();
-        let mut flow = Self {
-            workflow,
-            states,
-            transitions,
-            places: Vec::new(),
-            targets: vec![Vec::new(); count],
-            sources: vec![Vec::new(); count],
-            leads_anywhere: vec![false; count],
-        };
-        flow.collect_edges();
-        flow
-    }
-
-    fn collect_edges(&mut self) {
-        let starts = self.starts();
-        let mut edges: Vec<(usize, usize)> = Vec::new();
-        for (transition, sources) in self.workflow.transitions.iter().zip(&starts) {
-            for source in sources {
-                match &transition.to {
-                    Target::State(name) => {
-                        edges.extend(
-                            self.states
-                                .get(name.value.as_str())
-                                .map(|target| (*source, *target)),
-                        );
-                    }
-                    Target::Map(pairs) => {
-                        let of_source = |from: &str| self.states.get(from) == Some(source);
-                        let targets = pairs.iter().filter(|(from, _)| of_source(&from.value));
-                        let targets = targets.filter_map(|(_, to)| self.states.get(to.value.as_str()));
-                        edges.extend(targets.map(|target| (*source, *target)));
-                    }
-                    Target::Unknown => self
-                        .leads_anywhere
-                        .iter_mut()
-                        .skip(*source)
-                        .take(1)
-                        .for_each(|each| *each = true),
-                }
-            }
-        }
-        edges.sort_unstable();
-        edges.dedup();
-        for (source, target) in edges {
-            if let Some(targets) = self.targets.get_mut(source) {
-                targets.push(target);
-            }
-            if let Some(sources) = self.sources.get_mut(target) {
-                sources.push(source);
-            }
-        }
-    }
-
-    /// Returns for each transition the states it can be executed from.
-    pub(super) fn starts(&self) -> Vec<Vec<usize>> {
-        let mut starts: Vec<Vec<usize>> = vec![Vec::new(); self.workflow.transitions.len()];
-        for (source, state) in self.workflow.states.iter().enumerate() {
-            for name in &state.transitions {
-                let transition = self.transitions.get(name.value.as_str());
-                if let Some(starts) = transition.and_then(|transition| starts.get_mut(*transition)) {
-                    starts.push(source);
-                }
-            }
-        }
-        for (transition, starts) in self.workflow.transitions.iter().zip(&mut starts) {
-            if let Some(from) = &transition.from {
-                *starts = self.selected(from);
-            }
-        }
-        starts
-    }
-
-    /// Returns the states that a selector is for.
-    pub(super) fn selected(&self, selector: &Selector) -> Vec<usize> {
-        let named: FxHashSet<usize> = selector
-            .names()
-            .iter()
-            .filter_map(|name| self.states.get(name.value.as_str()).copied())
-            .collect();
-        let all = 0..self.workflow.states.len();
-        match selector {
-            Selector::Any => all.collect(),
-            Selector::Only(_) => all.filter(|state| named.contains(state)).collect(),
-            Selector::Except(_) => all.filter(|state| !named.contains(state)).collect(),
-        }
-    }
-
-    pub(super) fn check_state(&self, name: &Spanned<String>, report: &mut Report<'_>) {
-        if !self.states.contains_key(name.value.as_str()) {
-            let workflow = quote(&self.workflow.id.value);
-            let message = format!("workflow {workflow} has no state {}", quote(&name.value));
-            report.unknown(Code::UnknownState, message, name, self.states.keys().copied());
-        }
-    }
-}
-
 /// Checks that ids are there, can be printed, and are one thing's alone.
 pub(super) fn validate_ids(names: &Names<'_>, report: &mut Report<'_>) {
     let policy = names.policy;
@@ -478,7 +378,7 @@ fn check_except(
     {
         if let Some(hint) = report.hint(&name.value, named.iter().copied()) {
             let message = format!(
-                "no rule names a {kind} {}, so excepting it changes nothing",
+                "no rule names {kind} {}, so excepting it changes nothing",
                 quote(&name.value)
             );
             report.add(
@@ -496,16 +396,6 @@ fn by_name(fields: &[Field]) -> FxHashMap<&str, &Field> {
         .rev()
         .map(|field| (field.name.value.as_str(), field))
         .collect()
-}
-
-fn collect_states<'p>(flows: &[Flow<'p>]) -> FxHashMap<&'p str, Vec<usize>> {
-    let mut states: FxHashMap<&str, Vec<usize>> = FxHashMap::default();
-    for (index, flow) in flows.iter().enumerate() {
-        for name in flow.states.keys() {
-            states.entry(name).or_default().push(index);
-        }
-    }
-    states
 }
 
 fn collect_fields<'p>(places: &[Place<'p>]) -> FxHashMap<&'p str, Vec<&'p Field>> {

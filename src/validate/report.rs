@@ -10,14 +10,17 @@ use crate::vocab::limits::SUGGESTION_COMPARISONS_MAX;
 /// Collects complaints, and knows whether one of them was an error.
 pub(super) struct Report<'d> {
     diagnostics: &'d mut Vec<Diagnostic>,
-    errors: bool,
+    errors: usize,
     /// Looking for the name that was meant costs a comparison with every known one, which must not add up without bound.
     comparisons_left: usize,
 }
 
 impl<'d> Report<'d> {
     pub(super) fn new(diagnostics: &'d mut Vec<Diagnostic>) -> Self {
-        let errors = diagnostics.iter().any(|each| each.severity == Severity::Error);
+        let errors = diagnostics
+            .iter()
+            .filter(|each| each.severity == Severity::Error)
+            .count();
         Self {
             diagnostics,
             errors,
@@ -27,11 +30,16 @@ impl<'d> Report<'d> {
 
     /// Tells whether an error was reported, be it by whoever read the policy.
     pub(super) fn has_errors(&self) -> bool {
+        self.errors > 0
+    }
+
+    /// Tells how many errors were reported so far.
+    pub(super) fn error_count(&self) -> usize {
         self.errors
     }
 
     pub(super) fn add(&mut self, diagnostic: Diagnostic) {
-        self.errors |= diagnostic.severity == Severity::Error;
+        self.errors += usize::from(diagnostic.severity == Severity::Error);
         self.diagnostics.push(diagnostic);
     }
 

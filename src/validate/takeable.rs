@@ -1,163 +1,162 @@
 //! Transitions that nobody can ever take, because no allow can ever grant what they ask.
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 
 use crate::policy::Selector;
 use crate::policy::grant::{Grant, TargetStates};
-use crate::policy::role::Administrator;
+use crate::policy::role::{Administrator, Role};
 use crate::policy::workflow::{Target, Transition};
 use crate::source::code::Code;
 use crate::source::diagnostic::{Diagnostic, quote};
 use crate::vocab::effect::Effect;
 use crate::vocab::limits::TAKEABLE_TRIALS_MAX;
 
-use super::names::{Flow, Names};
+use super::flow::Flow;
+use super::names::Names;
 use super::report::Report;
 
 /// An action that a transition asks for in a state, as long as no allow is known to grant it.
 struct Need<'p> {
-    flow: usize,
     transition: usize,
-    /// The place of the state among those that the transition is offered in.
+    /// The state that offers it.
     state: usize,
     /// The state afterwards; `None` if only the CMS knows.
     target: Option<&'p str>,
 }
+
+/// The needs of one workflow, by action.
+type FlowNeeds<'p> = FxHashMap<&'p str, Vec<Need<'p>>>;
 
 /// Warns of transitions that no allow is for.
 ///
 /// An administrator may take anything, so there is nothing to find in a policy that has some.
 pub(super) fn validate_transitions(names: &Names<'_>, report: &mut Report<'_>) {
     let policy = names.policy;
-    if policy
-        .roles
-        .iter()
-        .any(|role| role.administrator != Administrator::No)
-    {
+    let is_ordinary = |role: &Role| role.administrator == Administrator::No;
+    if !policy.roles.iter().all(is_ordinary) {
         return;
     }
-    let mut needs = collect_needs(names);
-    let mut trials_left = TAKEABLE_TRIALS_MAX;
-    for grant in policy
-        .grants
-        .iter()
-        .filter(|grant| grant.effect == Effect::Allow && grant.broken.is_none())
-    {
-        if needs.is_empty() {
+    let mut needs: Vec<FlowNeeds<'_>> = names.flows.iter().map(collect_needs).collect();
+    let mut trials = 0;
+    for grant in &policy.grants {
+        if grant.effect == Effect::Allow && grant.broken.is_none() {
+            trials += meet(names, grant, &mut needs);
+        }
+        // Giving up costs a warning, and going on might cost the start.
+        if trials > TAKEABLE_TRIALS_MAX {
             return;
         }
-        let Some(left) = meet(names, grant, &mut needs, trials_left) else {
-            return;
-        };
-        trials_left = left;
     }
     for grant in &policy.document_grants {
-        let flow = names
+        let place = names
             .find_place(&grant.collection.value)
-            .and_then(|place| names.places.get(place)?.flow);
-        for action in &grant.actions {
-            if let Some(needs) = needs.get_mut(action.value.as_str()) {
-                needs.retain(|need| Some(need.flow) != flow);
-            }
+            .and_then(|place| names.places.get(place));
+        if let Some(needs) = place.and_then(|place| needs.get_mut(place.flow?)) {
+            grant
+                .actions
+                .iter()
+                .for_each(|action| drop(needs.remove(action.value.as_str())));
         }
     }
-    report_needs(names, &needs, report);
+    for (flow, needs) in names.flows.iter().zip(&needs) {
+        report_needs(flow, needs, report);
+    }
 }
 
-/// Collects what the transitions of workflows in use ask for, by action.
-fn collect_needs<'p>(names: &Names<'p>) -> FxHashMap<&'p str, Vec<Need<'p>>> {
-    let mut needs: FxHashMap<&str, Vec<Need<'_>>> = FxHashMap::default();
-    for (index, flow) in names
-        .flows
-        .iter()
-        .enumerate()
-        .filter(|(_, flow)| !flow.places.is_empty())
-    {
-        for (state, source) in flow.workflow.states.iter().enumerate() {
-            for name in &source.transitions {
-                let number = flow.transitions.get(name.value.as_str()).copied();
-                let Some((number, transition)) =
-                    number.and_then(|number| Some((number, flow.workflow.transitions.get(number)?)))
-                else {
-                    continue;
+/// Collects what the transitions of a workflow ask for, if it is in use.
+fn collect_needs<'p>(flow: &Flow<'p>) -> FlowNeeds<'p> {
+    let mut needs = FlowNeeds::default();
+    let states = if flow.places.is_empty() {
+        &[][..]
+    } else {
+        flow.workflow.states.as_slice()
+    };
+    for (state, source) in states.iter().enumerate() {
+        for name in &source.transitions {
+            let number = flow.transitions.get(name.value.as_str()).copied();
+            let found = number.and_then(|number| Some((number, flow.workflow.transitions.get(number)?)));
+            let Some((number, transition)) = found else {
+                continue;
+            };
+            // What cannot start here, or leads nowhere from here, is another complaint.
+            let starts = transition
+                .from
+                .as_ref()
+                .is_none_or(|from| from.selects(&source.id.value));
+            let Some(target) = find_target(transition, &source.id.value).filter(|_| starts) else {
+                continue;
+            };
+            for action in &transition.actions {
+                let need = Need {
+                    transition: number,
+                    state,
+                    target,
                 };
-                let target = find_target(transition, &source.id.value);
-                for action in &transition.actions {
-                    let need = Need {
-                        flow: index,
-                        transition: number,
-                        state,
-                        target,
-                    };
-                    needs.entry(&action.value).or_default().push(need);
-                }
+                needs.entry(&action.value).or_default().push(need);
             }
         }
     }
     needs
 }
 
-fn find_target<'p>(transition: &'p Transition, source: &str) -> Option<&'p str> {
+/// Returns the state that the transition leads to, `Some(None)` if only the CMS knows it.
+fn find_target<'p>(transition: &'p Transition, source: &str) -> Option<Option<&'p str>> {
     match &transition.to {
-        Target::State(target) => Some(&target.value),
-        Target::Map(pairs) => pairs
-            .iter()
-            .find(|(from, _)| from.value == source)
-            .map(|(_, to)| to.value.as_str()),
-        Target::Unknown => None,
+        Target::State(target) => Some(Some(&target.value)),
+        Target::Map(pairs) => {
+            let pair = pairs.iter().find(|(from, _)| from.value == source);
+            pair.map(|(_, to)| Some(to.value.as_str()))
+        }
+        Target::Unknown => Some(None),
     }
 }
 
-/// Takes away the needs that an allow meets; returns how many trials are left, `None` if there are none.
-fn meet(
-    names: &Names<'_>,
-    grant: &Grant,
-    needs: &mut FxHashMap<&str, Vec<Need<'_>>>,
-    mut trials_left: usize,
-) -> Option<usize> {
+/// Takes away the needs that an allow meets, and returns how many were looked at.
+fn meet(names: &Names<'_>, grant: &Grant, needs: &mut [FlowNeeds<'_>]) -> usize {
     let selection = &grant.selection;
-    let flows = find_flows(names, &selection.collections);
-    let mut meet_action = |open: &mut Vec<Need<'_>>| {
-        trials_left = trials_left.checked_sub(open.len())?;
-        open.retain(|need| {
-            let Some(flow) = names.flows.get(need.flow) else {
-                return true;
-            };
-            let of_flow = flows.as_ref().is_none_or(|flows| flows.contains(&need.flow));
-            !(of_flow && is_for(grant, flow, need))
-        });
-        Some(())
-    };
-    match &selection.actions {
-        Selector::Any | Selector::Except(_) => {
-            for (_, open) in needs
-                .iter_mut()
-                .filter(|(action, _)| selection.actions.selects(action))
-            {
-                meet_action(open)?;
-            }
+    let mut trials = 0;
+    for index in find_flows(names, &selection.collections) {
+        let (Some(flow), Some(needs)) = (names.flows.get(index), needs.get_mut(index)) else {
+            continue;
+        };
+        if needs.is_empty() {
+            continue;
         }
-        Selector::Only(actions) => {
-            for action in actions {
+        let mut meet_action = |open: &mut Vec<Need<'_>>| {
+            trials += open.len();
+            open.retain(|need| !is_for(grant, flow, need));
+        };
+        match &selection.actions {
+            Selector::Any => needs.values_mut().for_each(meet_action),
+            Selector::Only(actions) => actions.iter().for_each(|action| {
                 if let Some(open) = needs.get_mut(action.value.as_str()) {
-                    meet_action(open)?;
+                    meet_action(open);
                 }
+            }),
+            Selector::Except(_) => {
+                let selected = needs
+                    .iter_mut()
+                    .filter(|(action, _)| selection.actions.selects(action));
+                selected.for_each(|(_, open)| meet_action(open));
             }
         }
+        needs.retain(|_, open| !open.is_empty());
     }
-    needs.retain(|_, open| !open.is_empty());
-    Some(trials_left)
+    trials
 }
 
-/// Returns the workflows of the collections that a selector is for; `None` stands for all, whatever is excepted.
-fn find_flows(names: &Names<'_>, collections: &Selector) -> Option<FxHashSet<usize>> {
+/// Returns the workflows of the collections that a selector is for, each once; exceptions are not looked at.
+fn find_flows(names: &Names<'_>, collections: &Selector) -> Vec<usize> {
     match collections {
-        Selector::Any | Selector::Except(_) => None,
+        Selector::Any | Selector::Except(_) => names.everywhere.flows.clone(),
         Selector::Only(named) => {
             let places = named
                 .iter()
                 .filter_map(|name| names.places.get(names.find_place(&name.value)?));
-            Some(places.filter_map(|place| place.flow).collect())
+            let mut flows: Vec<usize> = places.filter_map(|place| place.flow).collect();
+            flows.sort_unstable();
+            flows.dedup();
+            flows
         }
     }
 }
@@ -186,21 +185,19 @@ fn leads(to_states: &TargetStates, state: &str, target: Option<&str>) -> bool {
 }
 
 /// Reports each offer that nobody can take, or the transition if that is true of all its offers.
-fn report_needs(names: &Names<'_>, needs: &FxHashMap<&str, Vec<Need<'_>>>, report: &mut Report<'_>) {
-    let mut lacking: FxHashMap<(usize, usize), FxHashMap<usize, &str>> = FxHashMap::default();
+fn report_needs(flow: &Flow<'_>, needs: &FlowNeeds<'_>, report: &mut Report<'_>) {
+    let mut lacking: FxHashMap<usize, FxHashMap<usize, &str>> = FxHashMap::default();
     for (action, need) in needs
         .iter()
         .flat_map(|(action, open)| open.iter().map(|need| (*action, need)))
     {
-        let states = lacking.entry((need.flow, need.transition)).or_default();
+        let states = lacking.entry(need.transition).or_default();
         let named = states.entry(need.state).or_insert(action);
         *named = action.min(*named);
     }
-    for (index, flow) in names.flows.iter().enumerate() {
-        for (number, transition) in flow.workflow.transitions.iter().enumerate() {
-            if let Some(states) = lacking.get(&(index, number)) {
-                report_transition(flow, number, transition, states, report);
-            }
+    for (number, transition) in flow.workflow.transitions.iter().enumerate() {
+        if let Some(states) = lacking.get(&number) {
+            report_transition(flow, number, transition, states, report);
         }
     }
 }

@@ -9,13 +9,15 @@ use crate::source::diagnostic::{Diagnostic, Severity, quote};
 use crate::vocab::limits::APPROVERS_MAX;
 
 use super::condition::check_condition;
-use super::names::{Flow, Names};
+use super::flow::Flow;
+use super::names::Names;
 use super::reach::Reach;
 use super::report::Report;
 
 /// Checks every workflow.
 pub(super) fn validate_workflows(names: &Names<'_>, report: &mut Report<'_>) {
     for flow in &names.flows {
+        let errors_before = report.error_count();
         validate_names(flow, report);
         let reach = Reach::of_places(flow.places.clone(), flow.places.is_empty());
         for transition in &flow.workflow.transitions {
@@ -23,7 +25,8 @@ pub(super) fn validate_workflows(names: &Names<'_>, report: &mut Report<'_>) {
             validate_transition(names, &reach, transition, report);
         }
         validate_offers(flow, report);
-        if flow.workflow.closed {
+        // With a name that leads nowhere, all behind it would be unreachable as well.
+        if flow.workflow.closed && report.error_count() == errors_before {
             validate_graph(names, flow, report);
         }
     }

@@ -4,17 +4,25 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "tests fail by panicking, in their helpers too"
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "tests fail by panicking, in their helpers too, and say what they saw"
 )]
 
 mod ask;
 mod contract;
 mod decisions;
+mod diagnostics;
 mod discover;
 mod matrix;
 mod native;
 mod nick;
 mod recordings;
+mod reference;
+mod reload;
 mod samples;
+mod serve;
 mod source;
+mod tidy;
+mod validate;
 mod watch;

@@ -11,17 +11,19 @@ use tonic::Status;
 /// Answers requests as the daemon does.
 pub(crate) trait Door {
     /// Decides one question.
-    fn check(&self, request: CheckRequest) -> Result<CheckResponse, Status>;
+    fn check(&self, request: &CheckRequest) -> Result<CheckResponse, Status>;
 
     /// Lists transitions.
     fn list_allowed_transitions(
         &self,
-        request: ListAllowedTransitionsRequest,
+        request: &ListAllowedTransitionsRequest,
     ) -> Result<ListAllowedTransitionsResponse, Status>;
 
     /// Describes a workflow.
-    fn describe_workflow(&self, request: DescribeWorkflowRequest)
-    -> Result<DescribeWorkflowResponse, Status>;
+    fn describe_workflow(
+        &self,
+        request: &DescribeWorkflowRequest,
+    ) -> Result<DescribeWorkflowResponse, Status>;
 }
 
 /// Opens a door to the profiles of a directory; `None` as long as there is no service to ask.

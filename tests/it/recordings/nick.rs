@@ -5,6 +5,7 @@ mod http;
 mod judge;
 mod site;
 mod strict;
+mod tests;
 
 use std::path::Path;
 
@@ -48,7 +49,7 @@ pub(crate) fn run_strict() {
     for vector in &vectors {
         let case = Case::new(vector, sites.of(vector));
         if let Ok(asked) = ask::ask(&case, "exact") {
-            differences.compare(vector["id"].as_str().unwrap_or("?"), &asked, door.as_ref());
+            differences.compare(&case, &asked, door.as_ref());
         }
     }
     print!("{}", differences.report());
