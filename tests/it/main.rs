@@ -10,11 +10,9 @@
 mod contract;
 mod diagnostics;
 mod discover;
-mod source;
-mod validate;
-mod discover;
 mod native;
 mod nick;
 mod recordings;
 mod source;
+mod validate;
 mod watch;
