@@ -8,7 +8,7 @@ use tokio::runtime::Builder;
 use crate::cli::Globals;
 use crate::cli::exit::Exit;
 use crate::cli::output::Output;
-use crate::observe::logging;
+use crate::observe::logging::{self, LogFormat};
 use crate::server::config::{ServeArgs, ServeConfig};
 use crate::server::shutdown::stop_on_signals;
 use crate::server::{self, ServeError, Stop};
@@ -53,8 +53,12 @@ pub(super) fn run(command: &ServeCommand, globals: &Globals, output: &mut Output
     match result {
         Ok(()) => Exit::Done,
         Err(error) => {
-            tracing::error!(error = &error as &dyn Error, "cannot serve");
-            output.failure(&error, error.help().as_deref());
+            let help = error.help();
+            match arguments.log_format {
+                LogFormat::Text => output.failure(&error, help.as_deref()),
+                // Whoever reads the log by machine must find the end of it there, too.
+                LogFormat::Json => tracing::error!(error = &error as &dyn Error, help, "cannot serve"),
+            }
             exit_of(&error)
         }
     }

@@ -67,9 +67,14 @@ fn compile_joins(condition: &Condition, place: Place, interner: &Interner<'_>) -
 }
 
 fn compile_node(condition: &Condition, place: Place, interner: &Interner<'_>) -> compiled::Node {
+    if is_neutral(condition) {
+        return compiled::Node::Neutral;
+    }
+    // Beside others what is neutral drops out, whichever way they are joined.
     let all = |parts: &[Condition]| {
         parts
             .iter()
+            .filter(|part| !is_neutral(part))
             .map(|part| compile_node(part, place, interner))
             .collect()
     };
@@ -80,6 +85,16 @@ fn compile_node(condition: &Condition, place: Place, interner: &Interner<'_>) ->
         Node::Neutral => compiled::Node::Neutral,
         Node::Related(related) => compiled::Node::Related(compile_related(related, place, interner)),
         Node::Leaf(leaf) => compiled::Node::Leaf(compile_leaf(leaf, place, interner)),
+    }
+}
+
+/// Tells whether nothing in a condition asks anything.
+pub(super) fn is_neutral(condition: &Condition) -> bool {
+    match &condition.node {
+        Node::Neutral => true,
+        Node::All(parts) | Node::Any(parts) => parts.iter().all(is_neutral),
+        Node::Not(part) => is_neutral(part),
+        Node::Related(_) | Node::Leaf(_) => false,
     }
 }
 

@@ -13,35 +13,32 @@ use crate::source::span::Span;
 use crate::vocab::effect::Effect;
 use crate::vocab::operator::FieldType;
 
-use super::condition::{Place, compile_condition, compile_operand};
+use super::condition::{Place, compile_condition, compile_operand, is_neutral};
 use super::intern::Interner;
 use super::workflow::state_mask;
 
 pub(super) fn compile_grants(policy: &Policy, interner: &mut Interner<'_>) {
-    let mut slots = SlotsBuilder::new(interner);
+    let mut refusals = SlotsBuilder::new(interner);
+    let mut takings = SlotsBuilder::new(interner);
+    let mut allows = SlotsBuilder::new(interner);
     for grant in &policy.grants {
-        for spread in spread(
-            &grant.selection,
-            &[grant.selection.when.as_ref(), grant.validate.as_ref()],
-            interner,
-        ) {
+        let conditions = [grant.selection.when.as_ref(), grant.validate.as_ref()];
+        for spread in spread(&grant.selection, &conditions, interner) {
             let id = GrantId::new(interner.model.grants.len());
+            let is_deny = grant.effect == Effect::Deny || grant.broken.is_some();
+            let slots = match (is_deny, &grant.fields) {
+                (true, Selector::Any) => &mut refusals,
+                (true, Selector::Only(_) | Selector::Except(_)) => &mut takings,
+                (false, _) => &mut allows,
+            };
             slots.add(&grant.selection, &spread, id, interner);
             let compiled = compile_grant(grant, spread, interner);
             interner.model.grants.push(compiled);
         }
     }
-    let grants = &interner.model.grants;
-    // What refuses comes first, then what takes fields away, then what allows; each in the order of the files.
-    interner.model.grant_slots = slots.finish(|id: &GrantId| {
-        grants
-            .get(id.index())
-            .map(|grant| match (grant.effect, &grant.fields) {
-                (Effect::Deny, Mask::Any) => 0,
-                (Effect::Deny, Mask::Only(_) | Mask::Except(_)) => 1,
-                (Effect::Allow, _) => 2,
-            })
-    });
+    interner.model.refusals = refusals.finish();
+    interner.model.takings = takings.finish();
+    interner.model.allows = allows.finish();
 }
 
 pub(super) fn compile_constraints(policy: &Policy, interner: &mut Interner<'_>) {
@@ -59,7 +56,7 @@ pub(super) fn compile_constraints(policy: &Policy, interner: &mut Interner<'_>) 
             interner.model.constraints.push(compiled);
         }
     }
-    interner.model.constraint_slots = slots.finish(|_| 0);
+    interner.model.constraint_slots = slots.finish();
 }
 
 pub(super) fn compile_document_grants(policy: &Policy, interner: &mut Interner<'_>) {
@@ -115,11 +112,7 @@ fn compile_grant(grant: &Grant, spread: Spread, interner: &mut Interner<'_>) -> 
             .as_ref()
             .map(|condition| compile_condition(condition, place, interner)),
         explain: grant.explain,
-        neutral: grant
-            .selection
-            .when
-            .as_ref()
-            .is_some_and(|when| matches!(when.node, Node::Neutral)),
+        neutral: grant.selection.when.as_ref().is_some_and(is_neutral),
         networks: networks(grant.networks.as_deref()),
         broken: grant.broken.as_deref().map(Into::into),
     }
@@ -377,21 +370,13 @@ impl<T: Copy> SlotsBuilder<T> {
         }
     }
 
-    fn finish<K: Ord>(self, rank: impl Fn(&T) -> K) -> Slots<T> {
-        let sorted = |mut rules: Vec<T>| -> Box<[T]> {
-            rules.sort_by_key(&rank);
-            rules.into()
-        };
-        let named = self
-            .named
-            .into_iter()
-            .map(|actions| {
-                actions
-                    .into_iter()
-                    .map(|(action, rules)| (action, sorted(rules)))
-                    .collect()
-            })
-            .collect();
-        Slots::new(named, self.any.into_iter().map(&sorted).collect())
+    fn finish(self) -> Slots<T> {
+        let named = self.named.into_iter().map(|actions| {
+            actions
+                .into_iter()
+                .map(|(action, rules)| (action, rules.into()))
+                .collect()
+        });
+        Slots::new(named.collect(), self.any.into_iter().map(Into::into).collect())
     }
 }

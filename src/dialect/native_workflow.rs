@@ -253,7 +253,7 @@ fn read_approval(json: &Json, diagnostics: &mut Vec<Diagnostic>) -> Option<Appro
     let count = count.and_then(|json| read_count(json, "`count`", "a number of people", diagnostics));
     let roles = keys.ids("roles", diagnostics).unwrap_or_default();
     let users = keys.ids("users", diagnostics).unwrap_or_default();
-    let content_bound = keys.bool("content_bound", diagnostics).unwrap_or(false);
+    let content_bound = keys.bool("content_bound", diagnostics).unwrap_or(true);
     keys.finish(diagnostics);
     Some(ApprovalRule {
         roles,
@@ -268,7 +268,8 @@ fn approval(count: u32, origin: Span) -> ApprovalRule {
         count,
         roles: Vec::new(),
         users: Vec::new(),
-        content_bound: false,
+        // An edit voids an approval unless the policy says otherwise.
+        content_bound: true,
         origin,
     }
 }

@@ -5,7 +5,7 @@ use crate::model::workflow::{ApprovalRule, Transition};
 
 use super::decision::ApprovalCount;
 use super::facts::Facts;
-use super::query::Approval;
+use super::query::{Approval, Query, QueryError};
 use super::role::roles_of_other;
 
 /// Counts the approvals of a transition: each person serves one rule, so that as many rules as possible are served.
@@ -13,9 +13,42 @@ pub(super) fn count(facts: &Facts<'_>, transition: &Transition) -> Vec<ApprovalC
     if transition.approvals.is_empty() {
         return Vec::new();
     }
-    let approvers = approvers(facts, transition);
-    // One place for each person that a rule needs; an approver takes at most one place.
-    let mut places: Vec<(usize, Option<usize>)> = Vec::new();
+    let people = approvers(facts, transition);
+    let places = seat(&people, transition);
+    tally(&places, transition)
+}
+
+/// How far the approvals of a transition have come.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// The count of each rule.
+    pub counts: Vec<ApprovalCount>,
+    /// Whose approvals count, in the order of the request.
+    pub approved_by: Vec<String>,
+}
+
+/// Tells how far the approvals of a transition have come, whatever else it lacks.
+///
+/// # Errors
+///
+/// A [`QueryError`] if the question cannot be meant.
+pub fn progress(model: &Model, query: &Query<'_>, transition: &Transition) -> Result<Progress, QueryError> {
+    let facts = Facts::bind(model, query)?;
+    let people = approvers(&facts, transition);
+    let places = seat(&people, transition);
+    let is_seated = |index: usize| places.iter().any(|(_, taken)| *taken == Some(index));
+    let seated = people.iter().enumerate().filter(|(index, _)| is_seated(*index));
+    Ok(Progress {
+        counts: tally(&places, transition),
+        approved_by: seated.map(|(_, approver)| approver.id.to_owned()).collect(),
+    })
+}
+
+/// One place for each person that a rule needs, and who has taken it; an approver takes at most one place.
+type Places = Vec<(usize, Option<usize>)>;
+
+fn seat(approvers: &[Approver<'_>], transition: &Transition) -> Places {
+    let mut places = Places::new();
     for (rule, each) in transition.approvals.iter().enumerate() {
         // More places than approvers can never be taken.
         let wanted = usize::try_from(each.count)
@@ -25,56 +58,56 @@ pub(super) fn count(facts: &Facts<'_>, transition: &Transition) -> Vec<ApprovalC
     }
     for place in 0..places.len() {
         let mut tried = vec![false; approvers.len()];
-        take(place, &approvers, &mut places, &mut tried);
+        take(place, approvers, &mut places, &mut tried);
     }
-    transition
-        .approvals
-        .iter()
-        .enumerate()
-        .map(|(rule, each)| {
-            let given = places
-                .iter()
-                .filter(|(of, taken)| *of == rule && taken.is_some())
-                .count();
-            ApprovalCount {
-                rule,
-                needed: each.count,
-                given: u32::try_from(given).unwrap_or(u32::MAX),
-            }
-        })
-        .collect()
+    places
+}
+
+fn tally(places: &Places, transition: &Transition) -> Vec<ApprovalCount> {
+    let count = |(rule, each): (usize, &ApprovalRule)| {
+        let given = places
+            .iter()
+            .filter(|(of, taken)| *of == rule && taken.is_some())
+            .count();
+        ApprovalCount {
+            rule,
+            needed: each.count,
+            given: u32::try_from(given).unwrap_or(u32::MAX),
+        }
+    };
+    transition.approvals.iter().enumerate().map(count).collect()
 }
 
 /// A person, and the rules that he may serve.
-struct Approver {
+struct Approver<'q> {
+    id: &'q str,
     serves: Vec<bool>,
 }
 
-fn approvers(facts: &Facts<'_>, transition: &Transition) -> Vec<Approver> {
-    let mut people: Vec<(&str, Approver)> = Vec::new();
+fn approvers<'q>(facts: &Facts<'q>, transition: &Transition) -> Vec<Approver<'q>> {
+    let mut people: Vec<Approver<'q>> = Vec::new();
     for approval in &facts.query.context.approvals {
         let id = approval.subject_id;
         if id.is_empty() || id == facts.owner || approval.transition != transition.name.as_ref() {
             continue;
         }
-        let serves: Vec<bool> = transition
-            .approvals
-            .iter()
+        let rules = transition.approvals.iter();
+        let serves: Vec<bool> = rules
             .map(|rule| serves(facts.model, rule, approval, facts))
             .collect();
-        match people.iter_mut().find(|(other, _)| *other == id) {
+        match people.iter_mut().find(|approver| approver.id == id) {
             // The same person again: what he may serve adds up, he does not.
-            Some((_, approver)) => {
+            Some(approver) => {
                 approver
                     .serves
                     .iter_mut()
                     .zip(serves)
                     .for_each(|(serves, more)| *serves |= more);
             }
-            None => people.push((id, Approver { serves })),
+            None => people.push(Approver { id, serves }),
         }
     }
-    people.into_iter().map(|(_, approver)| approver).collect()
+    people
 }
 
 fn serves(model: &Model, rule: &ApprovalRule, approval: &Approval<'_>, facts: &Facts<'_>) -> bool {
@@ -93,7 +126,7 @@ fn serves(model: &Model, rule: &ApprovalRule, approval: &Approval<'_>, facts: &F
 /// Gives a place to somebody, moving others to other places if need be.
 fn take(
     place: usize,
-    approvers: &[Approver],
+    approvers: &[Approver<'_>],
     places: &mut [(usize, Option<usize>)],
     tried: &mut [bool],
 ) -> bool {

@@ -1,9 +1,9 @@
 //! Denies, allows and the fields that they cover: steps three to five of a decision.
 
 use crate::model::bits::Bits;
-use crate::model::grant::{Grant, Mask};
+use crate::model::grant::{Grant, Slots};
 use crate::model::id::GrantId;
-use crate::vocab::effect::{Effect, Operation, Reason};
+use crate::vocab::effect::{Operation, Reason};
 
 use super::condition::{Item, Notes, Truth};
 use super::constraints::Presets;
@@ -64,13 +64,13 @@ impl<'q> Bout<'_, 'q> {
         self.weigh(asked, &denied, tally, notes)
     }
 
-    fn rules(&self) -> impl Iterator<Item = (GrantId, &'q Grant)> + use<'q> {
+    fn rules(&self, slots: &'q Slots<GrantId>) -> impl Iterator<Item = (GrantId, &'q Grant)> + use<'q> {
         let model = self.facts.model;
-        let slots = match self.action {
-            Some(action) => model.grant_slots.find(self.facts.collection_id, action),
-            None => [&[][..], &[][..]],
+        let lists = match self.action {
+            Some(action) if !slots.is_empty() => slots.find(self.facts.collection_id, action),
+            Some(_) | None => [&[][..], &[][..]],
         };
-        slots
+        lists
             .into_iter()
             .flatten()
             .filter_map(move |id| Some((*id, model.grant(*id)?)))
@@ -146,10 +146,7 @@ impl<'q> Bout<'_, 'q> {
         trace: &mut T,
     ) -> Option<Decision<'q>> {
         let mut refused: Option<(Reason, GrantId)> = None;
-        for (id, grant) in self.rules() {
-            if grant.effect != Effect::Deny || grant.fields != Mask::Any {
-                continue;
-            }
+        for (id, grant) in self.rules(&self.facts.model.refusals) {
             let Some(fit) = self.fit(id, grant, notes, trace) else {
                 continue;
             };
@@ -205,10 +202,7 @@ impl<'q> Bout<'_, 'q> {
     fn denied<T: Trace>(&self, asked: &Asked<'q>, conditional: &mut bool, trace: &mut T) -> Denied<'q> {
         let mut denied = Denied::default();
         let mut notes = Notes::new();
-        for (id, grant) in self.rules() {
-            if grant.effect != Effect::Deny || grant.fields == Mask::Any {
-                continue;
-            }
+        for (id, grant) in self.rules(&self.facts.model.takings) {
             let Some(fit) = self.fit(id, grant, &mut notes, trace) else {
                 continue;
             };
@@ -247,10 +241,7 @@ impl<'q> Bout<'_, 'q> {
         notes: &mut Notes<'q>,
         trace: &mut T,
     ) {
-        for (id, grant) in self.rules() {
-            if grant.effect != Effect::Allow {
-                continue;
-            }
+        for (id, grant) in self.rules(&self.facts.model.allows) {
             self.allow(id, grant, asked, denied, presets, tally, notes, trace);
             if !T::ENABLED && asked.is_plain() && tally.settles() {
                 return;

@@ -22,7 +22,7 @@ use super::validity::valid_until;
 
 /// Returns the smallest sets of facts that would turn a deny into an allow; none if the question is allowed, or if nothing
 /// that can be told would help. Administrator roles are named only where nothing less helps.
-pub fn missing<'q>(model: &'q Model, query: &'q Query<'q>, decision: &Decision<'q>) -> Vec<Alternative<'q>> {
+pub fn missing<'q>(model: &'q Model, query: &'q Query<'q>, decision: &Decision<'_>) -> Vec<Alternative<'q>> {
     if decision.is_allow() {
         return Vec::new();
     }
@@ -110,7 +110,7 @@ fn tidy<'q>(model: &Model, found: Vec<Vec<Fact<'q>>>) -> Vec<Alternative<'q>> {
 /// What might help, most telling first.
 fn candidates<'q>(
     facts: &Facts<'q>,
-    decision: &Decision<'q>,
+    decision: &Decision<'_>,
     touched: &Touched<'q>,
     unknowns: &[Unknown<'q>],
 ) -> Vec<Fact<'q>> {
@@ -379,7 +379,7 @@ fn with<'x>(object: &Object<'x>, path: &'x [Box<str>], value: &Value<'x>) -> Obj
 }
 
 /// Finds the facts that a decision lacked, and what they are compared with.
-fn unknowns<'q>(query: &'q Query<'q>, touched: &Touched<'q>, decision: &Decision<'q>) -> Vec<Unknown<'q>> {
+fn unknowns<'q>(query: &'q Query<'q>, touched: &Touched<'q>, decision: &Decision<'_>) -> Vec<Unknown<'q>> {
     let mut unknowns: Vec<Unknown<'q>> = Vec::new();
     if decision.lacking.contains(&DIGEST) {
         unknowns.push(Unknown {

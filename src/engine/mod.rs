@@ -9,6 +9,7 @@
 //! Read [`check`] first: it is the order of steps; `grants` has steps three to five, `constraints` six, `approvals` eight.
 
 pub mod actions;
+pub mod approvals;
 pub mod check;
 pub mod condition;
 pub mod decision;
@@ -20,7 +21,6 @@ pub mod trace;
 pub mod transitions;
 pub mod validity;
 
-mod approvals;
 mod compare;
 mod constraints;
 mod coverage;

@@ -65,13 +65,7 @@ fn touch<'q>(
 ) {
     let program = |id: Option<ConditionId>| id.and_then(|id| model.condition(id));
     let first = touched.programs.len();
-    for grant in model
-        .grant_slots
-        .find(collection, action)
-        .into_iter()
-        .flatten()
-        .filter_map(|id| model.grant(*id))
-    {
+    for (_, grant) in model.grants_for(collection, action) {
         touched.programs.extend(program(grant.selection.when));
         touched.programs.extend(program(grant.validate));
         if grant.effect == Effect::Allow && depth == 0 {

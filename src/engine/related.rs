@@ -5,7 +5,6 @@ use std::borrow::Cow;
 use crate::model::bits::Bits;
 use crate::model::grant::{Grant, Held, Mask, Scope};
 use crate::model::id::{ActionId, CollectionId, StateId};
-use crate::vocab::effect::Effect;
 use crate::vocab::limits::PERMITTED_DEPTH_MAX;
 use crate::vocab::value::{Value, View};
 
@@ -59,7 +58,7 @@ pub(super) fn admits<'s, 'm: 's>(
     let mut has_grant = false;
     for id in facts
         .model
-        .grant_slots
+        .allows
         .find(Some(collection), action)
         .into_iter()
         .flatten()
@@ -67,7 +66,7 @@ pub(super) fn admits<'s, 'm: 's>(
         let Some(grant) = facts.model.grant(*id) else {
             continue;
         };
-        if grant.effect != Effect::Allow || !is_held(grant, &roles, &facts.effective.site) {
+        if !is_held(grant, &roles, &facts.effective.site) {
             continue;
         }
         if grant.selection.except_collections.contains(&collection) {

@@ -9,7 +9,8 @@ use crate::model::id::{GroupId, RoleId};
 use crate::model::role::{RoleKind, User};
 use crate::vocab::network::Address;
 
-use super::query::{Holder, LocalRoles, Query};
+use super::facts::Facts;
+use super::query::{Holder, LocalRoles, Query, QueryError};
 
 /// The effective roles of a subject on an item.
 #[derive(Clone, Debug, Default)]
@@ -64,6 +65,16 @@ impl Effective {
             Held::Shared => &self.shared,
         }
     }
+}
+
+/// Lists the roles that count for a question, in the order of [`ordered`].
+///
+/// # Errors
+///
+/// A [`QueryError`] if the question cannot be meant.
+pub fn list(model: &Model, query: &Query<'_>) -> Result<Vec<(RoleId, How)>, QueryError> {
+    let facts = Facts::bind(model, query)?;
+    Ok(ordered(model, query, &facts.effective))
 }
 
 /// What gathers roles: a set for deciding, or a list in order.

@@ -119,6 +119,9 @@ fn test_one<'s>(scene: &Scene<'s>, leaf: &'s Leaf, left: &Side<'s>) -> Truth {
         return Truth::False;
     }
     let left = &by_key(leaf, left);
+    if scene.is_submitted_table() && !is_fit(leaf.operator, left) {
+        return Truth::False;
+    }
     let compared = |holds: fn(Ordering) -> bool| order(left, &right).is_some_and(holds);
     Truth::of(match leaf.operator {
         Operator::Eq | Operator::Is => equal(left, &right, leaf.kind),
@@ -156,6 +159,48 @@ fn test_one<'s>(scene: &Scene<'s>, leaf: &'s Leaf, left: &Side<'s>) -> Truth {
         | Operator::Regex
         | Operator::Submitted => false,
     })
+}
+
+/// Tells whether a submitted value is of a kind that an operator on text judges: text that is not empty, or a list whose
+/// elements it looks at. It passes none of these operators otherwise, not even the negative ones.
+fn is_fit(operator: Operator, left: &Side<'_>) -> bool {
+    let is_text = matches!(left, Side::View(View::Text(text)) if !text.is_empty());
+    match operator {
+        Operator::Contains | Operator::Ncontains | Operator::Icontains | Operator::Nicontains => {
+            is_text || left.elements().is_some()
+        }
+        Operator::StartsWith
+        | Operator::NstartsWith
+        | Operator::IstartsWith
+        | Operator::NistartsWith
+        | Operator::EndsWith
+        | Operator::NendsWith
+        | Operator::IendsWith
+        | Operator::NiendsWith => is_text,
+        Operator::Eq
+        | Operator::Neq
+        | Operator::Is
+        | Operator::Ieq
+        | Operator::Nieq
+        | Operator::In
+        | Operator::Nin
+        | Operator::Lt
+        | Operator::Lte
+        | Operator::Gt
+        | Operator::Gte
+        | Operator::Between
+        | Operator::Nbetween
+        | Operator::Null
+        | Operator::Nnull
+        | Operator::Empty
+        | Operator::Nempty
+        | Operator::Regex
+        | Operator::Submitted
+        | Operator::Intersects
+        | Operator::Nintersects
+        | Operator::IntersectsBbox
+        | Operator::NintersectsBbox => true,
+    }
 }
 
 /// An item compares by its key, except where its shape is what is asked for.

@@ -1,6 +1,6 @@
 //! The room `load`: the whole river on one screen, from bytes on disk to compiled profiles.
 //!
-//! **In** comes a directory: [`discover::read_root`] makes a [`Scan`](discover::Scan) of it that holds every byte, so that
+//! **In** comes a directory: [`discover::read_root`] makes a [`Scan`] of it that holds every byte, so that
 //! nothing later touches the disk. **Out** goes one [`LoadedProfile`] per profile directory: a model or none, and what there is
 //! to complain about.
 //!
@@ -16,6 +16,7 @@
 //! Read [`load`] first, then `chain.rs` (who extends whom) and [`profile`] (one profile, step by step).
 
 mod chain;
+mod complaint;
 pub mod discover;
 mod layout;
 pub mod profile;

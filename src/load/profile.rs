@@ -1,6 +1,5 @@
 //! One profile, step by step: read its files and those of its bases, merge, validate, compile.
 
-use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -8,8 +7,9 @@ use crate::compile;
 use crate::dialect::profile::ProfileFile;
 use crate::dialect::{self, Dialect, Input, Layer, LayerFile};
 use crate::load::LoadedProfile;
-use crate::load::chain::{Base, Chains, Link};
-use crate::load::discover::{ProblemKind, Scan, ScannedProfile, inner_path};
+use crate::load::chain::{Chains, Link};
+use crate::load::complaint::{drop_complaints_of_bases, fault, place, report_links, report_problems};
+use crate::load::discover::{Scan, ScannedProfile, inner_path};
 use crate::policy::{Policy, merge};
 use crate::source::code::Code;
 use crate::source::diagnostic::{self, Diagnostic, Severity, quote};
@@ -17,13 +17,13 @@ use crate::source::file::{SourceMap, decode_utf8};
 use crate::source::json::{self, Json};
 use crate::source::span::{FileId, Span};
 use crate::validate::{self, ValidPolicy};
-use crate::vocab::limits::{BASES_MAX, DIAGNOSTICS_MAX};
+use crate::vocab::limits::DIAGNOSTICS_MAX;
 
 /// The file in which a profile says what it is.
 const PROFILE_FILE: &str = "profile.json";
 
 /// What the loads of this round have made so far, by index in the scan; of each profile its bases are there before it.
-type Done = [Option<Arc<LoadedProfile>>];
+pub(super) type Done = [Option<Arc<LoadedProfile>>];
 
 /// What reading a profile yields, short of compiling it.
 struct Reading {
@@ -167,7 +167,7 @@ fn read_profile(chains: &Chains<'_>, index: usize, done: &Done) -> Reading {
     if let Some(link) = chains.link(index) {
         report_problems(link.scanned, &mut map, &mut diagnostics);
         let own = open_member(link, &mut map, &mut diagnostics);
-        report_links(link, &own, done, &mut diagnostics);
+        report_links(link, &own.file, done, &mut diagnostics);
         reading.title = own
             .file
             .title
@@ -192,7 +192,7 @@ fn read_profile(chains: &Chains<'_>, index: usize, done: &Done) -> Reading {
             reading.valid = policy.and_then(|policy| validate::validate(policy, &mut diagnostics));
             if reading.valid.is_none() && !has_errors(&diagnostics) {
                 let origin = members.last().map(|own| own.file.origin);
-                diagnostics.extend(origin.map(|origin| fault(origin)));
+                diagnostics.extend(origin.map(fault));
             }
             drop_complaints_of_bases(bases, done, &map, &mut diagnostics);
         }
@@ -341,117 +341,6 @@ fn show_layer(layer: &ParsedLayer) -> Layer<'_> {
     }
 }
 
-/// Makes complaints of what is wrong with the directory.
-fn report_problems(scanned: &ScannedProfile, map: &mut SourceMap, diagnostics: &mut Vec<Diagnostic>) {
-    for problem in &scanned.problems {
-        let code = match problem.kind {
-            ProblemKind::Unreadable
-            | ProblemKind::Changing
-            | ProblemKind::Dangling
-            | ProblemKind::LeavesRoot
-            | ProblemKind::Cycle
-            | ProblemKind::Duplicate
-            | ProblemKind::NotAFile
-            | ProblemKind::NameNotText
-            | ProblemKind::Stray => Code::UnreadableFile,
-            ProblemKind::TooDeep | ProblemKind::TooManyFiles | ProblemKind::TooManyEntries => {
-                Code::TooManyFiles
-            }
-            ProblemKind::FileTooLarge | ProblemKind::ProfileTooLarge => Code::FileTooLarge,
-            ProblemKind::Empty => Code::EmptyDirectory,
-        };
-        let span = place(&problem.path, map);
-        diagnostics.push(Diagnostic::new(code, span, problem.message.as_str()));
-    }
-}
-
-/// Complains about the profile's id and about bases that cannot be had.
-fn report_links(link: &Link<'_>, own: &Member, done: &Done, diagnostics: &mut Vec<Diagnostic>) {
-    if let Some(twin) = &link.twin {
-        let (id, twin) = (quote(&link.id), quote(twin));
-        let message = format!("the directory {twin} holds a profile with the id {id}, too");
-        let complaint = Diagnostic::new(Code::DuplicateId, own.file.origin, message);
-        diagnostics.push(complaint.help("give each profile an `id` of its own in its `profile.json`"));
-    }
-    if let Some(circle) = &link.circle {
-        let ids: Vec<String> = circle.iter().map(|id| quote(id)).collect();
-        let message = format!(
-            "profiles extend each other in a circle: {}",
-            ids.join(" extends ")
-        );
-        let span = own.file.extends.first().map_or(own.file.origin, |id| id.span);
-        diagnostics.push(Diagnostic::new(Code::ExtendsCycle, span, message));
-        return;
-    }
-    for (base, id) in link.bases.iter().zip(&own.file.extends) {
-        let name = quote(&id.value);
-        let complaint = match *base {
-            Base::Unknown => {
-                let ids = done.iter().flatten().map(|other| other.id.as_ref());
-                let near = diagnostic::did_you_mean(&id.value, ids)
-                    .map(|near| format!("did you mean {}?", quote(near)));
-                let mut complaint =
-                    Diagnostic::new(Code::UnknownBase, id.span, format!("there is no profile {name}"));
-                complaint.help = near;
-                complaint
-            }
-            Base::Ambiguous => Diagnostic::new(
-                Code::ExtendsBroken,
-                id.span,
-                format!("several profiles have the id {name}"),
-            ),
-            Base::TooMany => {
-                let message = format!("a profile extends at most {BASES_MAX} others");
-                Diagnostic::new(Code::UnknownBase, id.span, message)
-            }
-            Base::Found(index) => {
-                let loaded = done.get(index).and_then(Option::as_ref);
-                if loaded.is_some_and(|loaded| loaded.model.is_some()) {
-                    continue;
-                }
-                Diagnostic::new(
-                    Code::ExtendsBroken,
-                    id.span,
-                    format!("the profile {name} is broken"),
-                )
-                .help("mend that profile first; its own complaints say how")
-            }
-        };
-        diagnostics.push(complaint);
-    }
-}
-
-/// Drops warnings that a base was given already, since its files were read once more.
-fn drop_complaints_of_bases(
-    bases: &[usize],
-    done: &Done,
-    map: &SourceMap,
-    diagnostics: &mut Vec<Diagnostic>,
-) {
-    let bases = bases
-        .iter()
-        .filter_map(|&base| done.get(base).and_then(Option::as_ref));
-    let known: HashSet<(Code, &str, u32, &str)> = bases
-        .flat_map(|base| {
-            base.diagnostics
-                .iter()
-                .map(|complaint| (complaint, &base.sources))
-        })
-        .map(|(complaint, map)| key(complaint, map))
-        .collect();
-    diagnostics
-        .retain(|complaint| complaint.severity == Severity::Error || !known.contains(&key(complaint, map)));
-}
-
-fn key<'d>(complaint: &'d Diagnostic, map: &'d SourceMap) -> (Code, &'d str, u32, &'d str) {
-    (
-        complaint.code,
-        map.path(complaint.span.file),
-        complaint.span.start,
-        &complaint.message,
-    )
-}
-
 /// Sorts the complaints, and keeps the errors among them if there are too many.
 fn finish_diagnostics(reading: &mut Reading) {
     if reading.diagnostics.len() > DIAGNOSTICS_MAX {
@@ -476,21 +365,10 @@ fn report_fault(scanned: Option<&ScannedProfile>) -> Reading {
     }
 }
 
-fn fault(origin: Span) -> Diagnostic {
-    Diagnostic::new(Code::Fault, origin, "this profile makes Placet itself fail")
-        .help("please report this with the profile, or with a part of it that still fails")
-}
-
 fn has_errors(diagnostics: &[Diagnostic]) -> bool {
     diagnostics
         .iter()
         .any(|complaint| complaint.severity == Severity::Error)
-}
-
-/// Returns the place of something on disk that has no text.
-fn place(path: &str, map: &mut SourceMap) -> Span {
-    let file = map.add(path.to_owned(), String::new());
-    Span::new(file, 0, 0)
 }
 
 fn shown_directory(scanned: &ScannedProfile) -> &str {

@@ -145,6 +145,8 @@ pub struct Slots<T> {
     named: Vec<Box<[(ActionId, Box<[T]>)]>>,
     /// By action.
     any: Vec<Box<[T]>>,
+    /// Whether no rule is here at all, as is usual of denies and constraints.
+    is_empty: bool,
 }
 
 impl<T> Default for Slots<T> {
@@ -152,6 +154,7 @@ impl<T> Default for Slots<T> {
         Self {
             named: Vec::new(),
             any: Vec::new(),
+            is_empty: true,
         }
     }
 }
@@ -159,7 +162,14 @@ impl<T> Default for Slots<T> {
 impl<T: Copy> Slots<T> {
     /// Returns slots of these lists; the lists of a collection must ascend by action.
     pub fn new(named: Vec<Box<[(ActionId, Box<[T]>)]>>, any: Vec<Box<[T]>>) -> Self {
-        Self { named, any }
+        let is_empty =
+            any.iter().all(|rules| rules.is_empty()) && named.iter().all(|actions| actions.is_empty());
+        Self { named, any, is_empty }
+    }
+
+    /// Tells whether no rule is here at all.
+    pub fn is_empty(&self) -> bool {
+        self.is_empty
     }
 
     /// Returns the rules that name the collection, and those for any collection.

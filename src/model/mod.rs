@@ -58,8 +58,12 @@ pub struct Model {
     pub transitions: Vec<Transition>,
     /// Grants, by id.
     pub grants: Vec<Grant>,
-    /// Which grants are for a collection and an action.
-    pub grant_slots: Slots<GrantId>,
+    /// Which denies refuse an action on a collection.
+    pub refusals: Slots<GrantId>,
+    /// Which denies take fields of a collection away from an action.
+    pub takings: Slots<GrantId>,
+    /// Which allows are for a collection and an action.
+    pub allows: Slots<GrantId>,
     /// Constraints, by id.
     pub constraints: Vec<Constraint>,
     /// Which constraints are for a collection and an action.
@@ -115,6 +119,19 @@ impl Model {
     /// Returns a transition.
     pub fn transition(&self, id: TransitionId) -> Option<&Transition> {
         self.transitions.get(id.index())
+    }
+
+    /// Returns all grants for a collection and an action: what refuses, what takes fields away, what allows.
+    pub fn grants_for(
+        &self,
+        collection: Option<CollectionId>,
+        action: ActionId,
+    ) -> impl Iterator<Item = (GrantId, &Grant)> {
+        [&self.refusals, &self.takings, &self.allows]
+            .into_iter()
+            .flat_map(move |slots| slots.find(collection, action))
+            .flatten()
+            .filter_map(|id| Some((*id, self.grant(*id)?)))
     }
 
     /// Returns a grant.

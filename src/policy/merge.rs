@@ -4,10 +4,12 @@
 
 use rustc_hash::FxHashMap;
 
+use super::role::Role;
 use super::{Policy, Settings};
 
 /// Lays a policy over its base: what has the same id takes the base's place, all else is added.
-pub fn lay_over(mut base: Policy, over: Policy) -> Policy {
+pub fn lay_over(mut base: Policy, mut over: Policy) -> Policy {
+    join_implicit_roles(&mut base.roles, &mut over.roles);
     lay_over_entries(&mut base.roles, over.roles, |role| Some(&role.id.value));
     lay_over_entries(&mut base.groups, over.groups, |group| Some(&group.id.value));
     lay_over_entries(&mut base.users, over.users, |user| Some(&user.id.value));
@@ -48,6 +50,21 @@ pub fn lay_over_entries<T>(base: &mut Vec<T>, over: Vec<T>, id: impl Fn(&T) -> O
         match place.and_then(|place| base.get_mut(place)) {
             Some(namesake) => *namesake = entry,
             None => base.push(entry),
+        }
+    }
+}
+
+/// Each dialect has its own name for whoever visits, owns, or is just anybody. Where both policies have one, holding the
+/// base's brings the other, so that the rules of both hold for the same people.
+fn join_implicit_roles(base: &mut [Role], over: &mut [Role]) {
+    for role in over {
+        let namesake = |other: &&mut Role| other.implicit == role.implicit;
+        let Some(other) = role.implicit.and_then(|_| base.iter_mut().find(namesake)) else {
+            continue;
+        };
+        if other.id.value != role.id.value {
+            other.inherits.push(role.id.clone());
+            role.implicit = None;
         }
     }
 }

@@ -133,3 +133,38 @@ const PROFILE_PREFIX: &str = "profile/";
 fn profile_name(id: &str) -> String {
     format!("{PROFILE_PREFIX}{id}")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tonic::Request;
+    use tonic_health::pb::HealthCheckRequest;
+    use tonic_health::pb::health_check_response::ServingStatus as Wire;
+    use tonic_health::pb::health_server::Health as _;
+
+    async fn ask(health: &Health, name: &str) -> Option<Wire> {
+        let request = Request::new(HealthCheckRequest {
+            service: name.to_owned(),
+        });
+        let answer = Inner::from_health_reporter(health.reporter.clone())
+            .check(request)
+            .await;
+        answer.ok().map(|answer| answer.into_inner().status())
+    }
+
+    #[tokio::test]
+    async fn nothing_that_needs_a_profile_serves_before_there_is_one() {
+        let (health, _service) = Health::start().await;
+        health.report(&Published::empty(None)).await;
+        let names = [READINESS, DECISIONS, ADMINISTRATION, LIVENESS, "profile/news"];
+        let mut told = Vec::new();
+        for name in names {
+            told.push(ask(&health, name).await);
+        }
+        let (yes, no) = (Some(Wire::Serving), Some(Wire::NotServing));
+        assert_eq!(told, [no, no, yes, yes, None]);
+        health.stop().await;
+        assert_eq!(ask(&health, ADMINISTRATION).await, no);
+        assert_eq!(ask(&health, LIVENESS).await, yes);
+    }
+}

@@ -3,10 +3,15 @@
 use std::error::Error;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
+use crate::rpc::DecisionService;
+use crate::rpc::admin::AdminService;
 use crate::rpc::proto::DESCRIPTOR_SET;
+use crate::rpc::proto::v1::policy_admin_service_server::PolicyAdminServiceServer;
+use crate::rpc::proto::v1::policy_decision_service_server::PolicyDecisionServiceServer;
 use crate::server::health::HealthService;
 use crate::store::PolicyStore;
 use crate::store::reload::Rounds;
@@ -38,8 +43,18 @@ pub fn register(daemon: &Daemon, health: HealthService) -> Result<Services, Box<
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
             .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
     };
-    let _ = daemon;
+    let (store, bytes) = (&daemon.store, daemon.message_bytes_max);
+    let decisions = DecisionService::new(Arc::clone(store), Timestamp::now);
+    let admin = AdminService::new(
+        Arc::clone(store),
+        daemon.rounds.clone(),
+        daemon.inlet.clone(),
+        daemon.stopping.clone(),
+        Timestamp::now(),
+    );
     Ok(Routes::new(health)
+        .add_service(PolicyDecisionServiceServer::new(decisions).max_decoding_message_size(bytes))
+        .add_service(PolicyAdminServiceServer::new(admin).max_decoding_message_size(bytes))
         .add_service(reflection().build_v1()?)
         .add_service(reflection().build_v1alpha()?))
 }

@@ -12,6 +12,7 @@
 //!
 //! Read [`snapshot`] first, then [`reload`].
 
+mod journal;
 pub mod reload;
 pub mod snapshot;
 mod trail;

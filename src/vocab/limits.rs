@@ -20,6 +20,8 @@ pub const PERMITTED_DEPTH_MAX: usize = 4;
 pub const MISSING_TRIALS_MAX: usize = 256;
 /// Moments that may be tried to find when an answer changes.
 pub const VALIDITY_TRIALS_MAX: usize = 64;
+/// Positions of one geometry; a larger one shares no point with anything.
+pub const GEOMETRY_POSITIONS_MAX: usize = 1_000;
 /// Grants named in one decision.
 pub const DECIDING_GRANTS_MAX: usize = 32;
 
@@ -98,6 +100,59 @@ pub const DIRECTORY_DEPTH_MAX: usize = 16;
 /// Bounds how often one scan starts over because files changed under it.
 pub const READ_ATTEMPTS_MAX: u32 = 5;
 
+/// Bounds the bytes of a name, id or path in a request.
+pub const NAME_BYTES_MAX: usize = 1024;
+
+/// Bounds the entries of a list in a request wherever nothing else is said.
+pub const LIST_ENTRIES_MAX: usize = 1024;
+
+/// Bounds the roles in one list of roles of a request.
+pub const CLAIMED_ROLES_MAX: usize = 256;
+
+/// Bounds the groups of a subject.
+pub const CLAIMED_GROUPS_MAX: usize = 256;
+
+/// Bounds the approvals of a context.
+pub const APPROVALS_MAX: usize = 256;
+
+/// Bounds the local roles of one node, the resource or an ancestor.
+pub const LOCAL_ROLES_MAX: usize = 1024;
+
+/// Bounds the ancestors of a resource.
+pub const ANCESTORS_MAX: usize = 64;
+
+/// Bounds the bytes of an explanation.
+pub const EXPLANATION_BYTES_MAX: usize = 16 * 1024;
+
+/// Bounds the bytes of a digest of content.
+pub const CONTENT_DIGEST_BYTES_MAX: usize = 256;
+
+/// Bounds the values in one object of attributes, changes or a document.
+pub const ATTRIBUTE_VALUES_MAX: usize = 10_000;
+
+/// Bounds the nesting of attributes, changes and documents; objects and lists count, the outermost included.
+pub const ATTRIBUTE_DEPTH_MAX: usize = 32;
+
+/// Bounds the questions of one batch.
+pub const BATCH_CHECKS_MAX: usize = 1000;
+
+/// Bounds the languages that one plan is rendered in.
+pub const PLAN_TARGETS_MAX: usize = 8;
+
+/// Bounds how many fields of a request one status complains about.
+pub const FIELD_VIOLATIONS_MAX: usize = 32;
+
+/// Bounds the bytes of all complaints of one status: they travel as a trailer, and clients cap those at 8 KiB and up.
+pub const FIELD_VIOLATION_BYTES_MAX: usize = 4 * 1024;
+
+/// Bounds the bytes of a path as a complaint shows it.
+pub const SHOWN_PATH_BYTES_MAX: usize = 256;
+
+/// Bounds the events of one trace.
+pub const TRACE_EVENTS_MAX: usize = 1000;
+
+/// Bounds the facts of one way out of a denial.
+pub const MISSING_FACTS_MAX: usize = 8;
 /// Bounds how many bases one profile may name; each may have bases of its own.
 pub const BASES_MAX: usize = 64;
 
@@ -148,3 +203,6 @@ pub const KEEPALIVE_PATIENCE: Duration = Duration::from_secs(20);
 
 /// Bounds how many alternatives are named as missing for an allow.
 pub const MISSING_ALTERNATIVES_MAX: usize = 8;
+
+/// Bounds the complaints about one profile that its status tells.
+pub const DIAGNOSTICS_TOLD_MAX: usize = 1000;

@@ -63,6 +63,11 @@ impl<'a> Object<'a> {
         self.entries.iter().map(|(key, value)| (key.as_ref(), value))
     }
 
+    /// Returns the names and values, by name, as parts of their own.
+    pub fn into_entries(self) -> Vec<(Cow<'a, str>, Value<'a>)> {
+        self.entries
+    }
+
     /// Tells how many names there are.
     pub fn len(&self) -> usize {
         self.entries.len()

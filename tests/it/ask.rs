@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 
 use jiff::Timestamp;
-use placet::engine::query::{Ancestor, Approval, Context, Holder, LocalRoles, Names, Owner, Query, Resource, Subject};
+use placet::engine::query::{
+    Ancestor, Approval, Context, Holder, LocalRoles, Names, Owner, Query, Resource, Subject,
+};
 use placet::vocab::value::{Object, Value};
 use serde_json::Value as Json;
 
@@ -14,11 +16,31 @@ pub(crate) const NOW: &str = "2026-03-01T12:00:00Z";
 pub(crate) fn query(json: &Json) -> Query<'_> {
     check_keys(
         json,
-        &["subject", "resource", "context", "action", "transition", "to_state", "fields", "filter_fields", "changes"],
+        &[
+            "subject",
+            "resource",
+            "context",
+            "action",
+            "transition",
+            "to_state",
+            "fields",
+            "filter_fields",
+            "changes",
+        ],
     );
     let (subject, context) = (&json["subject"], &json["context"]);
     check_keys(subject, &["id", "roles", "groups", "attributes"]);
-    check_keys(context, &["ip", "now", "explanation", "approvals", "comment_author_id", "attributes"]);
+    check_keys(
+        context,
+        &[
+            "ip",
+            "now",
+            "explanation",
+            "approvals",
+            "comment_author_id",
+            "attributes",
+        ],
+    );
     let now: Timestamp = context["now"].as_str().unwrap_or(NOW).parse().unwrap();
     Query {
         subject: Subject {
@@ -64,7 +86,10 @@ fn resource(json: &Json) -> Resource<'_> {
         collection: text(&json["collection"]),
         id: text(&json["id"]),
         state: text(&json["state"]),
-        owner: Owner { id: text(&json["owner"]["id"]), roles: names(&json["owner"]["roles"]) },
+        owner: Owner {
+            id: text(&json["owner"]["id"]),
+            roles: names(&json["owner"]["roles"]),
+        },
         attributes: object(&json["attributes"]),
         local_roles: local_roles(&json["local_roles"]),
         block_inheritance: json["block_inheritance"].as_bool().unwrap_or(false),
@@ -104,7 +129,11 @@ fn approval(json: &Json) -> Approval<'_> {
 /// Returns the values of a JSON object; of anything else none.
 pub(crate) fn object(json: &Json) -> Object<'_> {
     let entries = json.as_object().into_iter().flatten();
-    Object::new(entries.map(|(key, value)| (Cow::Borrowed(key.as_str()), self::value(value))).collect())
+    Object::new(
+        entries
+            .map(|(key, value)| (Cow::Borrowed(key.as_str()), self::value(value)))
+            .collect(),
+    )
 }
 
 fn value(json: &Json) -> Value<'_> {

@@ -14,6 +14,8 @@ use placet::engine::check::check;
 use placet::load::discover::{ScanLimits, read_root};
 use placet::load::{LoadedProfile, load};
 use placet::model::Model;
+use placet::model::id::CollectionId;
+use placet::model::workflow::Target;
 use placet::source::diagnostic::Severity;
 use placet::source::render::render_text;
 use placet::vocab::effect::{Effect, Reason};
@@ -34,17 +36,14 @@ pub(crate) fn load_all(root: &Path) -> Vec<Arc<LoadedProfile>> {
     let profiles = load(&scan, &[]);
     for profile in &profiles {
         let complaints = render_text(&profile.diagnostics, &profile.sources, false);
-        assert!(profile.model.is_some(), "{} has no model\n{complaints}", profile.id);
+        assert!(
+            profile.model.is_some(),
+            "{} has no model\n{complaints}",
+            profile.id
+        );
         assert_eq!(profile.count(Severity::Error), 0, "{complaints}");
     }
     profiles
-}
-
-/// Returns the model of one of the sample profiles.
-pub(crate) fn sample(id: &str) -> Arc<Model> {
-    let profiles = load_all(&project("policies"));
-    let profile = profiles.iter().find(|profile| &*profile.id == id).unwrap();
-    Arc::clone(profile.model.as_ref().unwrap())
 }
 
 /// Reads a JSON file of the corpus.
@@ -55,8 +54,12 @@ pub(crate) fn read_json(path: &Path) -> Json {
 
 /// Returns the files of a corpus directory that end in `.json`, sorted.
 fn json_files(directory: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
-    let mut files: Vec<PathBuf> = entries.filter(|path| path.extension().is_some_and(|end| end == "json")).collect();
+    let entries = fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let mut files: Vec<PathBuf> = entries
+        .filter(|path| path.extension().is_some_and(|end| end == "json"))
+        .collect();
     files.sort();
     files
 }
@@ -102,8 +105,14 @@ enum Reading {
 }
 
 impl Reading {
-    const STORED: [Reading; 6] =
-        [Reading::Allow, Reading::Some, Reading::Negate, Reading::Deny, Reading::Require, Reading::Validate];
+    const STORED: [Reading; 6] = [
+        Reading::Allow,
+        Reading::Some,
+        Reading::Negate,
+        Reading::Deny,
+        Reading::Require,
+        Reading::Validate,
+    ];
 
     fn action(self) -> &'static str {
         match self {
@@ -117,7 +126,11 @@ impl Reading {
     }
 
     fn name(self) -> &'static str {
-        if self == Reading::Some { "some" } else { self.action() }
+        if self == Reading::Some {
+            "some"
+        } else {
+            self.action()
+        }
     }
 
     /// Returns the reason that the verdict leads to.
@@ -127,7 +140,9 @@ impl Reading {
             (_, Verdict::Open) => Reason::MissingAttribute,
             (Reading::Deny, Verdict::True) => Reason::Denied,
             (Reading::Deny | Reading::Negate, Verdict::False) => Reason::Allowed,
-            (Reading::Allow | Reading::Some, Verdict::False) | (Reading::Negate, Verdict::True) => Reason::NoMatchingGrant,
+            (Reading::Allow | Reading::Some, Verdict::False) | (Reading::Negate, Verdict::True) => {
+                Reason::NoMatchingGrant
+            }
             (Reading::Require | Reading::Validate | Reading::Submit, Verdict::False) => Reason::Violation,
             (_, Verdict::True) => Reason::Allowed,
         }
@@ -137,7 +152,8 @@ impl Reading {
 /// Writes the profile that asks the condition of a table in every way.
 fn write_table_profile(root: &Path, table: &Json) {
     let condition = &table["condition"];
-    let everyone = |action: &str| json!({"roles": ["everyone"], "collections": ["things"], "actions": [action]});
+    let everyone =
+        |action: &str| json!({"roles": ["everyone"], "collections": ["things"], "actions": [action]});
     let with = |mut rule: Json, key: &str, value: &Json| {
         rule[key] = value.clone();
         rule
@@ -146,7 +162,11 @@ fn write_table_profile(root: &Path, table: &Json) {
         with(everyone("allow"), "when", condition),
         with(everyone("negate"), "when", &json!({ "_not": condition })),
         everyone("deny"),
-        with(with(everyone("deny"), "when", condition), "effect", &json!("deny")),
+        with(
+            with(everyone("deny"), "when", condition),
+            "effect",
+            &json!("deny"),
+        ),
         everyone("require"),
         with(everyone("validate"), "validate", condition),
         everyone("submit"),
@@ -182,7 +202,10 @@ fn write_table_profile(root: &Path, table: &Json) {
         ("profile.json", profile),
         ("roles.json", json!({ "roles": roles })),
         ("collections.json", json!({ "collections": collections })),
-        ("grants.json", json!({"grants": grants, "constraints": constraints})),
+        (
+            "grants.json",
+            json!({"grants": grants, "constraints": constraints}),
+        ),
     ] {
         fs::write(directory.join(name), json.to_string()).unwrap();
     }
@@ -192,7 +215,17 @@ fn write_table_profile(root: &Path, table: &Json) {
 fn rows(table: &Json) -> Vec<(Json, Json, Json)> {
     for key in table.as_object().unwrap().keys() {
         let known = [
-            "about", "condition", "absent", "rows", "items", "request", "fields", "relations", "grants", "readings", "absent_is",
+            "about",
+            "condition",
+            "absent",
+            "rows",
+            "items",
+            "request",
+            "fields",
+            "relations",
+            "grants",
+            "readings",
+            "absent_is",
         ];
         assert!(known.contains(&key.as_str()), "`{key}` is no part of a table");
     }
@@ -203,7 +236,11 @@ fn rows(table: &Json) -> Vec<(Json, Json, Json)> {
     for (key, wrap) in [("rows", true), ("items", false)] {
         for row in table[key].as_array().into_iter().flatten() {
             assert_eq!(row.as_array().map(Vec::len), Some(3), "{row} is no row");
-            let item = if wrap { json!({ "x": row[0] }) } else { row[0].clone() };
+            let item = if wrap {
+                json!({ "x": row[0] })
+            } else {
+                row[0].clone()
+            };
             rows.push((item, row[1].clone(), row[2].clone()));
         }
     }
@@ -212,7 +249,13 @@ fn rows(table: &Json) -> Vec<(Json, Json, Json)> {
 }
 
 /// Asks one row in one way, and complains if the answer is not what the verdict leads to.
-fn ask_row(model: &Model, table: &Json, reading: Reading, item: &Json, verdict: Verdict) -> Result<(), String> {
+fn ask_row(
+    model: &Model,
+    table: &Json,
+    reading: Reading,
+    item: &Json,
+    verdict: Verdict,
+) -> Result<(), String> {
     let mut question = table.get("request").cloned().unwrap_or_else(|| json!({}));
     question["action"] = json!(reading.action());
     question["resource"]["collection"] = json!("things");
@@ -224,7 +267,8 @@ fn ask_row(model: &Model, table: &Json, reading: Reading, item: &Json, verdict: 
     if reading == Reading::Some {
         question["resource"]["any_item"] = json!(true);
     }
-    let decision = check(model, &ask::query(&question)).map_err(|error| error.to_string())?;
+    let query = ask::query(&question);
+    let decision = check(model, &query).map_err(|error| error.to_string())?;
     let wanted = reading.reason(verdict);
     let conditional = reading == Reading::Some && verdict == Verdict::Open;
     if decision.reason == wanted && decision.conditional == conditional {
@@ -251,13 +295,20 @@ fn ask_table(table: &Json, complaints: &mut Vec<String>) -> usize {
         None => Reading::STORED.to_vec(),
         Some(names) => {
             let names = names.as_array().unwrap();
-            let find = |name: &Json| Reading::STORED.into_iter().find(|reading| name == reading.name()).unwrap();
+            let find = |name: &Json| {
+                Reading::STORED
+                    .into_iter()
+                    .find(|reading| name == reading.name())
+                    .unwrap()
+            };
             names.iter().map(find).collect()
         }
     };
     let mut asked = 0;
     for (item, stored, submitted) in rows(table) {
-        let stored = Verdict::read(&stored).into_iter().flat_map(|verdict| readings.iter().map(move |each| (*each, verdict)));
+        let stored = Verdict::read(&stored)
+            .into_iter()
+            .flat_map(|verdict| readings.iter().map(move |each| (*each, verdict)));
         let submitted = Verdict::read(&submitted).map(|verdict| (Reading::Submit, verdict));
         for (reading, verdict) in stored.chain(submitted) {
             asked += 1;
@@ -283,7 +334,12 @@ fn conditions() {
             }
         }
     }
-    assert!(complaints.is_empty(), "{} of {asked} answers differ\n{}", complaints.len(), complaints.join("\n"));
+    assert!(
+        complaints.is_empty(),
+        "{} of {asked} answers differ\n{}",
+        complaints.len(),
+        complaints.join("\n")
+    );
     println!("{asked} answers about conditions");
 }
 
@@ -294,16 +350,33 @@ fn every_operator_has_its_tables() {
         .map(|file| read_json(file)["subject"].as_str().unwrap().to_owned())
         .collect();
     for operator in Operator::ALL {
-        assert!(subjects.contains(operator.name()), "no tables for {}", operator.name());
+        assert!(
+            subjects.contains(operator.name()),
+            "no tables for {}",
+            operator.name()
+        );
     }
     for function in Function::ALL {
-        assert!(subjects.contains(&format!("{}()", function.name())), "no tables for {}()", function.name());
+        assert!(
+            subjects.contains(&format!("{}()", function.name())),
+            "no tables for {}()",
+            function.name()
+        );
     }
 }
 
 /// Compares the answer to a case with what the case says.
 fn ask_case(model: &Model, case: &Json) -> Result<(), String> {
-    let known = ["name", "ask", "effect", "reason", "explanation_required", "left_out", "presets", "targets"];
+    let known = [
+        "name",
+        "ask",
+        "effect",
+        "reason",
+        "explanation_required",
+        "left_out",
+        "presets",
+        "targets",
+    ];
     for key in case.as_object().unwrap().keys() {
         assert!(known.contains(&key.as_str()), "`{key}` is no part of a case");
     }
@@ -318,23 +391,38 @@ fn ask_case(model: &Model, case: &Json) -> Result<(), String> {
     }
     let query = ask::query(&question);
     let decision = check(model, &query).map_err(|error| error.to_string())?;
-    let effect = if decision.effect == Effect::Allow { "ALLOW" } else { "DENY" };
+    let effect = if decision.effect == Effect::Allow {
+        "ALLOW"
+    } else {
+        "DENY"
+    };
     differs("effect", &case["effect"], &json!(effect), decision.reason)?;
     if let Some(reason) = case.get("reason") {
         differs("reason", reason, &json!(decision.reason.name()), decision.reason)?;
     }
     if explained {
-        differs("explanation_required", &case["explanation_required"], &json!(decision.explanation_required), decision.reason)?;
+        differs(
+            "explanation_required",
+            &case["explanation_required"],
+            &json!(decision.explanation_required),
+            decision.reason,
+        )?;
     }
     if decision.effect == Effect::Allow {
-        let left_out: serde_json::Map<String, Json> =
-            decision.left_out.iter().map(|left| (left.field.to_owned(), json!(left.reason.name()))).collect();
+        let left_out: serde_json::Map<String, Json> = decision
+            .left_out
+            .iter()
+            .map(|left| (left.field.to_owned(), json!(left.reason.name())))
+            .collect();
         let wanted = case.get("left_out").cloned().unwrap_or_else(|| json!({}));
         differs("left_out", &wanted, &Json::Object(left_out), decision.reason)?;
     }
     if let Some(wanted) = case.get("presets") {
-        let presets: serde_json::Map<String, Json> =
-            decision.presets.iter().map(|(field, value)| ((*field).to_owned(), told(value))).collect();
+        let presets: serde_json::Map<String, Json> = decision
+            .presets
+            .iter()
+            .map(|(field, value)| ((*field).to_owned(), told(value)))
+            .collect();
         differs("presets", wanted, &Json::Object(presets), decision.reason)?;
     }
     Ok(())
@@ -344,32 +432,64 @@ fn ask_case(model: &Model, case: &Json) -> Result<(), String> {
 fn demand_explanation(model: &Model, case: &Json) -> Result<(), String> {
     let query = ask::query(&case["ask"]);
     let decision = check(model, &query).map_err(|error| error.to_string())?;
-    let wanted = if case["explanation_required"] == json!(true) { "EXPLANATION_REQUIRED" } else { "ALLOWED" };
-    differs("reason without an explanation", &json!(wanted), &json!(decision.reason.name()), decision.reason)
+    let wanted = if case["explanation_required"] == json!(true) {
+        "EXPLANATION_REQUIRED"
+    } else {
+        "ALLOWED"
+    };
+    differs(
+        "reason without an explanation",
+        &json!(wanted),
+        &json!(decision.reason.name()),
+        decision.reason,
+    )
 }
 
-/// Lists the states that the transitions on offer lead to, an explanation given.
+/// Lists the states that the transitions of the workflow may lead to from here, an explanation given.
 fn ask_targets(model: &Model, case: &Json) -> Result<(), String> {
     let mut question = case["ask"].clone();
     if question["context"]["explanation"].is_null() {
         question["context"]["explanation"] = json!("because");
     }
-    let query = ask::query(&question);
-    let listed = placet::engine::transitions::list(model, &query).map_err(|error| error.to_string())?;
-    let targets: Vec<&str> = listed.iter().map(|each| each.to_state).collect();
-    let mut targets = json!(targets);
-    let mut wanted = case["targets"].clone();
-    for list in [&mut targets, &mut wanted] {
-        list.as_array_mut().unwrap().sort_by_key(|state| state.as_str().unwrap().to_owned());
+    let collection = question["resource"]["collection"].as_str().unwrap();
+    let collection = model.collection_names.find(collection).unwrap();
+    let workflow = model
+        .collection(CollectionId::new(collection))
+        .unwrap()
+        .workflow
+        .unwrap();
+    let mut targets = BTreeSet::new();
+    for transition in &model.workflow(workflow).unwrap().transitions {
+        let transition = model.transition(*transition).unwrap();
+        question["transition"] = json!(*transition.name);
+        let query = ask::query(&question);
+        if check(model, &query)
+            .map_err(|error| error.to_string())?
+            .is_allow()
+        {
+            let Target::State(state) = &transition.to else {
+                panic!("{} leads somewhere else", transition.name)
+            };
+            targets.insert(model.state_names.name(state.index()));
+        }
     }
-    differs("targets", &wanted, &targets, Reason::Allowed)
+    let wanted: BTreeSet<&str> = case["targets"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|state| state.as_str().unwrap())
+        .collect();
+    differs("targets", &json!(wanted), &json!(targets), Reason::Allowed)
 }
 
 fn differs(what: &str, wanted: &Json, got: &Json, reason: Reason) -> Result<(), String> {
     if wanted == got {
         return Ok(());
     }
-    Err(format!("{what} should be {wanted}, but is {got} ({})", reason.name()))
+    Err(format!(
+        "{what} should be {wanted}, but is {got} ({})",
+        reason.name()
+    ))
 }
 
 /// Writes a value of a decision as JSON.
@@ -380,7 +500,10 @@ fn told(value: &Told<'_>) -> Json {
         Told::Number(number) => json!(number),
         Told::Text(text) => json!(text),
         Told::List(values) => values.iter().map(told).collect(),
-        Told::Object(object) => object.iter().map(|(key, value)| (key.to_owned(), told(value))).collect(),
+        Told::Object(object) => object
+            .iter()
+            .map(|(key, value)| (key.to_owned(), told(value)))
+            .collect(),
     }
 }
 
@@ -390,7 +513,10 @@ fn sample_profiles() {
     let (mut asked, mut complaints) = (0, Vec::new());
     for file in json_files(&project("tests/corpus/decisions")) {
         let corpus = read_json(&file);
-        let profile = profiles.iter().find(|profile| corpus["profile"] == *profile.id).unwrap();
+        let profile = profiles
+            .iter()
+            .find(|profile| corpus["profile"] == *profile.id)
+            .unwrap();
         for case in corpus["cases"].as_array().unwrap() {
             asked += 1;
             if let Err(complaint) = ask_case(profile.model.as_ref().unwrap(), case) {
@@ -398,6 +524,11 @@ fn sample_profiles() {
             }
         }
     }
-    assert!(complaints.is_empty(), "{} of {asked} answers differ\n{}", complaints.len(), complaints.join("\n"));
+    assert!(
+        complaints.is_empty(),
+        "{} of {asked} answers differ\n{}",
+        complaints.len(),
+        complaints.join("\n")
+    );
     println!("{asked} answers of sample profiles");
 }

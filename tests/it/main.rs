@@ -4,15 +4,29 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
     reason = "tests fail by panicking, in their helpers too"
+    reason = "tests fail by panicking, in their helpers too, and say what they saw"
 )]
 
+mod ask;
 mod contract;
+mod decisions;
 mod diagnostics;
 mod discover;
+mod matrix;
 mod native;
 mod nick;
 mod recordings;
+mod reference;
+mod river;
+mod reload;
+mod samples;
+mod serve;
 mod source;
+mod tidy;
 mod validate;
 mod watch;

@@ -7,12 +7,11 @@ use std::fmt::Write;
 use std::fs;
 
 use placet::engine::check::check;
-use placet::engine::decision::Decision;
 use placet::model::Model;
 use placet::model::collection::Collection;
 use placet::model::id::{CollectionId, StateId, TransitionId};
 use placet::model::role::RoleKind;
-use placet::vocab::effect::{Operation, Reason};
+use placet::vocab::effect::Operation;
 use serde_json::{Value as Json, json};
 
 use crate::ask;
@@ -20,6 +19,15 @@ use crate::decisions::{load_all, project};
 
 /// An address that the sample profiles know.
 const KNOWN_ADDRESS: &str = "192.0.2.10";
+
+/// The order of rows in a state.
+const ORDER: [Operation; 5] = [
+    Operation::Create,
+    Operation::Read,
+    Operation::Update,
+    Operation::Delete,
+    Operation::Other,
+];
 
 const LEGEND: &str = "\
 Y any item   r items of somebody with the same role, and own ones   o own items   . none
@@ -62,26 +70,54 @@ fn matrix() {
 fn write_page(id: &str, model: &Model) -> String {
     let columns = columns(model);
     let rows = rows(model);
+    let roles: Vec<&str> = columns
+        .iter()
+        .flat_map(|column| &column.roles)
+        .map(String::as_str)
+        .collect();
     let width = |each: &Row<'_>| each.label.chars().count();
     let label_width = rows.iter().map(width).max().unwrap_or(0).max(8);
-    let state_width = rows.iter().filter_map(|row| row.state).map(str::len).max().unwrap_or(0).max(5);
+    let state_width = rows
+        .iter()
+        .filter_map(|row| row.state)
+        .map(str::len)
+        .max()
+        .unwrap_or(0)
+        .max(5);
     let mut page = format!("Who may do what in `{id}`\n\n{LEGEND}");
     let mut last = (None, None);
     for row in &rows {
         if last.0 != Some(row.collection) {
-            let title = if row.collection.is_empty() { "(no collection)" } else { row.collection };
-            let _ = write!(page, "\n{title}\n  {:state_width$}  {:label_width$}", "state", "action");
+            let title = if row.collection.is_empty() {
+                "(no collection)"
+            } else {
+                row.collection
+            };
+            let _ = write!(
+                page,
+                "\n{title}\n  {:state_width$}  {:label_width$}",
+                "state", "action"
+            );
             for column in &columns {
                 let _ = write!(page, "  {}", column.heading);
             }
             page.push('\n');
             last = (Some(row.collection), None);
         }
-        let shown = if last.1 == Some(row.state) { "" } else { row.state.unwrap_or("-") };
+        let shown = if last.1 == Some(row.state) {
+            ""
+        } else {
+            row.state.unwrap_or("-")
+        };
         last.1 = Some(row.state);
         let mut line = format!("  {shown:state_width$}  {:label_width$}", row.label);
         for column in &columns {
-            let _ = write!(line, "  {:width$}", mark(model, row, column), width = column.heading.chars().count());
+            let _ = write!(
+                line,
+                "  {:width$}",
+                mark(model, row, column, &roles),
+                width = column.heading.chars().count()
+            );
         }
         page.push_str(line.trim_end());
         page.push('\n');
@@ -91,13 +127,35 @@ fn write_page(id: &str, model: &Model) -> String {
 
 fn columns(model: &Model) -> Vec<Column> {
     let roles = &model.roles;
-    let implicit = [&roles.everyone, &roles.anonymous, &roles.authenticated, &roles.roleless, &roles.owner];
-    let claimable = roles.names.names().zip(&roles.rows).enumerate().filter(|(index, (_, row))| {
-        row.kind == RoleKind::Role && !implicit.iter().any(|ids| ids.iter().any(|id| id.index() == *index))
-    });
+    let implicit = [
+        &roles.everyone,
+        &roles.anonymous,
+        &roles.authenticated,
+        &roles.roleless,
+        &roles.owner,
+    ];
+    let claimable = roles
+        .names
+        .names()
+        .zip(&roles.rows)
+        .enumerate()
+        .filter(|(index, (_, row))| {
+            row.kind == RoleKind::Role
+                && !implicit
+                    .iter()
+                    .any(|ids| ids.iter().any(|id| id.index() == *index))
+        });
     let mut columns = vec![
-        Column { heading: "visitor".to_owned(), id: "", roles: Vec::new() },
-        Column { heading: "signed in".to_owned(), id: "me", roles: Vec::new() },
+        Column {
+            heading: "visitor".to_owned(),
+            id: "",
+            roles: Vec::new(),
+        },
+        Column {
+            heading: "signed in".to_owned(),
+            id: "me",
+            roles: Vec::new(),
+        },
     ];
     columns.extend(claimable.map(|(_, (name, _))| Column {
         heading: name.to_owned(),
@@ -112,7 +170,10 @@ fn rows(model: &Model) -> Vec<Row<'_>> {
     for (index, name) in model.collection_names.names().enumerate() {
         let collection = model.collection(CollectionId::new(index)).unwrap();
         for (state, offers) in states(model, collection) {
-            for (action_name, action) in model.action_names.names().zip(&model.actions) {
+            let mut actions: Vec<_> = model.action_names.names().zip(&model.actions).collect();
+            // Actions that no file declares come in the order in which rules name them, which says nothing.
+            actions.sort_by_key(|(_, action)| ORDER.iter().position(|each| *each == action.operation));
+            for (action_name, action) in actions {
                 rows.push(Row {
                     collection: name,
                     state,
@@ -142,19 +203,23 @@ fn rows(model: &Model) -> Vec<Row<'_>> {
 fn states<'m>(model: &'m Model, collection: &Collection) -> Vec<(Option<&'m str>, &'m [TransitionId])> {
     let name = |id: StateId| model.state_names.name(id.index());
     match collection.workflow.and_then(|id| model.workflow(id)) {
-        Some(workflow) => workflow.states.iter().map(|state| (Some(name(state.id)), &*state.offers)).collect(),
+        Some(workflow) => workflow
+            .states
+            .iter()
+            .map(|state| (Some(name(state.id)), &*state.offers))
+            .collect(),
         None => vec![(None, &[])],
     }
 }
 
 /// Asks about somebody else's item, one of a peer, and an own one, and returns the widest that is allowed.
-fn mark(model: &Model, row: &Row<'_>, column: &Column) -> String {
+fn mark(model: &Model, row: &Row<'_>, column: &Column, roles: &[&str]) -> String {
     let owners: &[(&str, &str, bool)] = &[("Y", "stranger", false), ("r", "peer", true), ("o", "me", true)];
     for (sign, owner, is_peer) in owners {
         if (row.operation == Operation::Create && *sign != "Y") || (column.id.is_empty() && *sign == "o") {
             continue;
         }
-        let mut question = question(row, column);
+        let mut question = question(row, column, roles);
         if row.operation != Operation::Create {
             question["resource"]["id"] = json!("1");
             question["resource"]["owner"]["id"] = json!(owner);
@@ -169,11 +234,27 @@ fn mark(model: &Model, row: &Row<'_>, column: &Column) -> String {
     ".".to_owned()
 }
 
-fn question(row: &Row<'_>, column: &Column) -> Json {
+fn question(row: &Row<'_>, column: &Column, roles: &[&str]) -> Json {
+    // More than enough people have approved; the decision tells whether that was asked for.
+    let approvals: Vec<Json> = (1..=9)
+        .map(|number| {
+            json!({
+                "subject_id": format!("approver {number}"),
+                "roles": roles,
+                "transition": row.transition,
+                "content_digest": "d1",
+            })
+        })
+        .collect();
     json!({
         "subject": {"id": column.id, "roles": column.roles},
-        "resource": {"collection": row.collection, "state": row.state.unwrap_or(""), "any_item": true},
-        "context": {"explanation": "because", "ip": KNOWN_ADDRESS},
+        "resource": {
+            "collection": row.collection,
+            "state": row.state.unwrap_or(""),
+            "any_item": true,
+            "content_digest": "d1",
+        },
+        "context": {"explanation": "because", "ip": KNOWN_ADDRESS, "approvals": approvals},
         "action": row.action,
         "transition": row.transition,
     })
@@ -185,24 +266,19 @@ fn suffix(model: &Model, question: &mut Json) -> Option<String> {
     {
         let query = ask::query(question);
         let decision = check(model, &query).unwrap();
-        if !passes(&decision) {
+        if !decision.is_allow() {
             return None;
         }
         let marks = [
             (decision.explanation_required, '!'),
-            (decision.reason == Reason::ApprovalMissing, '+'),
+            (decision.approvals.iter().any(|each| each.needed > 0), '+'),
             (decision.conditional, '?'),
         ];
         suffix.extend(marks.iter().filter(|(is_so, _)| *is_so).map(|(_, mark)| mark));
     }
     question["context"]["ip"] = json!("");
-    if !passes(&check(model, &ask::query(question)).unwrap()) {
+    if !check(model, &ask::query(question)).unwrap().is_allow() {
         suffix.push('@');
     }
     Some(suffix)
-}
-
-/// Approvals are asked for last, so whoever lacks nothing else may do it.
-fn passes(decision: &Decision<'_>) -> bool {
-    decision.is_allow() || decision.reason == Reason::ApprovalMissing
 }

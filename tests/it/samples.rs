@@ -14,7 +14,10 @@ fn load_without_a_complaint() {
     for profile in &profiles {
         let complaints = render_text(&profile.diagnostics, &profile.sources, false);
         assert!(profile.diagnostics.is_empty(), "{}\n{complaints}", profile.id);
-        assert_eq!(&*profile.id, profile.directory, "a sample is found under its name");
+        assert_eq!(
+            &*profile.id, profile.directory,
+            "a sample is found under its name"
+        );
     }
 }
 
@@ -22,7 +25,11 @@ fn load_without_a_complaint() {
 fn have_a_page_and_cases() {
     let page = fs::read_to_string(project("policies/README.md")).unwrap();
     for profile in load_all(&project("policies")) {
-        assert!(page.contains(&format!("## `{}`", profile.id)), "policies/README.md does not explain {}", profile.id);
+        assert!(
+            page.contains(&format!("## `{}`", profile.id)),
+            "policies/README.md does not explain {}",
+            profile.id
+        );
         let cases = project("tests/corpus/decisions").join(format!("{}.json", profile.id));
         assert!(cases.exists(), "{} has no cases", profile.id);
     }

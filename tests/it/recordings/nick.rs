@@ -5,10 +5,9 @@ mod http;
 mod judge;
 mod site;
 mod strict;
+mod tests;
 
-use std::path::Path;
-
-use super::door::{self, Door};
+use super::door;
 use super::{Judged, Tally, find_folder, read_lines};
 use ask::{Case, Unasked};
 use site::Sites;
@@ -22,7 +21,7 @@ pub(crate) fn run() {
     let vectors = read_lines(&folder.join(FILE));
     let root = tempfile::tempdir().unwrap();
     let sites = Sites::write(&folder, &vectors, root.path(), &["exact"]);
-    let Some(door) = open(root.path()) else { return };
+    let door = door::open(root.path());
     let mut tally = Tally::default();
     for vector in &vectors {
         let case = Case::new(vector, sites.of(vector));
@@ -43,12 +42,12 @@ pub(crate) fn run_strict() {
     let vectors = read_lines(&folder.join(FILE));
     let root = tempfile::tempdir().unwrap();
     let sites = Sites::write(&folder, &vectors, root.path(), &["exact", "strict"]);
-    let Some(door) = open(root.path()) else { return };
+    let door = door::open(root.path());
     let mut differences = strict::Differences::default();
     for vector in &vectors {
         let case = Case::new(vector, sites.of(vector));
         if let Ok(asked) = ask::ask(&case, "exact") {
-            differences.compare(vector["id"].as_str().unwrap_or("?"), &asked, door.as_ref());
+            differences.compare(&case, &asked, door.as_ref());
         }
     }
     print!("{}", differences.report());
@@ -57,12 +56,4 @@ pub(crate) fn run_strict() {
         0,
         "the modes differ where no rule says so"
     );
-}
-
-fn open(root: &Path) -> Option<Box<dyn Door>> {
-    let door = door::open(root);
-    if door.is_none() {
-        println!("skipped: no service to ask");
-    }
-    door
 }

@@ -32,6 +32,19 @@ pub(crate) enum Asked {
     Listing(CheckRequest, CheckRequest),
 }
 
+impl Asked {
+    /// Returns the profile that is asked.
+    pub(crate) fn profile(&self) -> &str {
+        match self {
+            Asked::Decision(request) | Asked::Execution(request, _) | Asked::Listing(request, _) => {
+                &request.profile
+            }
+            Asked::Transitions(request) => &request.profile,
+            Asked::Addable(_, types) => types.first().map_or("", |(_, request)| &request.profile),
+        }
+    }
+}
+
 /// A vector that no request asks.
 pub(crate) enum Unasked {
     /// It cannot be asked of a decision point.

@@ -16,7 +16,7 @@ pub(crate) fn judge(case: &Case<'_>, asked: &Asked, door: &dyn Door) -> Judged {
     let found = match asked {
         Asked::Decision(request) => comparison.decision(request, door),
         Asked::Transitions(request) => door
-            .list_allowed_transitions(request.clone())
+            .list_allowed_transitions(request)
             .map_err(broken)
             .map(|answer| {
                 let ids: Vec<Value> = answer
@@ -47,7 +47,7 @@ pub(crate) fn judge(case: &Case<'_>, asked: &Asked, door: &dyn Door) -> Judged {
 
 /// Tells whether a question is answered with an allow.
 pub(crate) fn is_allowed(request: &CheckRequest, door: &dyn Door) -> Result<bool, String> {
-    let answer = door.check(request.clone()).map_err(broken)?;
+    let answer = door.check(request).map_err(broken)?;
     let decision = answer.decision.ok_or("the answer has no decision")?;
     Ok(decision.effect() == Effect::Allow)
 }
@@ -127,7 +127,7 @@ impl<'e> Comparison<'e> {
         };
         self.compared.push("state_after");
         let found = if is_allowed(request, door)? {
-            let answer = door.describe_workflow(describe.clone()).map_err(broken)?;
+            let answer = door.describe_workflow(describe).map_err(broken)?;
             let workflow = answer.workflow.ok_or("the answer has no workflow")?;
             let transition = workflow
                 .transitions

@@ -8,9 +8,11 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use placet::rpc::proto::v1::{CheckRequest, ListAllowedTransitionsRequest, Resource};
+use serde_json::Value;
+use tonic::Code;
 
 use super::super::door::Door;
-use super::ask::Asked;
+use super::ask::{Asked, Case};
 use super::judge::is_allowed;
 
 const NOT_OFFERED: &str =
@@ -18,6 +20,7 @@ const NOT_OFFERED: &str =
 const SITE_WIDE: &str =
     "site-wide work asks for roles held on the site, not on the document that was addressed";
 const CHILD: &str = "a child is added only where its type may be";
+const REFUSED: &str = "a site in which a transition leads to a state that does not exist is not loaded";
 
 /// The differences found, by rule.
 #[derive(Default)]
@@ -29,7 +32,12 @@ pub(crate) struct Differences {
 
 impl Differences {
     /// Asks in both modes and attributes what differs.
-    pub(crate) fn compare(&mut self, id: &str, asked: &Asked, door: &dyn Door) {
+    pub(crate) fn compare(&mut self, case: &Case<'_>, asked: &Asked, door: &dyn Door) {
+        let id = case.json["id"].as_str().unwrap_or("?");
+        if leads_nowhere(&case.json["overlay"]) {
+            self.refused(id, asked, door);
+            return;
+        }
         match asked {
             Asked::Transitions(request) => self.transitions(id, request, door),
             Asked::Decision(request) | Asked::Execution(request, _) => self.check(id, request, door),
@@ -67,6 +75,24 @@ impl Differences {
             writeln!(out, "  differ {}: {rule} ({})", cases.len(), cases.join(", ")).unwrap();
         }
         out
+    }
+
+    /// A site that `exact` loads with a warning and `strict` not at all answers nothing.
+    fn refused(&mut self, id: &str, asked: &Asked, door: &dyn Door) {
+        self.questions += 1;
+        let mut strict = CheckRequest {
+            action: "View".to_owned(),
+            ..CheckRequest::default()
+        };
+        strict.profile = in_strict(asked.profile());
+        match door.check(&strict) {
+            Err(status) if status.code() == Code::Unavailable => {
+                self.by_rule.entry(REFUSED).or_default().push(id.to_owned());
+            }
+            answer => self
+                .unexplained
+                .push(format!("{id}: strict loads the site: {answer:?}")),
+        }
     }
 
     fn check(&mut self, id: &str, exact: &CheckRequest, door: &dyn Door) {
@@ -151,7 +177,7 @@ fn expect_strict(request: &CheckRequest, door: &dyn Door) -> Result<(bool, Optio
 
 fn list(request: &ListAllowedTransitionsRequest, door: &dyn Door) -> Result<Vec<String>, String> {
     let answer = door
-        .list_allowed_transitions(request.clone())
+        .list_allowed_transitions(request)
         .map_err(|status| status.to_string())?;
     Ok(answer
         .transitions
@@ -159,6 +185,28 @@ fn list(request: &ListAllowedTransitionsRequest, door: &dyn Door) -> Result<Vec<
         .map(|transition| transition.id)
         .collect())
 }
+
+/// Tells whether a workflow of the overlay has a transition to a state that it does not have.
+fn leads_nowhere(overlay: &Value) -> bool {
+    let workflows = overlay["workflows.json"]["workflows"].as_array();
+    workflows
+        .into_iter()
+        .flatten()
+        .map(|workflow| &workflow["json"])
+        .any(|json| {
+            let targets = json["transitions"]
+                .as_object()
+                .into_iter()
+                .flat_map(|all| all.values());
+            let named = targets.filter_map(|transition| transition["new_state"].as_str());
+            // An overlay that merges into a workflow may mean a state of the layer below.
+            let mut missing = named.filter(|target| json["states"].get(target).is_none());
+            missing.any(|target| !CORE_STATES.contains(&target))
+        })
+}
+
+/// The states of the one workflow that ships with Nick, which overlays merge into.
+const CORE_STATES: [&str; 3] = ["private", "pending", "published"];
 
 fn in_strict(profile: &str) -> String {
     profile.replace("-exact", "-strict")

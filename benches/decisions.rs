@@ -1,0 +1,149 @@
+//! How long decisions take, and how that grows with the policy.
+//!
+//! `cargo bench` measures everything, `cargo bench --bench decisions -- check/hit` a part; `-- --test` runs each once.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    missing_docs,
+    reason = "a benchmark fails by panicking"
+)]
+
+mod sample;
+
+use std::hint::black_box;
+
+use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use placet::compile::compile;
+use placet::engine::check::check;
+use placet::engine::query::Query;
+use placet::engine::{actions, fields, transitions};
+use placet::load::load;
+use placet::model::Model;
+
+use sample::Size;
+
+const RULES: [usize; 5] = [10, 100, 1_000, 10_000, 100_000];
+
+/// Asks once, and sees to it that the answer is the one that is meant to be measured.
+fn expect(model: &Model, query: &Query<'_>, allow: bool) {
+    let decision = check(model, query).expect("a question that makes sense");
+    assert_eq!(decision.is_allow(), allow, "{decision:?} to {query:?}");
+}
+
+fn bench_check(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("check");
+    let fields = sample::condition_fields();
+    for rules in RULES {
+        let size = Size::of_rules(rules);
+        let (model, collection) = (size.model(), size.collection());
+        let questions = [
+            ("hit", sample::hit(&collection), true),
+            ("miss", sample::miss(&collection), false),
+            ("condition", sample::condition("one", &fields), true),
+        ];
+        for (name, query, allow) in &questions {
+            expect(&model, query, *allow);
+            group.bench_function(BenchmarkId::new(*name, rules), |bencher| {
+                bencher.iter(|| check(black_box(&model), black_box(query)));
+            });
+        }
+    }
+}
+
+fn bench_roles(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("roles");
+    for roles in [4, 64, 1_000] {
+        let size = Size { rules: 1_000, roles };
+        let (model, collection, last) = (size.model(), size.collection(), size.last_role());
+        let held = ["author", last.as_str()];
+        let mut query = sample::hit(&collection);
+        query.subject.roles = (&held as &[_]).into();
+        expect(&model, &query, true);
+        group.bench_function(BenchmarkId::new("hit", roles), |bencher| {
+            bencher.iter(|| check(black_box(&model), black_box(&query)));
+        });
+    }
+}
+
+fn bench_conditions(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("leaves");
+    let model = Size::of_rules(1_000).model();
+    let fields = sample::condition_fields();
+    for (leaves, action) in [(1, "one"), (10, "ten")] {
+        let query = sample::condition(action, &fields);
+        expect(&model, &query, true);
+        group.bench_function(BenchmarkId::from_parameter(leaves), |bencher| {
+            bencher.iter(|| check(black_box(&model), black_box(&query)));
+        });
+    }
+}
+
+fn bench_lists(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("lists");
+    let size = Size::of_rules(1_000);
+    let (model, collection) = (size.model(), size.collection());
+    let query = sample::hit(&collection);
+    let open = transitions::list(&model, &query).expect("a question that makes sense");
+    assert_eq!(open.len(), 3, "{open:?}");
+    group.bench_function("transitions", |bencher| {
+        bencher.iter(|| transitions::list(&model, black_box(&query)))
+    });
+    group.bench_function("actions", |bencher| {
+        bencher.iter(|| actions::list(&model, black_box(&query)))
+    });
+    let kept = fields::filter(&model, &query).expect("a question that makes sense");
+    assert_eq!((kept.allowed.len(), kept.denied.len()), (8, 2), "{kept:?}");
+    group.bench_function("fields", |bencher| {
+        bencher.iter(|| fields::filter(&model, black_box(&query)))
+    });
+}
+
+fn bench_batch(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("batch");
+    let size = Size::of_rules(1_000);
+    let (model, collection) = (size.model(), size.collection());
+    let queries: Vec<_> = (0..100)
+        .map(|index| {
+            if index % 2 == 0 {
+                sample::hit(&collection)
+            } else {
+                sample::miss(&collection)
+            }
+        })
+        .collect();
+    group.throughput(Throughput::Elements(100));
+    group.bench_function("100", |bencher| {
+        bencher.iter(|| {
+            queries
+                .iter()
+                .filter(|query| check(&model, query).is_ok_and(|answer| answer.is_allow()))
+                .count()
+        });
+    });
+}
+
+fn bench_build(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("build");
+    group.sample_size(10);
+    let size = Size::of_rules(100_000);
+    let (policy, sources) = size.policy();
+    group.bench_function("compile/100000", |bencher| {
+        bencher.iter_batched(|| (), |()| compile(&policy, &sources), BatchSize::PerIteration);
+    });
+    let scan = size.scan();
+    group.bench_function("load/100000", |bencher| {
+        bencher.iter_batched(|| (), |()| load(&scan, &[]), BatchSize::PerIteration);
+    });
+}
+
+criterion_group!(
+    benches,
+    bench_check,
+    bench_roles,
+    bench_conditions,
+    bench_lists,
+    bench_batch,
+    bench_build
+);
+criterion_main!(benches);

@@ -1,0 +1,186 @@
+//! Every status that a call can fail with, and nowhere else: code, message, details.
+//!
+//! A denial is an answer and never comes by here. No message holds anything of a policy or of other people: it repeats names
+//! that the caller sent, cleaned, and says what to do.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt};
+
+use super::proto::v1;
+use super::violation::{Path, Violations};
+use crate::source::diagnostic::quote;
+
+/// Names whose reasons the details carry.
+const DOMAIN: &str = "placet";
+
+/// Tells clients when to try again while a profile or the daemon is not ready.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// Says that the request makes no sense, and which fields do not.
+pub(super) fn invalid(violations: &Violations) -> Status {
+    let mut details = info("INVALID_REQUEST", []);
+    for violation in violations.list() {
+        details.add_bad_request_violation(&violation.field, &violation.description);
+    }
+    Status::with_error_details(Code::InvalidArgument, violations.summary(), details)
+}
+
+/// Says the same of one question of a batch.
+pub(super) fn invalid_check(violations: &Violations) -> v1::CheckError {
+    let field_violations = violations.list().iter().map(|violation| v1::FieldViolation {
+        field: violation.field.clone(),
+        description: violation.description.clone(),
+    });
+    v1::CheckError {
+        code: Code::InvalidArgument.into(),
+        message: violations.summary(),
+        field_violations: field_violations.collect(),
+    }
+}
+
+/// Says that the request names no profile where it has to.
+pub(super) fn no_default_profile() -> Status {
+    let description = "is empty, and there is no default profile";
+    let mut details = info("NO_DEFAULT_PROFILE", []);
+    details.add_bad_request_violation("profile", description);
+    let message = "name a profile: the daemon serves several and none of them is the default";
+    Status::with_error_details(Code::InvalidArgument, message, details)
+}
+
+/// Says that there is no such profile.
+pub(super) fn unknown_profile(profile: &str) -> Status {
+    let message = format!("there is no profile {}", quote(profile));
+    not_found("UNKNOWN_PROFILE", "placet.v1/Profile", profile, message)
+}
+
+/// Says that the profile has no such workflow.
+pub(super) fn unknown_workflow(workflow: &str) -> Status {
+    let message = format!("the profile has no workflow {}", quote(workflow));
+    not_found("UNKNOWN_WORKFLOW", "placet.v1/Workflow", workflow, message)
+}
+
+/// Says that the profile has no such collection.
+pub(super) fn unknown_collection(collection: &str) -> Status {
+    let message = format!("the profile has no collection {}", quote(collection));
+    not_found("UNKNOWN_COLLECTION", "placet.v1/Collection", collection, message)
+}
+
+/// Says that the collection has no workflow.
+pub(super) fn no_workflow(collection: &str) -> Status {
+    let message = format!("the collection {} has no workflow", quote(collection));
+    not_found("NO_WORKFLOW", "placet.v1/Collection", collection, message)
+}
+
+/// Says that the profile is there and cannot be served: its files were never good.
+pub(super) fn never_loaded(profile: &str) -> Status {
+    let mut details = info("NEVER_LOADED", [("profile", clean(profile))]);
+    details.set_retry_info(Some(RETRY_AFTER));
+    let message = format!("the profile {} could not be loaded yet", quote(profile));
+    Status::with_error_details(Code::Unavailable, message, details)
+}
+
+/// Says that nothing is loaded yet.
+pub(super) fn not_ready() -> Status {
+    let mut details = info("NOT_READY", []);
+    details.set_retry_info(Some(RETRY_AFTER));
+    Status::with_error_details(Code::Unavailable, "no profile is loaded yet", details)
+}
+
+/// Says that the daemon is about to end.
+pub(super) fn stopping() -> Status {
+    let mut details = info("STOPPING", []);
+    details.set_retry_info(Some(RETRY_AFTER));
+    Status::with_error_details(Code::Unavailable, "the daemon is stopping", details)
+}
+
+/// Says that the files cannot be read; why stands in the log, as paths are no business of clients.
+pub(super) fn unreadable_root() -> Status {
+    let mut details = info("UNREADABLE_PROFILES", []);
+    details.set_retry_info(Some(RETRY_AFTER));
+    let message = "the directory of profiles cannot be read; the log of the daemon tells why";
+    Status::with_error_details(Code::Unavailable, message, details)
+}
+
+/// Says that another version of the profile is live than the one that the request pins.
+pub(super) fn other_digest(profile: &str, live: &str) -> Status {
+    let mut details = info("OTHER_DIGEST", [("live_digest", live.to_owned())]);
+    let description = "the request pins another version than the live one";
+    details.add_precondition_failure_violation("DIGEST", clean(profile), description);
+    let message = format!("another version of the profile {} is live", quote(profile));
+    Status::with_error_details(Code::FailedPrecondition, message, details)
+}
+
+/// Says that this version of the daemon does not do that.
+pub(super) fn unimplemented(call: &str) -> Status {
+    let message = format!("{call} is not available in this version");
+    Status::with_error_details(Code::Unimplemented, message, info("NOT_AVAILABLE", []))
+}
+
+/// Says that one field of the request makes no sense.
+pub(super) fn invalid_field(path: &Path<'_>, description: impl Into<String>) -> Status {
+    invalid(&Violations::one(path, description))
+}
+
+fn not_found(reason: &str, kind: &str, name: &str, message: String) -> Status {
+    let mut details = info(reason, []);
+    details.set_resource_info(kind, clean(name), "", message.as_str());
+    Status::with_error_details(Code::NotFound, message, details)
+}
+
+fn info<const N: usize>(reason: &str, metadata: [(&str, String); N]) -> ErrorDetails {
+    let metadata: HashMap<String, String> = metadata
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect();
+    let mut details = ErrorDetails::new();
+    details.set_error_info(reason, DOMAIN, metadata);
+    details
+}
+
+/// Returns a name of the caller's as details may repeat it: short, and nothing in it acts on a terminal or a log.
+fn clean(name: &str) -> String {
+    quote(name).trim_matches('`').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statuses_carry_their_details() {
+        let violations = Violations::one(&Path::ROOT.name("subject").name("id"), "has a control character");
+        let status = invalid(&violations);
+        let details = status.get_error_details();
+        assert_eq!(status.code(), Code::InvalidArgument);
+        assert_eq!(status.message(), "subject.id: has a control character");
+        assert_eq!(
+            details.bad_request().unwrap().field_violations[0].field,
+            "subject.id"
+        );
+        assert_eq!(details.error_info().unwrap().reason, "INVALID_REQUEST");
+
+        let status = never_loaded("a");
+        assert_eq!(
+            status.get_error_details().retry_info().unwrap().retry_delay,
+            Some(RETRY_AFTER)
+        );
+        let status = other_digest("a", "00");
+        let details = status.get_error_details();
+        assert_eq!(details.precondition_failure().unwrap().violations[0].subject, "a");
+        assert_eq!(details.error_info().unwrap().metadata["live_digest"], "00");
+    }
+
+    #[test]
+    fn echoed_names_are_cleaned() {
+        let status = unknown_profile("a\u{1b}[2J\n");
+        assert_eq!(status.message(), "there is no profile `a\\u{1b}[2J\\u{a}`");
+        let details = status.get_error_details();
+        assert_eq!(
+            details.resource_info().unwrap().resource_name,
+            "a\\u{1b}[2J\\u{a}"
+        );
+    }
+}

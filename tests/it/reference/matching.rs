@@ -1,0 +1,131 @@
+//! Whether a rule is for this question: roles, names, states, scope.
+
+use std::collections::BTreeSet;
+
+use placet::engine::query::Query;
+use placet::policy::grant::{Scope, Selection};
+use placet::policy::workflow::Workflow;
+use placet::policy::{Policy, Selector};
+
+use super::bind::{self, Afterwards, Facts, State};
+use super::kleene::Kleene;
+use super::lookup;
+use super::roles::{self, Roles};
+
+/// One question with all its facts.
+pub(crate) struct Case<'a> {
+    pub(crate) policy: &'a Policy,
+    pub(crate) query: &'a Query<'static>,
+    pub(crate) facts: Facts<'a>,
+    pub(crate) roles: Roles,
+    /// The owner's roles as told, and with what they bring.
+    pub(crate) owner_names: Vec<String>,
+    pub(crate) owner_roles: BTreeSet<String>,
+}
+
+impl<'a> Case<'a> {
+    pub(crate) fn new(policy: &'a Policy, query: &'a Query<'static>) -> Result<Self, super::Malformed> {
+        let facts = bind::bind(policy, query)?;
+        let roles = roles::resolve(policy, query, &facts.owner);
+        let by_attribute = lookup::owner_roles(&query.resource.attributes, facts.collection);
+        let owner_names = roles::owner_names(policy, query, &facts.owner, by_attribute);
+        let owner_roles = roles::owner_closure(policy, &owner_names);
+        Ok(Self {
+            policy,
+            query,
+            facts,
+            roles,
+            owner_names,
+            owner_roles,
+        })
+    }
+}
+
+/// Tells whether a workflow's selector of states is for a state.
+pub(crate) fn state_matches(selector: &Selector, state: &State) -> Kleene {
+    match (selector, state) {
+        (Selector::Any, _) => Kleene::True,
+        (_, State::Named(name)) => selector.selects(name).into(),
+        (Selector::Only(_), State::None) => Kleene::False,
+        (Selector::Except(_), State::None) => Kleene::True,
+        (Selector::Only(_) | Selector::Except(_), State::Open) => Kleene::Open,
+    }
+}
+
+/// Returns the states that offer a transition.
+pub(crate) fn offering(workflow: &Workflow, transition: &str) -> Selector {
+    let states = workflow
+        .states
+        .iter()
+        .filter(|state| state.transitions.iter().any(|t| t.value == transition));
+    Selector::Only(states.map(|state| state.id.clone()).collect())
+}
+
+fn target_matches(selection: &Selection, facts: &Facts<'_>) -> Kleene {
+    let Some(target) = &selection.to_states else {
+        return Kleene::True;
+    };
+    let open_stays = facts.state == State::Open && facts.stays;
+    // Whether "same" is written and holds; open if the state is.
+    let same = match (target.same, &facts.state) {
+        (false, _) => Kleene::False,
+        (true, State::Open) if !facts.stays => match facts.afterwards {
+            Afterwards::Named(_) | Afterwards::None => Kleene::Open,
+            Afterwards::Unknown => Kleene::False,
+        },
+        (true, _) => facts.stays.into(),
+    };
+    let named = |names: &Selector| match &facts.afterwards {
+        Afterwards::Named(name) => names.names().iter().any(|each| each.value == *name).into(),
+        Afterwards::Unknown if open_stays && !names.names().is_empty() => Kleene::Open,
+        Afterwards::None | Afterwards::Unknown => Kleene::False,
+    };
+    match &target.selector {
+        Selector::Any => Kleene::True,
+        names @ Selector::Only(_) => named(names).max(same),
+        names @ Selector::Except(_) => named(names).max(same).not(),
+    }
+}
+
+/// Returns the roles through which a selection is held; `None` if it binds everybody.
+pub(crate) fn through<'r>(selection: &Selection, roles: &'r Roles) -> Option<Vec<&'r str>> {
+    match &selection.roles {
+        Selector::Any => None,
+        named @ (Selector::Only(_) | Selector::Except(_)) => Some(
+            roles
+                .held(selection.held)
+                .into_iter()
+                .filter(|role| named.selects(role))
+                .collect(),
+        ),
+    }
+}
+
+fn holds(selection: &Selection, roles: &Roles) -> bool {
+    through(selection, roles).is_none_or(|held| !held.is_empty())
+}
+
+/// Tells whether a selection is for the roles, the collection, the action, and the states.
+pub(crate) fn reaches(case: &Case<'_>, selection: &Selection, action: &str) -> Kleene {
+    let collection = case.query.resource.collection;
+    let names = holds(selection, &case.roles)
+        && selection.collections.selects(collection)
+        && selection.actions.selects(action);
+    Kleene::from(names)
+        .min(state_matches(&selection.states, &case.facts.state))
+        .min(target_matches(selection, &case.facts))
+}
+
+/// Tells whether the item is in a selection's scope.
+pub(crate) fn in_scope(case: &Case<'_>, selection: &Selection) -> bool {
+    let owner = &case.facts.owner;
+    let mine = !owner.is_empty() && Some(owner) == case.roles.identity.as_ref();
+    match selection.scope {
+        Scope::Any => true,
+        Scope::Mine => mine,
+        Scope::Role => {
+            let held = through(selection, &case.roles).unwrap_or_else(|| case.roles.held(selection.held));
+            mine || (!owner.is_empty() && held.iter().any(|role| case.owner_roles.contains(*role)))
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Hand-made cases that pin the reading of the semantics.
