@@ -212,7 +212,12 @@ fn workflows() -> Json {
 }
 
 /// Returns a question as a CMS asks it: somebody with two roles, about an item of another author of the same role.
-pub(crate) fn question<'a>(action: &'a str, collection: &'a str, state: &'a str, owner: &'a str) -> Query<'a> {
+pub(crate) fn question<'a>(
+    action: &'a str,
+    collection: &'a str,
+    state: &'a str,
+    owner: &'a str,
+) -> Query<'a> {
     let mut query = Query::at(Timestamp::UNIX_EPOCH);
     query.subject = Subject {
         id: "user-1",

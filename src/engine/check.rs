@@ -9,7 +9,6 @@ use crate::vocab::effect::{Operation, Reason};
 
 use super::approvals;
 use super::condition::{Notes, Truth};
-use super::constraints::Presets;
 use super::coverage::{Asked, Field};
 use super::decision::{Decision, Rule};
 use super::facts::{Facts, Position, State, matches_state};
@@ -398,7 +397,7 @@ impl<'q> Judge<'_, 'q> {
             let bout = Bout {
                 facts,
                 action: transition.actions.first().copied(),
-                position,
+                position: &position,
             };
             let mut notes = Notes::new();
             match bout.stored(when, &mut notes) {
@@ -442,17 +441,16 @@ impl<'q> Judge<'_, 'q> {
         explain: bool,
         trace: &mut T,
     ) -> Result<Decision<'q>, QueryError> {
-        let mut all = Decision::allow();
+        let mut all: Option<Decision<'q>> = None;
         let mut demanded = explain;
         for step in steps {
             // A new item's position is another one: the state is that which it will have.
-            let position = match step.operation {
-                Operation::Create => self.facts.position(Operation::Create, None)?,
-                Operation::Read | Operation::Update | Operation::Delete | Operation::Other => {
-                    position.clone()
-                }
+            let created = match step.operation {
+                Operation::Create => Some(self.facts.position(Operation::Create, None)?),
+                Operation::Read | Operation::Update | Operation::Delete | Operation::Other => None,
             };
-            let asked = self.asked(step.operation, &position);
+            let position = created.as_ref().unwrap_or(position);
+            let asked = self.asked(step.operation, position);
             let bout = Bout {
                 facts: self.facts,
                 action: step.action,
@@ -460,29 +458,27 @@ impl<'q> Judge<'_, 'q> {
             };
             let mut conditional = false;
             let applying = bout.applying(&mut conditional, trace);
-            let presets = if applying.is_empty() {
-                Presets::default()
-            } else {
-                bout.presets(&applying, step.operation)
-            };
-            let covered = bout.cover(&asked, &presets, trace);
+            let presets = bout.presets(&applying, step.operation);
+            let mut covered = bout.cover(&asked, &presets, trace);
             if !covered.decision.is_allow() && !T::ENABLED {
                 return Ok(covered.decision);
             }
-            let held = if applying.is_empty() {
-                Ok(())
-            } else {
-                bout.constrain(&applying, &presets, step.operation, &mut conditional, trace)
-            };
+            let held = bout.constrain(&applying, &presets, step.operation, &mut conditional, trace);
             if !covered.decision.is_allow() {
                 return Ok(covered.decision);
             }
-            if let Err(refused) = held {
+            if let Some(refused) = held {
                 return Ok(refused);
             }
             demanded |= covered.demanded;
-            merge(&mut all, covered.decision, presets, conditional);
+            covered.decision.presets = presets.values;
+            covered.decision.conditional |= conditional;
+            match &mut all {
+                None => all = Some(covered.decision),
+                Some(all) => merge(all, covered.decision),
+            }
         }
+        let mut all = all.unwrap_or_else(Decision::allow);
         if demanded {
             all.explanation_required = true;
             if self.facts.query.context.explanation.trim().is_empty() {
@@ -508,7 +504,7 @@ impl<'q> Judge<'_, 'q> {
             id: facts.model.field_names.find(name).map(FieldId::new),
             is_state: is_write && state_field == Some(name),
         };
-        let mut names: SmallVec<[Field<'q>; 8]> = SmallVec::new();
+        let mut names: SmallVec<[Field<'q>; 4]> = SmallVec::new();
         let mut star = false;
         for name in self.question.fields {
             if *name == "*" {
@@ -564,8 +560,8 @@ fn target_from<'q>(
     }
 }
 
-/// Adds what one action was allowed with.
-fn merge<'q>(all: &mut Decision<'q>, one: Decision<'q>, presets: Presets<'q>, conditional: bool) {
+/// Adds what one more action was allowed with.
+fn merge<'q>(all: &mut Decision<'q>, one: Decision<'q>) {
     for rule in one.deciding {
         if !all.deciding.contains(&rule) {
             all.deciding.push(rule);
@@ -576,9 +572,9 @@ fn merge<'q>(all: &mut Decision<'q>, one: Decision<'q>, presets: Presets<'q>, co
             all.left_out.push(left_out);
         }
     }
-    for (name, value) in presets.values {
+    for (name, value) in one.presets {
         all.presets.retain(|(other, _)| *other != name);
         all.presets.push((name, value));
     }
-    all.conditional |= one.conditional || conditional;
+    all.conditional |= one.conditional;
 }

@@ -91,7 +91,7 @@ pub(super) struct Scene<'s> {
 #[derive(Default)]
 pub(super) struct Notes<'s> {
     /// Facts that were needed and not told.
-    pub(super) lacking: SmallVec<[&'s str; 2]>,
+    pub(super) lacking: Vec<&'s str>,
     /// Whether evaluation went wrong.
     pub(super) fault: bool,
     /// A path led through a list of related items.

@@ -118,7 +118,7 @@ impl<'q> Bout<'_, 'q> {
     /// Returns the presets of the constraints that apply; later ones win.
     pub(super) fn presets(&self, applying: &Applying, operation: Operation) -> Presets<'q> {
         let mut presets = Presets::default();
-        if !writes(operation) {
+        if applying.is_empty() || !writes(operation) {
             return presets;
         }
         let query = self.facts.query;
@@ -168,7 +168,7 @@ impl<'q> Bout<'_, 'q> {
         }
     }
 
-    /// Runs step six; `Err` is the refusal.
+    /// Runs step six and returns the refusal, if there is one.
     pub(super) fn constrain<T: Trace>(
         &self,
         applying: &Applying,
@@ -176,16 +176,16 @@ impl<'q> Bout<'_, 'q> {
         operation: Operation,
         conditional: &mut bool,
         trace: &mut T,
-    ) -> Result<(), Decision<'q>> {
+    ) -> Option<Decision<'q>> {
+        if applying.is_empty() {
+            return None;
+        }
         let refused = self.network(applying, trace);
         if refused.is_some() && !T::ENABLED {
-            return refused.map_or(Ok(()), Err);
+            return refused;
         }
         let held = self.hold(applying, presets, operation, conditional, trace);
-        match refused {
-            Some(decision) => Err(decision),
-            None => held,
-        }
+        refused.or(held)
     }
 
     fn network<T: Trace>(&self, applying: &Applying, trace: &mut T) -> Option<Decision<'q>> {
@@ -212,7 +212,7 @@ impl<'q> Bout<'_, 'q> {
         operation: Operation,
         conditional: &mut bool,
         trace: &mut T,
-    ) -> Result<(), Decision<'q>> {
+    ) -> Option<Decision<'q>> {
         let any_item = self.facts.query.resource.any_item;
         let mut violated = Decision::deny(Reason::Violation);
         let mut open = Decision::deny(Reason::MissingAttribute);
@@ -254,12 +254,9 @@ impl<'q> Bout<'_, 'q> {
             }
         }
         if !violated.deciding.is_empty() {
-            return Err(violated);
+            return Some(violated);
         }
-        if !open.deciding.is_empty() {
-            return Err(open);
-        }
-        Ok(())
+        (!open.deciding.is_empty()).then_some(open)
     }
 
     fn holds(

@@ -61,7 +61,7 @@ impl<'q> Bout<'_, 'q> {
                 demanded: false,
             };
         }
-        self.weigh(asked, &denied, tally, notes)
+        self.weigh(asked, &denied, &mut tally, &notes)
     }
 
     fn rules(&self, slots: &'q Slots<GrantId>) -> impl Iterator<Item = (GrantId, &'q Grant)> + use<'q> {
@@ -295,7 +295,6 @@ impl<'q> Bout<'_, 'q> {
         }
         let fit = reach.and_fit(self.matches(&grant.selection, grant.networks.as_deref(), notes));
         if fit.truth == Truth::Open {
-            tally.conditional |= any_item;
             tally.any_open = true;
         }
         if fit.truth == Truth::False || fit.truth == Truth::Open && !any_item {
@@ -309,7 +308,10 @@ impl<'q> Bout<'_, 'q> {
         if !is_asked {
             return self.event(trace, rule, Outcome::Fields, false, &String::new);
         }
-        let valid = self.valid(grant, asked, presets, notes);
+        let (valid, is_assumed) = match self.valid(grant, asked, presets, notes) {
+            Truth::Open if any_item => (Truth::True, true),
+            valid => (valid, false),
+        };
         let outcome = if valid == Truth::True {
             Outcome::Matched
         } else {
@@ -324,6 +326,7 @@ impl<'q> Bout<'_, 'q> {
             stars,
             neutral,
             explain: grant.explain,
+            open: fit.truth == Truth::Open || is_assumed,
             valid,
         });
     }
@@ -344,12 +347,7 @@ impl<'q> Bout<'_, 'q> {
         let Some(program) = grant.validate.and_then(|id| self.facts.model.condition(id)) else {
             return Truth::True;
         };
-        let truth = self.as_would_be(presets, asked.operation).run(program, notes);
-        if truth == Truth::Open && self.facts.query.resource.any_item {
-            Truth::True
-        } else {
-            truth
-        }
+        self.as_would_be(presets, asked.operation).run(program, notes)
     }
 
     /// Grants on this document are allows of all fields.
@@ -398,6 +396,7 @@ impl<'q> Bout<'_, 'q> {
                 stars: true,
                 neutral: false,
                 explain: false,
+                open: false,
                 valid: Truth::True,
             });
         }
@@ -414,18 +413,21 @@ impl<'q> Bout<'_, 'q> {
         &self,
         asked: &Asked<'q>,
         denied: &Denied<'q>,
-        mut tally: Tally,
-        notes: Notes<'q>,
+        tally: &mut Tally,
+        notes: &Notes<'q>,
     ) -> Covered<'q> {
         let any_conditioned = tally.any_conditioned;
         let conditioned = std::mem::take(&mut tally.conditioned);
+        let mut any_neutral = false;
         // A neutral allow counts where no condition stands beside it.
         for each in tally.matching.iter_mut().filter(|each| each.neutral) {
             each.bits = Bits::of(each.bits.iter().filter(|field| !conditioned.contains(*field)));
             each.touches &= !any_conditioned;
             each.stars &= !any_conditioned;
-            tally.any_matched |= each.touches || !each.bits.is_empty();
+            any_neutral |= each.touches || !each.bits.is_empty();
         }
+        tally.any_matched |= any_neutral;
+        let tally = &*tally;
         let refusal = |reason, about| {
             let mut decision = Decision::deny(reason);
             decision.about = about;
@@ -459,7 +461,7 @@ impl<'q> Bout<'_, 'q> {
         let weighing = Weighing {
             asked,
             denied,
-            tally: &tally,
+            tally,
             omits: self
                 .facts
                 .collection
@@ -486,8 +488,9 @@ impl<'q> Bout<'_, 'q> {
         };
         let mut decision = Decision::allow();
         decision.left_out = outcome.left_out;
-        decision.deciding = weighing.deciding(&outcome.passing, outcome.demanded);
-        decision.conditional = tally.conditional;
+        let (deciding, is_open) = weighing.deciding(&outcome.passing, outcome.demanded);
+        decision.deciding = deciding;
+        decision.conditional = tally.conditional || is_open;
         Covered {
             decision,
             demanded: outcome.demanded,

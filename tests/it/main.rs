@@ -6,9 +6,6 @@
     clippy::indexing_slicing,
     clippy::print_stdout,
     clippy::print_stderr,
-    clippy::cast_precision_loss,
-    clippy::cast_possible_truncation,
-    reason = "tests fail by panicking, in their helpers too"
     reason = "tests fail by panicking, in their helpers too, and say what they saw"
 )]
 
@@ -22,8 +19,8 @@ mod native;
 mod nick;
 mod recordings;
 mod reference;
-mod river;
 mod reload;
+mod river;
 mod samples;
 mod serve;
 mod source;
