@@ -189,10 +189,8 @@ fn read_profile(chains: &Chains<'_>, index: usize, done: &Done) -> Reading {
             }
             members.push(own);
             let policy = read_members(&members, &mut diagnostics);
-            reading.valid = policy
-                .filter(|_| !has_errors(&diagnostics))
-                .and_then(|policy| validate::validate(policy, &mut diagnostics))
-                .filter(|_| !has_errors(&diagnostics));
+            // A policy that was read with an error is never valid, and yet checked, so that its author sees everything at once.
+            reading.valid = policy.and_then(|policy| validate::validate(policy, &mut diagnostics));
             if reading.valid.is_none() && !has_errors(&diagnostics) {
                 let origin = members.last().map(|own| own.file.origin);
                 diagnostics.extend(origin.map(fault));

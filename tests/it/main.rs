@@ -6,8 +6,6 @@
     clippy::indexing_slicing,
     clippy::print_stdout,
     clippy::print_stderr,
-    clippy::cast_precision_loss,
-    clippy::cast_possible_truncation,
     reason = "tests fail by panicking, in their helpers too, and say what they saw"
 )]
 
