@@ -243,7 +243,7 @@ impl<'q> Bout<'_, 'q> {
     ) {
         for (id, grant) in self.rules(&self.facts.model.allows) {
             self.allow(id, grant, asked, denied, presets, tally, notes, trace);
-            if !T::ENABLED && asked.is_plain() && tally.settles() {
+            if !T::ENABLED && asked.names.is_empty() && !asked.star && tally.settles() {
                 return;
             }
         }
@@ -289,7 +289,8 @@ impl<'q> Bout<'_, 'q> {
             tally.conditioned.union(&bits);
             tally.any_conditioned |= touches;
         }
-        let is_asked = touches || !bits.is_empty();
+        // An allow of no field at all shows the bare item, if nothing else is in reach.
+        let is_asked = touches || !bits.is_empty() || !selects;
         if !is_asked && !T::ENABLED && tally.any_matched {
             return;
         }
@@ -302,7 +303,9 @@ impl<'q> Bout<'_, 'q> {
                 self.blame(grant, fit.part)
             });
         }
-        if !grant.neutral {
+        if grant.neutral {
+            tally.any_neutral = true;
+        } else {
             tally.any_matched = true;
         }
         if !is_asked {
@@ -418,13 +421,14 @@ impl<'q> Bout<'_, 'q> {
     ) -> Covered<'q> {
         let any_conditioned = tally.any_conditioned;
         let conditioned = std::mem::take(&mut tally.conditioned);
-        let mut any_neutral = false;
+        let mut any_neutral = tally.any_neutral && !any_conditioned;
         // A neutral allow counts where no condition stands beside it.
         for each in tally.matching.iter_mut().filter(|each| each.neutral) {
             each.bits = Bits::of(each.bits.iter().filter(|field| !conditioned.contains(*field)));
             each.touches &= !any_conditioned;
             each.stars &= !any_conditioned;
-            any_neutral |= each.touches || !each.bits.is_empty();
+            // A read is of an item as a whole, a write of each field.
+            any_neutral |= each.touches || asked.operation != Operation::Read && !each.bits.is_empty();
         }
         tally.any_matched |= any_neutral;
         let tally = &*tally;
@@ -472,10 +476,13 @@ impl<'q> Bout<'_, 'q> {
                 .collection
                 .is_some_and(|collection| collection.filters_by_reach),
         };
-        let outcome = match weighing.filters().map(|()| weighing.fields()) {
-            Ok(Ok(outcome)) => outcome,
-            Ok(Err((Reason::MissingAttribute, about))) => return refusal(open(), about),
-            Err((reason, about)) | Ok(Err((reason, about))) => {
+        let outcome = match weighing
+            .fields()
+            .and_then(|passing| weighing.filters().map(|()| passing))
+        {
+            Ok(outcome) => outcome,
+            Err((Reason::MissingAttribute, about)) => return refusal(open(), about),
+            Err((reason, about)) => {
                 let mut covered = refusal(reason, about);
                 if reason == Reason::Denied {
                     covered
