@@ -82,7 +82,7 @@ impl Tally {
 impl<'q> Asked<'q> {
     /// Whether no field is asked for.
     pub(super) fn is_plain(&self) -> bool {
-        self.names.is_empty() && !self.star
+        self.count == 0 && !self.star
     }
 
     /// Returns which of the fields a grant covers.

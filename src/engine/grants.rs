@@ -281,7 +281,7 @@ impl<'q> Bout<'_, 'q> {
         let bits = asked.touched(grant);
         let stars = denied.leaves(&grant.fields, self);
         let selects = selects_some(&grant.fields);
-        let touches = asked.names.is_empty() && !asked.star || asked.touches(&bits) || asked.star && selects;
+        let touches = asked.is_plain() || asked.touches(&bits) || asked.star && selects;
         tally.any_in_reach = true;
         tally.any_selects |= selects;
         tally.in_reach.union(&bits);

@@ -146,6 +146,7 @@ struct Member {
 struct ParsedLayer {
     name: String,
     files: Vec<ParsedFile>,
+    scripts: Vec<String>,
 }
 
 struct ParsedFile {
@@ -263,7 +264,13 @@ fn parse_layer(
             files.push(ParsedFile { name, json, file });
         }
     }
-    ParsedLayer { name: layer, files }
+    let scripts = scanned.scripts.iter();
+    let scripts = scripts.filter_map(|path| name_of(inner_path(&scanned.prefix, path)));
+    ParsedLayer {
+        scripts: scripts.collect(),
+        name: layer,
+        files,
+    }
 }
 
 /// Parses one file; if that fails, the complaint is made and the place of the file returned.
@@ -338,6 +345,7 @@ fn show_layer(layer: &ParsedLayer) -> Layer<'_> {
     Layer {
         name: &layer.name,
         files: files.collect(),
+        scripts: layer.scripts.iter().map(String::as_str).collect(),
     }
 }
 

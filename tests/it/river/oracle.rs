@@ -153,6 +153,7 @@ fn scan(dialect: &str, files: &Map<String, Json>) -> Scan {
         name: "p".to_owned(),
         prefix: "p".to_owned(),
         files: scanned,
+        scripts: Vec::new(),
         digest: [0; 32],
         problems: Vec::new(),
     };
