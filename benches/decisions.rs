@@ -17,6 +17,7 @@ use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, 
 use placet::compile::compile;
 use placet::engine::check::check;
 use placet::engine::query::Query;
+use placet::engine::{actions, fields, transitions};
 use placet::load::load;
 use placet::model::Model;
 
@@ -78,6 +79,26 @@ fn bench_conditions(criterion: &mut Criterion) {
     }
 }
 
+fn bench_lists(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("lists");
+    let size = Size::of_rules(1_000);
+    let (model, collection) = (size.model(), size.collection());
+    let query = sample::hit(&collection);
+    let open = transitions::list(&model, &query).expect("a question that makes sense");
+    assert_eq!(open.len(), 3, "{open:?}");
+    group.bench_function("transitions", |bencher| {
+        bencher.iter(|| transitions::list(&model, black_box(&query)))
+    });
+    group.bench_function("actions", |bencher| {
+        bencher.iter(|| actions::list(&model, black_box(&query)))
+    });
+    let kept = fields::filter(&model, &query).expect("a question that makes sense");
+    assert_eq!((kept.allowed.len(), kept.denied.len()), (8, 2), "{kept:?}");
+    group.bench_function("fields", |bencher| {
+        bencher.iter(|| fields::filter(&model, black_box(&query)))
+    });
+}
+
 fn bench_batch(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("batch");
     let size = Size::of_rules(1_000);
@@ -121,6 +142,7 @@ criterion_group!(
     bench_check,
     bench_roles,
     bench_conditions,
+    bench_lists,
     bench_batch,
     bench_build
 );

@@ -71,16 +71,16 @@ const STATES: [&str; 4] = ["draft", "review", "published", "archived"];
 
 /// How large a newsroom is.
 #[derive(Clone, Copy, Debug)]
-pub struct Size {
+pub(crate) struct Size {
     /// How many rules.
-    pub rules: usize,
+    pub(crate) rules: usize,
     /// How many roles, four at least.
-    pub roles: usize,
+    pub(crate) roles: usize,
 }
 
 impl Size {
     /// Returns the size of a newsroom with so many rules and its four roles.
-    pub fn of_rules(rules: usize) -> Self {
+    pub(crate) fn of_rules(rules: usize) -> Self {
         Self { rules, roles: 4 }
     }
 
@@ -89,12 +89,12 @@ impl Size {
     }
 
     /// Returns the name of a collection in the middle.
-    pub fn collection(self) -> String {
+    pub(crate) fn collection(self) -> String {
         collection_name(self.collections() / 2)
     }
 
     /// Returns the name of the last role.
-    pub fn last_role(self) -> String {
+    pub(crate) fn last_role(self) -> String {
         if self.roles > 4 {
             extra_role(self.roles - 5)
         } else {
@@ -103,7 +103,7 @@ impl Size {
     }
 
     /// Reads the newsroom as the daemon reads a directory.
-    pub fn scan(self) -> Scan {
+    pub(crate) fn scan(self) -> Scan {
         let root = tempfile::tempdir().expect("a temporary directory");
         let profile = root.path().join("newsroom");
         fs::create_dir(&profile).expect("a directory");
@@ -114,13 +114,13 @@ impl Size {
     }
 
     /// Returns the newsroom, checked, and the text that its places point into.
-    pub fn policy(self) -> (ValidPolicy, SourceMap) {
+    pub(crate) fn policy(self) -> (ValidPolicy, SourceMap) {
         let scan = self.scan();
         read_policy(&scan, "newsroom").unwrap_or_else(|| panic!("{:#?}", load(&scan, &[])[0].diagnostics))
     }
 
     /// Returns the newsroom, compiled.
-    pub fn model(self) -> Arc<Model> {
+    pub(crate) fn model(self) -> Arc<Model> {
         let (policy, sources) = self.policy();
         Arc::new(compile(&policy, &sources))
     }
@@ -212,7 +212,12 @@ fn workflows() -> Json {
 }
 
 /// Returns a question as a CMS asks it: somebody with two roles, about an item of another author of the same role.
-pub fn question<'a>(action: &'a str, collection: &'a str, state: &'a str, owner: &'a str) -> Query<'a> {
+pub(crate) fn question<'a>(
+    action: &'a str,
+    collection: &'a str,
+    state: &'a str,
+    owner: &'a str,
+) -> Query<'a> {
     let mut query = Query::at(Timestamp::UNIX_EPOCH);
     query.subject = Subject {
         id: "user-1",
@@ -239,17 +244,17 @@ pub fn question<'a>(action: &'a str, collection: &'a str, state: &'a str, owner:
 }
 
 /// Returns an allow: an author edits a draft of her own.
-pub fn hit(collection: &str) -> Query<'_> {
+pub(crate) fn hit(collection: &str) -> Query<'_> {
     question("update", collection, "draft", "user-1")
 }
 
 /// Returns a deny: an author edits a draft of somebody else.
-pub fn miss(collection: &str) -> Query<'_> {
+pub(crate) fn miss(collection: &str) -> Query<'_> {
     question("update", collection, "draft", "user-2")
 }
 
 /// Returns an allow with a condition of one leaf (`one`) or ten (`ten`).
-pub fn condition<'a>(action: &'a str, fields: &'a [String]) -> Query<'a> {
+pub(crate) fn condition<'a>(action: &'a str, fields: &'a [String]) -> Query<'a> {
     let mut query = question(action, "conditional", "", "user-1");
     let entries = fields
         .iter()
@@ -260,6 +265,6 @@ pub fn condition<'a>(action: &'a str, fields: &'a [String]) -> Query<'a> {
 }
 
 /// Returns the names of the fields that the conditions look at.
-pub fn condition_fields() -> Vec<String> {
+pub(crate) fn condition_fields() -> Vec<String> {
     (0..10).map(|n| format!("f{n}")).collect()
 }

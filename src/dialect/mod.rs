@@ -105,6 +105,8 @@ pub struct Layer<'a> {
     pub name: &'a str,
     /// Its files, in the order of their names.
     pub files: Vec<LayerFile<'a>>,
+    /// Names of programs (`.ts`, `.js`) beside them, which are not read.
+    pub scripts: Vec<&'a str>,
 }
 
 impl<'a> Layer<'a> {

@@ -1,8 +1,8 @@
 //! The dialect of Nick: real profile directories, untouched.
 //!
-//! The layers are seeded one after the other into a [`Site`](super::nick_site::Site), in the order in which Nick's own
+//! The layers are seeded one after the other into a [`Site`], in the order in which Nick's own
 //! seed goes through the files of a profile; what the seed refuses is an error here. Then the site is lowered
-//! ([`lower`](super::nick_lower::lower)).
+//! ([`lower`]).
 
 use rustc_hash::FxHashMap;
 
@@ -44,6 +44,7 @@ impl Dialect for Nick {
         let mut versions = FxHashMap::default();
         for layer in input.layers {
             if is_applied(layer, mode, input.profile.origin, &mut versions, diagnostics) {
+                report_scripts(layer, input.profile.origin, diagnostics);
                 seed(layer, &mut site, diagnostics);
             }
         }
@@ -110,6 +111,44 @@ fn version_text(json: &Json) -> String {
         || json.as_text().unwrap_or_default().to_owned(),
         |number| number.literal.clone(),
     )
+}
+
+/// What Nick reads of a layer and we must read as well: files and directories.
+const READ: [&str; 7] = [
+    "permissions",
+    "roles",
+    "groups",
+    "users",
+    "workflows",
+    "behaviors/",
+    "types/",
+];
+
+/// Says of each program that stands where a file of JSON should, that it is not read: Nick runs it, and takes what it makes.
+fn report_scripts(layer: &Layer<'_>, profile: Span, diagnostics: &mut Vec<Diagnostic>) {
+    let span = layer
+        .files
+        .first()
+        .map_or(profile, |file| file.json.span.at_start());
+    for script in &layer.scripts {
+        let stem = script.rsplit_once('.').map_or(*script, |(stem, _)| stem);
+        let is_read = READ.iter().any(|name| {
+            if name.ends_with('/') {
+                stem.starts_with(name)
+            } else {
+                stem == *name
+            }
+        });
+        if is_read && layer.find(&format!("{stem}.json")).is_none() {
+            let message = format!(
+                "{} of the layer {} is a program, which is not read",
+                quote(script),
+                quote(layer.name)
+            );
+            let help = format!("write what it makes into {}", quote(&format!("{stem}.json")));
+            diagnostics.push(Diagnostic::new(Code::Unsupported, span, message).help(help));
+        }
+    }
 }
 
 /// Seeds one layer, in the order of Nick's own seed.

@@ -55,16 +55,13 @@ impl Site {
 
     fn check_twice(&mut self, json: &Json, path: String, start: Span, diagnostics: &mut Vec<Diagnostic>) {
         let uuid = json.get("uuid").filter(|uuid| is_truthy(uuid));
-        if let Some((uuid, text)) = uuid.and_then(|uuid| Some((uuid, uuid.as_text()?))) {
-            if let Some((other, first)) = self
-                .documents
-                .uuids
-                .insert(text.to_owned(), (path.clone(), start))
-            {
-                let message = format!("the document {} has the same {}", quote(&other), quote("uuid"));
-                let diagnostic = Diagnostic::new(Code::DuplicateId, uuid.span, message);
-                diagnostics.push(diagnostic.label(first, "this document"));
-            }
+        let uuids = &mut self.documents.uuids;
+        if let Some((uuid, text)) = uuid.and_then(|uuid| Some((uuid, uuid.as_text()?)))
+            && let Some((other, first)) = uuids.insert(text.to_owned(), (path.clone(), start))
+        {
+            let message = format!("the document {} has the same {}", quote(&other), quote("uuid"));
+            let diagnostic = Diagnostic::new(Code::DuplicateId, uuid.span, message);
+            diagnostics.push(diagnostic.label(first, "this document"));
         }
         if let Some(first) = self.documents.paths.get(&path) {
             let message = format!(

@@ -72,6 +72,11 @@ pub(super) fn lower(site: &Site, mode: Mode, profile: Span, diagnostics: &mut Ve
     for workflow in site.workflows.rows() {
         lowering.lower_workflow(workflow);
     }
+    if lowering.knows_action(MODIFY) {
+        for kind in site.types.rows() {
+            lowering.deny_unwritable(kind);
+        }
+    }
     lowering.constrain_children();
     lowering.policy
 }
@@ -308,7 +313,6 @@ impl Lowering<'_> {
             filtering: Filtering::default(),
             origin: row.entry.span,
         });
-        self.deny_unwritable(row);
     }
 
     /// Nick drops silently what no schema has; the state is left to the workflow.
@@ -388,7 +392,7 @@ impl Lowering<'_> {
             span: row.id.span,
         });
         // Without anybody who may add, the action is unknown and needs no constraint.
-        if self.policy.actions.iter().all(|known| known.id.value != action) {
+        if !self.knows_action(action) {
             return;
         }
         self.policy.constraints.push(Constraint {
@@ -404,6 +408,11 @@ impl Lowering<'_> {
             presets: Vec::new(),
             origin: row.id.span,
         });
+    }
+
+    /// Tells whether a permission of this name exists so far: a rule about one that does not would lead nowhere.
+    fn knows_action(&self, name: &str) -> bool {
+        self.policy.actions.iter().any(|action| action.id.value == name)
     }
 
     /// Makes a role that only a state names, so that sharing may give it.

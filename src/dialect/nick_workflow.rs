@@ -39,10 +39,10 @@ impl Lowering<'_> {
         }
         for transition in &transitions {
             // Only mode `exact` gets here with a target that is no state.
-            if let Target::State(target) = &transition.to {
-                if lowered.iter().all(|state: &State| state.id.value != target.value) {
-                    lowered.push(state(target.clone(), None, None, Vec::new(), target.span));
-                }
+            if let Target::State(target) = &transition.to
+                && lowered.iter().all(|state: &State| state.id.value != target.value)
+            {
+                lowered.push(state(target.clone(), None, None, Vec::new(), target.span));
             }
         }
         let initial_state = self.lower_initial_state(json, states);

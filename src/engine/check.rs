@@ -9,7 +9,6 @@ use crate::vocab::effect::{Operation, Reason};
 
 use super::approvals;
 use super::condition::{Notes, Truth};
-use super::constraints::Presets;
 use super::coverage::{Asked, Field};
 use super::decision::{Decision, Rule};
 use super::facts::{Facts, Position, State, matches_state};
@@ -78,16 +77,19 @@ pub(super) fn judge<'q, T: Trace>(
         return Err(QueryError::NoAction);
     }
     let allows_anything = allows_anything(facts);
+    // A question that cannot be meant is refused as such, whatever else is wrong with its names.
+    let unknown = |reason, name| {
+        let step = find_action(facts.model, question.action, false);
+        facts.position(step.map_or(Operation::Update, |step| step.operation), None)?;
+        Ok(unknown(reason, name))
+    };
     if facts.collection.is_none() && !allows_anything {
-        return Ok(unknown(
-            Reason::UnknownCollection,
-            facts.query.resource.collection,
-        ));
+        return unknown(Reason::UnknownCollection, facts.query.resource.collection);
     }
     let mut steps: SmallVec<[Step; 2]> = SmallVec::new();
     if !question.action.is_empty() {
         let Some(step) = find_action(facts.model, question.action, allows_anything) else {
-            return Ok(unknown(Reason::UnknownAction, question.action));
+            return unknown(Reason::UnknownAction, question.action);
         };
         steps.push(step);
     }
@@ -97,7 +99,7 @@ pub(super) fn judge<'q, T: Trace>(
         find_transition(facts, question.transition)
     };
     if !question.transition.is_empty() && transition.is_none() && !allows_anything {
-        return Ok(unknown(Reason::UnknownTransition, question.transition));
+        return unknown(Reason::UnknownTransition, question.transition);
     }
     let operation = steps.first().map_or(Operation::Update, |step| step.operation);
     if operation != Operation::Read && question.fields.contains(&"*") {
@@ -160,10 +162,7 @@ struct Judge<'j, 'q> {
 
 /// What a transition comes to before any action is looked at.
 enum Gate<'q> {
-    Open {
-        target: Option<State<'q>>,
-        conditional: bool,
-    },
+    Open { conditional: bool },
     Shut(Decision<'q>),
 }
 
@@ -281,8 +280,12 @@ impl<'q> Judge<'_, 'q> {
         operation: Operation,
         trace: &mut T,
     ) -> Result<Decision<'q>, QueryError> {
-        let (target, conditional) = match self.gate(id, transition, trace)? {
-            Gate::Open { target, conditional } => (target, conditional),
+        // Where it leads comes first: a request that tells another state cannot be meant.
+        let state = self.facts.state_of_stored()?;
+        let (target, leads) = target_from(self.facts, transition, &state);
+        let position = self.facts.position(operation, target)?;
+        let conditional = match self.gate(id, transition, state, leads, trace) {
+            Gate::Open { conditional } => conditional,
             Gate::Shut(mut decision) => {
                 decision.transition = Some(id);
                 return Ok(decision);
@@ -301,7 +304,6 @@ impl<'q> Judge<'_, 'q> {
                 });
             }
         }
-        let position = self.facts.position(operation, target)?;
         let is_administrator = self.facts.effective.administrator.is_some();
         let mut decision = self.steps(&steps, &position, transition.explain && !is_administrator, trace)?;
         decision.conditional |= conditional;
@@ -353,11 +355,12 @@ impl<'q> Judge<'_, 'q> {
         &self,
         id: TransitionId,
         transition: &'q Transition,
+        state: State<'q>,
+        leads: Truth,
         trace: &mut T,
-    ) -> Result<Gate<'q>, QueryError> {
+    ) -> Gate<'q> {
         let facts = self.facts;
         let any_item = facts.query.resource.any_item;
-        let state = facts.state_of_stored()?;
         let refuse = |reason: Reason, lacking: Option<&'q str>| {
             let mut decision = Decision::deny(reason);
             decision.deciding.push(Rule::Transition(id));
@@ -369,17 +372,16 @@ impl<'q> Judge<'_, 'q> {
             Some(from) => matches_state(&state, from),
             None => self.offers(&state, id),
         };
-        let (target, leads) = target_from(facts, transition, &state);
         match offered.and(leads) {
             Truth::True => {}
             Truth::Open if any_item => conditional = true,
             Truth::Open => {
                 self.note(trace, id, Outcome::NotOffered, true);
-                return Ok(refuse(Reason::MissingAttribute, Some("resource.state")));
+                return refuse(Reason::MissingAttribute, Some("resource.state"));
             }
             Truth::False => {
                 self.note(trace, id, Outcome::NotOffered, false);
-                return Ok(refuse(Reason::NotOffered, None));
+                return refuse(Reason::NotOffered, None);
             }
         }
         let now = facts.query.context.now;
@@ -387,7 +389,7 @@ impl<'q> Judge<'_, 'q> {
             || transition.closes.is_some_and(|closes| now >= closes)
         {
             self.note(trace, id, Outcome::Time, false);
-            return Ok(refuse(Reason::NotOffered, None));
+            return refuse(Reason::NotOffered, None);
         }
         if let Some(when) = transition.when {
             let position = Position {
@@ -398,7 +400,7 @@ impl<'q> Judge<'_, 'q> {
             let bout = Bout {
                 facts,
                 action: transition.actions.first().copied(),
-                position,
+                position: &position,
             };
             let mut notes = Notes::new();
             match bout.stored(when, &mut notes) {
@@ -411,15 +413,15 @@ impl<'q> Judge<'_, 'q> {
                     } else {
                         Reason::MissingAttribute
                     };
-                    return Ok(refuse(reason, notes.lacking.first().copied()));
+                    return refuse(reason, notes.lacking.first().copied());
                 }
                 Truth::False => {
                     self.note(trace, id, Outcome::Condition, false);
-                    return Ok(refuse(Reason::NotOffered, None));
+                    return refuse(Reason::NotOffered, None);
                 }
             }
         }
-        Ok(Gate::Open { target, conditional })
+        Gate::Open { conditional }
     }
 
     /// Whether a state offers a transition.
@@ -442,17 +444,16 @@ impl<'q> Judge<'_, 'q> {
         explain: bool,
         trace: &mut T,
     ) -> Result<Decision<'q>, QueryError> {
-        let mut all = Decision::allow();
+        let mut all: Option<Decision<'q>> = None;
         let mut demanded = explain;
         for step in steps {
             // A new item's position is another one: the state is that which it will have.
-            let position = match step.operation {
-                Operation::Create => self.facts.position(Operation::Create, None)?,
-                Operation::Read | Operation::Update | Operation::Delete | Operation::Other => {
-                    position.clone()
-                }
+            let created = match step.operation {
+                Operation::Create => Some(self.facts.position(Operation::Create, None)?),
+                Operation::Read | Operation::Update | Operation::Delete | Operation::Other => None,
             };
-            let asked = self.asked(step.operation, &position);
+            let position = created.as_ref().unwrap_or(position);
+            let asked = self.asked(step.operation, position);
             let bout = Bout {
                 facts: self.facts,
                 action: step.action,
@@ -460,29 +461,31 @@ impl<'q> Judge<'_, 'q> {
             };
             let mut conditional = false;
             let applying = bout.applying(&mut conditional, trace);
-            let presets = if applying.is_empty() {
-                Presets::default()
-            } else {
-                bout.presets(&applying, step.operation)
-            };
-            let covered = bout.cover(&asked, &presets, trace);
+            let presets = bout.presets(&applying, step.operation);
+            let mut covered = bout.cover(&asked, &presets, trace);
             if !covered.decision.is_allow() && !T::ENABLED {
                 return Ok(covered.decision);
             }
-            let held = if applying.is_empty() {
-                Ok(())
-            } else {
-                bout.constrain(&applying, &presets, step.operation, &mut conditional, trace)
-            };
+            let held = bout.constrain(&applying, &presets, step.operation, &mut conditional, trace);
             if !covered.decision.is_allow() {
                 return Ok(covered.decision);
             }
-            if let Err(refused) = held {
+            if let Some(refused) = held {
                 return Ok(refused);
             }
             demanded |= covered.demanded;
-            merge(&mut all, covered.decision, presets, conditional);
+            covered.decision.presets = presets.values;
+            covered
+                .decision
+                .presets
+                .retain(|(name, _)| !bout.is_proposed(name, step.operation));
+            covered.decision.conditional |= conditional;
+            match &mut all {
+                None => all = Some(covered.decision),
+                Some(all) => merge(all, covered.decision),
+            }
         }
+        let mut all = all.unwrap_or_else(Decision::allow);
         if demanded {
             all.explanation_required = true;
             if self.facts.query.context.explanation.trim().is_empty() {
@@ -508,7 +511,7 @@ impl<'q> Judge<'_, 'q> {
             id: facts.model.field_names.find(name).map(FieldId::new),
             is_state: is_write && state_field == Some(name),
         };
-        let mut names: SmallVec<[Field<'q>; 8]> = SmallVec::new();
+        let mut names: SmallVec<[Field<'q>; 4]> = SmallVec::new();
         let mut star = false;
         for name in self.question.fields {
             if *name == "*" {
@@ -564,8 +567,8 @@ fn target_from<'q>(
     }
 }
 
-/// Adds what one action was allowed with.
-fn merge<'q>(all: &mut Decision<'q>, one: Decision<'q>, presets: Presets<'q>, conditional: bool) {
+/// Adds what one more action was allowed with.
+fn merge<'q>(all: &mut Decision<'q>, one: Decision<'q>) {
     for rule in one.deciding {
         if !all.deciding.contains(&rule) {
             all.deciding.push(rule);
@@ -576,9 +579,9 @@ fn merge<'q>(all: &mut Decision<'q>, one: Decision<'q>, presets: Presets<'q>, co
             all.left_out.push(left_out);
         }
     }
-    for (name, value) in presets.values {
+    for (name, value) in one.presets {
         all.presets.retain(|(other, _)| *other != name);
         all.presets.push((name, value));
     }
-    all.conditional |= one.conditional || conditional;
+    all.conditional |= one.conditional;
 }

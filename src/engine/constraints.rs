@@ -118,7 +118,7 @@ impl<'q> Bout<'_, 'q> {
     /// Returns the presets of the constraints that apply; later ones win.
     pub(super) fn presets(&self, applying: &Applying, operation: Operation) -> Presets<'q> {
         let mut presets = Presets::default();
-        if !writes(operation) {
+        if applying.is_empty() || !writes(operation) {
             return presets;
         }
         let query = self.facts.query;
@@ -128,14 +128,13 @@ impl<'q> Bout<'_, 'q> {
             };
             for (field, operand) in &constraint.presets {
                 let name = self.facts.model.field_names.name(field.index());
-                let is_given = query.changes.get(name).is_some()
-                    || operation == Operation::Create && query.resource.attributes.get(name).is_some();
-                if is_given {
+                if query.changes.get(name).is_some() {
                     continue;
                 }
                 presets.values.retain(|(other, _)| *other != name);
                 let scene = self.scene(Item::Stored, None);
                 match scene.operand(operand) {
+                    Side::Open if self.is_proposed(name, operation) => {}
                     Side::Open => {
                         presets.open.get_or_insert(*id);
                     }
@@ -153,6 +152,11 @@ impl<'q> Bout<'_, 'q> {
         presets
     }
 
+    /// Whether the attributes of a new item hold a field already, so that no preset is written.
+    pub(super) fn is_proposed(&self, field: &str, operation: Operation) -> bool {
+        operation == Operation::Create && self.facts.query.resource.attributes.get(field).is_some()
+    }
+
     /// Returns what conditions on the item as it would be look at.
     pub(super) fn as_would_be<'s>(&'s self, presets: &'s Presets<'_>, operation: Operation) -> Scene<'s> {
         let state = match &self.position.target {
@@ -168,7 +172,7 @@ impl<'q> Bout<'_, 'q> {
         }
     }
 
-    /// Runs step six; `Err` is the refusal.
+    /// Runs step six and returns the refusal, if there is one.
     pub(super) fn constrain<T: Trace>(
         &self,
         applying: &Applying,
@@ -176,16 +180,16 @@ impl<'q> Bout<'_, 'q> {
         operation: Operation,
         conditional: &mut bool,
         trace: &mut T,
-    ) -> Result<(), Decision<'q>> {
+    ) -> Option<Decision<'q>> {
+        if applying.is_empty() {
+            return None;
+        }
         let refused = self.network(applying, trace);
         if refused.is_some() && !T::ENABLED {
-            return refused.map_or(Ok(()), Err);
+            return refused;
         }
         let held = self.hold(applying, presets, operation, conditional, trace);
-        match refused {
-            Some(decision) => Err(decision),
-            None => held,
-        }
+        refused.or(held)
     }
 
     fn network<T: Trace>(&self, applying: &Applying, trace: &mut T) -> Option<Decision<'q>> {
@@ -212,7 +216,7 @@ impl<'q> Bout<'_, 'q> {
         operation: Operation,
         conditional: &mut bool,
         trace: &mut T,
-    ) -> Result<(), Decision<'q>> {
+    ) -> Option<Decision<'q>> {
         let any_item = self.facts.query.resource.any_item;
         let mut violated = Decision::deny(Reason::Violation);
         let mut open = Decision::deny(Reason::MissingAttribute);
@@ -254,12 +258,9 @@ impl<'q> Bout<'_, 'q> {
             }
         }
         if !violated.deciding.is_empty() {
-            return Err(violated);
+            return Some(violated);
         }
-        if !open.deciding.is_empty() {
-            return Err(open);
-        }
-        Ok(())
+        (!open.deciding.is_empty()).then_some(open)
     }
 
     fn holds(

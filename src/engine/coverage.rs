@@ -15,7 +15,7 @@ use super::selection::Bout;
 /// What is asked of fields.
 pub(super) struct Asked<'q> {
     /// The fields that are read or written, then those that select or sort.
-    pub(super) names: SmallVec<[Field<'q>; 8]>,
+    pub(super) names: SmallVec<[Field<'q>; 4]>,
     /// How many of them are read or written.
     pub(super) count: usize,
     /// Whether whatever may be read is asked for.
@@ -46,11 +46,14 @@ pub(super) struct Tally {
     /// An allow with a condition touches what is asked.
     pub(super) any_conditioned: bool,
     /// Allows that match, or would if nothing with a condition stood beside them.
-    pub(super) matching: SmallVec<[Match; 8]>,
+    pub(super) matching: SmallVec<[Match; 4]>,
     /// Some allow matched, whether it touches what is asked or not.
     pub(super) any_matched: bool,
+    /// Some neutral allow matched.
+    pub(super) any_neutral: bool,
     /// Some allow would match if more were told.
     pub(super) any_open: bool,
+    /// A deny was set aside because it is open, as the question is for some item.
     pub(super) conditional: bool,
 }
 
@@ -63,6 +66,8 @@ pub(super) struct Match {
     pub(super) stars: bool,
     pub(super) neutral: bool,
     pub(super) explain: bool,
+    /// Whether it matches only if what is not told is in its favour.
+    pub(super) open: bool,
     /// Whether its `validate` holds.
     pub(super) valid: Truth,
 }
@@ -72,14 +77,14 @@ impl Tally {
     pub(super) fn settles(&self) -> bool {
         self.matching
             .last()
-            .is_some_and(|last| !last.explain && !last.neutral && last.valid == Truth::True)
+            .is_some_and(|last| !last.explain && !last.neutral && !last.open && last.valid == Truth::True)
     }
 }
 
 impl<'q> Asked<'q> {
     /// Whether no field is asked for.
     pub(super) fn is_plain(&self) -> bool {
-        self.names.is_empty() && !self.star
+        self.count == 0 && !self.star
     }
 
     /// Returns which of the fields a grant covers.
@@ -122,16 +127,17 @@ impl<'q> Denied<'q> {
         let is_left = |field: Option<FieldId>| {
             fields.selects(field) && !self.masks.iter().any(|mask| mask.selects(field))
         };
-        if let Some(declared) = bout
+        let declared = bout
             .facts
             .collection
-            .and_then(|collection| collection.fields.as_ref())
-        {
-            return declared
+            .and_then(|collection| collection.fields.as_ref());
+        let is_any_left = match declared {
+            Some(fields) => fields
                 .iter()
-                .any(|field| is_left(names.find(&field.name).map(FieldId::new)));
-        }
-        if is_left(None) {
+                .any(|field| is_left(names.find(&field.name).map(FieldId::new))),
+            None => is_left(None),
+        };
+        if is_any_left {
             return true;
         }
         let named = |mask: &Mask<Box<[FieldId]>>| match mask {
@@ -189,7 +195,7 @@ pub(super) struct Weighing<'w, 'q> {
 /// Which fields pass.
 pub(super) struct Passing<'q> {
     pub(super) passing: Bits,
-    pub(super) left_out: SmallVec<[LeftOut<'q>; 2]>,
+    pub(super) left_out: Vec<LeftOut<'q>>,
     pub(super) demanded: bool,
 }
 
@@ -250,7 +256,7 @@ impl<'q> Weighing<'_, 'q> {
                 let demanded = touching().all(|each| each.explain || each.valid != Truth::True);
                 Ok(Passing {
                     passing: Bits::default(),
-                    left_out: SmallVec::new(),
+                    left_out: Vec::new(),
                     demanded,
                 })
             }
@@ -265,7 +271,7 @@ impl<'q> Weighing<'_, 'q> {
         let valid = self.covered(true, false);
         let free = self.covered(true, true);
         let mut passing = Bits::default();
-        let mut left_out: SmallVec<[LeftOut<'q>; 2]> = SmallVec::new();
+        let mut left_out: Vec<LeftOut<'q>> = Vec::new();
         for index in 0..self.asked.count {
             let reason = if !self.tally.in_reach.contains(index) {
                 Reason::FieldOutOfReach
@@ -320,7 +326,7 @@ impl<'q> Weighing<'_, 'q> {
         // Where nothing in reach names a field, only the item itself is shown, whatever is asked for.
         let is_bare = !self.omits && !self.tally.any_selects;
         let mut passing = Bits::default();
-        let mut left_out: SmallVec<[LeftOut<'q>; 2]> = SmallVec::new();
+        let mut left_out: Vec<LeftOut<'q>> = Vec::new();
         for index in 0..self.asked.count {
             let reason = if !self.tally.in_reach.contains(index) {
                 if !self.omits && !is_bare {
@@ -344,7 +350,7 @@ impl<'q> Weighing<'_, 'q> {
             self.tally
                 .matching
                 .iter()
-                .any(|each| (each.stars || is_bare) && !(free && each.explain))
+                .any(|each| (each.stars || !self.tally.any_selects) && !(free && each.explain))
         };
         let by_star = self.asked.star && stars(false);
         if passing.is_empty() && !by_star && !is_bare {
@@ -381,32 +387,37 @@ impl<'q> Weighing<'_, 'q> {
         (reason, left_out.first().map(|each| each.field))
     }
 
-    /// The first allows that cover what passes; those that demand no explanation first.
-    pub(super) fn deciding(&self, passing: &Bits, demanded: bool) -> SmallVec<[Rule; 4]> {
+    /// The first allows that cover what passes, and whether one of them does only because what is not told is in its favour.
+    /// Those that demand no explanation come first, and those that are sure.
+    pub(super) fn deciding(&self, passing: &Bits, demanded: bool) -> (SmallVec<[Rule; 4]>, bool) {
         let mut rules: SmallVec<[Rule; 4]> = SmallVec::new();
+        let mut any_open = false;
         let mut rest: Bits = passing.clone();
         let is_plain = passing.is_empty();
-        let by_explain = |explain: bool| {
-            self.tally
-                .matching
-                .iter()
-                .filter(move |each| each.explain == explain)
-        };
-        for each in by_explain(false).chain(by_explain(true).filter(|_| demanded)) {
-            let counts = if is_plain {
-                (each.touches || each.stars) && each.valid == Truth::True
-            } else {
-                each.valid == Truth::True && each.bits.intersects(&rest)
+        for (explain, open) in [(false, false), (false, true), (true, false), (true, true)] {
+            let is_such = |each: &&Match| {
+                each.explain == explain
+                    && each.open == open
+                    && each.valid == Truth::True
+                    && (demanded || !explain)
             };
-            if !counts || rules.len() >= DECIDING_GRANTS_MAX {
-                continue;
+            for each in self.tally.matching.iter().filter(is_such) {
+                let counts = if is_plain {
+                    each.touches || each.stars
+                } else {
+                    each.bits.intersects(&rest)
+                };
+                if !counts || rules.len() >= DECIDING_GRANTS_MAX {
+                    continue;
+                }
+                rules.push(each.rule);
+                any_open |= open;
+                if is_plain {
+                    return (rules, any_open);
+                }
+                rest = Bits::of(rest.iter().filter(|field| !each.bits.contains(*field)));
             }
-            rules.push(each.rule);
-            if is_plain {
-                break;
-            }
-            rest = Bits::of(rest.iter().filter(|field| !each.bits.contains(*field)));
         }
-        rules
+        (rules, any_open)
     }
 }

@@ -23,11 +23,11 @@ pub struct Decision<'q> {
     /// Values to be written by default.
     pub presets: Vec<(&'q str, Value<'q>)>,
     /// Fields that are masked or dropped.
-    pub left_out: SmallVec<[LeftOut<'q>; 2]>,
+    pub left_out: Vec<LeftOut<'q>>,
     /// Conditions on the item as it would be that do not hold.
     pub violations: Vec<Violation<'q>>,
     /// Paths of facts that a rule needed and the request lacked.
-    pub lacking: SmallVec<[&'q str; 2]>,
+    pub lacking: Vec<&'q str>,
     /// Approvals that the transition needs, by rule.
     pub approvals: Vec<ApprovalCount>,
     /// The transition that was judged, named or found.
@@ -130,9 +130,9 @@ impl<'q> Decision<'q> {
             about: None,
             explanation_required: false,
             presets: Vec::new(),
-            left_out: SmallVec::new(),
+            left_out: Vec::new(),
             violations: Vec::new(),
-            lacking: SmallVec::new(),
+            lacking: Vec::new(),
             approvals: Vec::new(),
             transition: None,
             conditional: false,

@@ -61,7 +61,7 @@ impl<'q> Bout<'_, 'q> {
                 demanded: false,
             };
         }
-        self.weigh(asked, &denied, tally, notes)
+        self.weigh(asked, &denied, &mut tally, &notes)
     }
 
     fn rules(&self, slots: &'q Slots<GrantId>) -> impl Iterator<Item = (GrantId, &'q Grant)> + use<'q> {
@@ -243,7 +243,7 @@ impl<'q> Bout<'_, 'q> {
     ) {
         for (id, grant) in self.rules(&self.facts.model.allows) {
             self.allow(id, grant, asked, denied, presets, tally, notes, trace);
-            if !T::ENABLED && asked.is_plain() && tally.settles() {
+            if !T::ENABLED && asked.names.is_empty() && !asked.star && tally.settles() {
                 return;
             }
         }
@@ -281,7 +281,7 @@ impl<'q> Bout<'_, 'q> {
         let bits = asked.touched(grant);
         let stars = denied.leaves(&grant.fields, self);
         let selects = selects_some(&grant.fields);
-        let touches = asked.names.is_empty() && !asked.star || asked.touches(&bits) || asked.star && selects;
+        let touches = asked.is_plain() || asked.touches(&bits) || asked.star && selects;
         tally.any_in_reach = true;
         tally.any_selects |= selects;
         tally.in_reach.union(&bits);
@@ -289,13 +289,13 @@ impl<'q> Bout<'_, 'q> {
             tally.conditioned.union(&bits);
             tally.any_conditioned |= touches;
         }
-        let is_asked = touches || !bits.is_empty();
+        // An allow of no field at all shows the bare item, if nothing else is in reach.
+        let is_asked = touches || !bits.is_empty() || !selects;
         if !is_asked && !T::ENABLED && tally.any_matched {
             return;
         }
         let fit = reach.and_fit(self.matches(&grant.selection, grant.networks.as_deref(), notes));
         if fit.truth == Truth::Open {
-            tally.conditional |= any_item;
             tally.any_open = true;
         }
         if fit.truth == Truth::False || fit.truth == Truth::Open && !any_item {
@@ -303,13 +303,18 @@ impl<'q> Bout<'_, 'q> {
                 self.blame(grant, fit.part)
             });
         }
-        if !grant.neutral {
+        if grant.neutral {
+            tally.any_neutral = true;
+        } else {
             tally.any_matched = true;
         }
         if !is_asked {
             return self.event(trace, rule, Outcome::Fields, false, &String::new);
         }
-        let valid = self.valid(grant, asked, presets, notes);
+        let (valid, is_assumed) = match self.valid(grant, asked, presets, notes) {
+            Truth::Open if any_item => (Truth::True, true),
+            valid => (valid, false),
+        };
         let outcome = if valid == Truth::True {
             Outcome::Matched
         } else {
@@ -324,6 +329,7 @@ impl<'q> Bout<'_, 'q> {
             stars,
             neutral,
             explain: grant.explain,
+            open: fit.truth == Truth::Open || is_assumed,
             valid,
         });
     }
@@ -344,12 +350,7 @@ impl<'q> Bout<'_, 'q> {
         let Some(program) = grant.validate.and_then(|id| self.facts.model.condition(id)) else {
             return Truth::True;
         };
-        let truth = self.as_would_be(presets, asked.operation).run(program, notes);
-        if truth == Truth::Open && self.facts.query.resource.any_item {
-            Truth::True
-        } else {
-            truth
-        }
+        self.as_would_be(presets, asked.operation).run(program, notes)
     }
 
     /// Grants on this document are allows of all fields.
@@ -398,6 +399,7 @@ impl<'q> Bout<'_, 'q> {
                 stars: true,
                 neutral: false,
                 explain: false,
+                open: false,
                 valid: Truth::True,
             });
         }
@@ -414,18 +416,22 @@ impl<'q> Bout<'_, 'q> {
         &self,
         asked: &Asked<'q>,
         denied: &Denied<'q>,
-        mut tally: Tally,
-        notes: Notes<'q>,
+        tally: &mut Tally,
+        notes: &Notes<'q>,
     ) -> Covered<'q> {
         let any_conditioned = tally.any_conditioned;
         let conditioned = std::mem::take(&mut tally.conditioned);
+        let mut any_neutral = tally.any_neutral && !any_conditioned;
         // A neutral allow counts where no condition stands beside it.
         for each in tally.matching.iter_mut().filter(|each| each.neutral) {
             each.bits = Bits::of(each.bits.iter().filter(|field| !conditioned.contains(*field)));
             each.touches &= !any_conditioned;
             each.stars &= !any_conditioned;
-            tally.any_matched |= each.touches || !each.bits.is_empty();
+            // A read is of an item as a whole, a write of each field.
+            any_neutral |= each.touches || asked.operation != Operation::Read && !each.bits.is_empty();
         }
+        tally.any_matched |= any_neutral;
+        let tally = &*tally;
         let refusal = |reason, about| {
             let mut decision = Decision::deny(reason);
             decision.about = about;
@@ -459,7 +465,7 @@ impl<'q> Bout<'_, 'q> {
         let weighing = Weighing {
             asked,
             denied,
-            tally: &tally,
+            tally,
             omits: self
                 .facts
                 .collection
@@ -470,10 +476,13 @@ impl<'q> Bout<'_, 'q> {
                 .collection
                 .is_some_and(|collection| collection.filters_by_reach),
         };
-        let outcome = match weighing.filters().map(|()| weighing.fields()) {
-            Ok(Ok(outcome)) => outcome,
-            Ok(Err((Reason::MissingAttribute, about))) => return refusal(open(), about),
-            Err((reason, about)) | Ok(Err((reason, about))) => {
+        let outcome = match weighing
+            .fields()
+            .and_then(|passing| weighing.filters().map(|()| passing))
+        {
+            Ok(outcome) => outcome,
+            Err((Reason::MissingAttribute, about)) => return refusal(open(), about),
+            Err((reason, about)) => {
                 let mut covered = refusal(reason, about);
                 if reason == Reason::Denied {
                     covered
@@ -486,8 +495,9 @@ impl<'q> Bout<'_, 'q> {
         };
         let mut decision = Decision::allow();
         decision.left_out = outcome.left_out;
-        decision.deciding = weighing.deciding(&outcome.passing, outcome.demanded);
-        decision.conditional = tally.conditional;
+        let (deciding, is_open) = weighing.deciding(&outcome.passing, outcome.demanded);
+        decision.deciding = deciding;
+        decision.conditional = tally.conditional || is_open;
         Covered {
             decision,
             demanded: outcome.demanded,

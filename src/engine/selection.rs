@@ -14,7 +14,7 @@ use super::trace::Outcome;
 pub(super) struct Bout<'f, 'q> {
     pub(super) facts: &'f Facts<'q>,
     pub(super) action: Option<ActionId>,
-    pub(super) position: Position<'q>,
+    pub(super) position: &'f Position<'q>,
 }
 
 /// How far a rule fits, and the first part of it that does not.

@@ -1,6 +1,5 @@
 //! What each operator asks of its two sides.
 
-use std::borrow::Cow;
 use std::cmp::Ordering;
 
 use crate::model::condition::{Leaf, Operand};
@@ -104,7 +103,7 @@ fn test_null<'s>(scene: &Scene<'s>, leaf: &'s Leaf) -> Truth {
         | Operator::Intersects
         | Operator::Nintersects
         | Operator::IntersectsBbox
-        | Operator::NintersectsBbox => Truth::False,
+        | Operator::NintersectsBbox => right(&|_| false),
     }
 }
 
@@ -118,7 +117,6 @@ fn test_one<'s>(scene: &Scene<'s>, leaf: &'s Leaf, left: &Side<'s>) -> Truth {
         // Nothing compares with null; `_is` alone asks for it, and the left side is a value here.
         return Truth::False;
     }
-    let left = &by_key(leaf, left);
     if scene.is_submitted_table() && !is_fit(leaf.operator, left) {
         return Truth::False;
     }
@@ -203,24 +201,8 @@ fn is_fit(operator: Operator, left: &Side<'_>) -> bool {
     }
 }
 
-/// An item compares by its key, except where its shape is what is asked for.
-fn by_key<'l, 's>(leaf: &'s Leaf, left: &'l Side<'s>) -> Cow<'l, Side<'s>> {
-    let is_geometry = matches!(
-        leaf.operator,
-        Operator::Intersects | Operator::Nintersects | Operator::IntersectsBbox | Operator::NintersectsBbox
-    );
-    match left {
-        Side::View(View::Object(object)) if !is_geometry => match object.get(&leaf.key) {
-            Some(key) => Cow::Owned(Side::View(key.view())),
-            None => Cow::Borrowed(left),
-        },
-        Side::View(_) | Side::Instant(_) | Side::List(_) | Side::Open => Cow::Borrowed(left),
-    }
-}
-
 /// Tests membership; an element that is not told leaves it open unless another one decides.
 fn test_in<'s>(scene: &Scene<'s>, leaf: &'s Leaf, left: &Side<'s>) -> Truth {
-    let left = &*by_key(leaf, left);
     each_element(scene, &leaf.right, &mut |element| match element {
         Side::Open => Truth::Open,
         side => Truth::of(equal(left, side, leaf.kind)),
@@ -269,7 +251,6 @@ fn test_between<'s>(scene: &Scene<'s>, leaf: &'s Leaf, left: &Side<'s>) -> Truth
     if matches!(low, Side::Open) || matches!(high, Side::Open) {
         return Truth::Open;
     }
-    let left = &*by_key(leaf, left);
     let (Some(low), Some(high)) = (order(left, &low), order(left, &high)) else {
         return Truth::False;
     };

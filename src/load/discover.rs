@@ -38,6 +38,8 @@ pub struct ScannedProfile {
     pub prefix: String,
     /// Sorted by path.
     pub files: Vec<ScannedFile>,
+    /// Paths of programs (`.ts`, `.js`), relative to the root and sorted. They are not read, but a dialect may have to say that.
+    pub scripts: Vec<String>,
     /// Tells profiles with different files or different problems apart, wherever their directory lies.
     pub digest: [u8; 32],
     /// Why this is not, or not all of, what the author wrote. Such a profile must not replace a good one.
@@ -355,7 +357,11 @@ fn read_profile(layout: &Layout, candidate: &Candidate, limits: &ScanLimits) -> 
         };
         if walk_candidate(layout, candidate, limits) == before {
             problems.extend(before.problems);
-            return finish_profile(candidate, files, problems);
+            let scripts = before
+                .scripts
+                .iter()
+                .map(|name| walk::join(&candidate.prefix, name));
+            return finish_profile(candidate, files, scripts.collect(), problems);
         }
     }
     let message = format!(
@@ -367,7 +373,7 @@ fn read_profile(layout: &Layout, candidate: &Candidate, limits: &ScanLimits) -> 
         kind: ProblemKind::Changing,
         message,
     };
-    finish_profile(candidate, Vec::new(), vec![problem])
+    finish_profile(candidate, Vec::new(), Vec::new(), vec![problem])
 }
 
 fn walk_candidate(layout: &Layout, candidate: &Candidate, limits: &ScanLimits) -> Tree {
@@ -422,6 +428,7 @@ fn read_file(found: &Found) -> io::Result<Option<Vec<u8>>> {
 fn finish_profile(
     candidate: &Candidate,
     files: Vec<ScannedFile>,
+    scripts: Vec<String>,
     mut problems: Vec<ScanProblem>,
 ) -> ScannedProfile {
     if files.is_empty() && problems.is_empty() {
@@ -433,11 +440,12 @@ fn finish_profile(
         });
     }
     problems.sort_by(|one, other| one.path.cmp(&other.path));
-    let digest = digest(&candidate.prefix, &files, &problems);
+    let digest = digest(&candidate.prefix, &files, &scripts, &problems);
     ScannedProfile {
         name: candidate.name.clone(),
         prefix: candidate.prefix.clone(),
         files,
+        scripts,
         digest,
         problems,
     }
@@ -446,7 +454,7 @@ fn finish_profile(
 /// Hashes what a build can see: paths as the profile sees them, contents, and what was wrong.
 ///
 /// Each part is preceded by its length, so that no two different profiles write the same bytes.
-fn digest(prefix: &str, files: &[ScannedFile], problems: &[ScanProblem]) -> [u8; 32] {
+fn digest(prefix: &str, files: &[ScannedFile], scripts: &[String], problems: &[ScanProblem]) -> [u8; 32] {
     let mut hasher = blake3::Hasher::new();
     let mut part = |bytes: &[u8]| {
         hasher.update(&(bytes.len() as u64).to_le_bytes());
@@ -456,6 +464,10 @@ fn digest(prefix: &str, files: &[ScannedFile], problems: &[ScanProblem]) -> [u8;
     for file in files {
         part(inner_path(prefix, &file.path).as_bytes());
         part(&file.bytes);
+    }
+    for script in scripts {
+        part(inner_path(prefix, script).as_bytes());
+        part(b"script");
     }
     for problem in problems {
         part(inner_path(prefix, &problem.path).as_bytes());

@@ -6,8 +6,9 @@
 //!
 //! What holds here:
 //!
-//! * A profile is read, merged with its bases, validated, compiled, in this order; each step begins only if those before it
-//!   found no error. A profile with a model has no error among its complaints, one without has at least one.
+//! * A profile is parsed, read and merged with its bases, validated, compiled, in this order. Nothing is read as long as a file
+//!   cannot be parsed, and nothing compiled as long as there is any error; what was read with errors is checked for more of them.
+//!   A profile with a model has no error among its complaints, one without has at least one.
 //! * A broken profile breaks those that extend it and nobody else, and so does a fault of ours while we load it.
 //! * The same bytes give the same result, so a profile whose digest is that of an earlier load is that load's, unread.
 //! * Within one dialect profiles merge on their files, as the dialect does; across dialects they merge as policies.

@@ -146,6 +146,7 @@ struct Member {
 struct ParsedLayer {
     name: String,
     files: Vec<ParsedFile>,
+    scripts: Vec<String>,
 }
 
 struct ParsedFile {
@@ -188,10 +189,8 @@ fn read_profile(chains: &Chains<'_>, index: usize, done: &Done) -> Reading {
             }
             members.push(own);
             let policy = read_members(&members, &mut diagnostics);
-            reading.valid = policy
-                .filter(|_| !has_errors(&diagnostics))
-                .and_then(|policy| validate::validate(policy, &mut diagnostics))
-                .filter(|_| !has_errors(&diagnostics));
+            // A policy that was read with an error is never valid, and yet checked, so that its author sees everything at once.
+            reading.valid = policy.and_then(|policy| validate::validate(policy, &mut diagnostics));
             if reading.valid.is_none() && !has_errors(&diagnostics) {
                 let origin = members.last().map(|own| own.file.origin);
                 diagnostics.extend(origin.map(fault));
@@ -265,7 +264,13 @@ fn parse_layer(
             files.push(ParsedFile { name, json, file });
         }
     }
-    ParsedLayer { name: layer, files }
+    let scripts = scanned.scripts.iter();
+    let scripts = scripts.filter_map(|path| name_of(inner_path(&scanned.prefix, path)));
+    ParsedLayer {
+        scripts: scripts.collect(),
+        name: layer,
+        files,
+    }
 }
 
 /// Parses one file; if that fails, the complaint is made and the place of the file returned.
@@ -340,6 +345,7 @@ fn show_layer(layer: &ParsedLayer) -> Layer<'_> {
     Layer {
         name: &layer.name,
         files: files.collect(),
+        scripts: layer.scripts.iter().map(String::as_str).collect(),
     }
 }
 

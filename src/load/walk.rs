@@ -21,6 +21,8 @@ const VOLUME_LINK: &str = "..data";
 pub(super) struct Tree {
     /// Sorted by name.
     pub(super) files: Vec<Found>,
+    /// Names of programs among the files, which are not read; sorted.
+    pub(super) scripts: Vec<String>,
     /// The real path of every directory walked, and its inode.
     pub(super) directories: Vec<(PathBuf, u64)>,
     pub(super) problems: Vec<ScanProblem>,
@@ -62,6 +64,12 @@ impl Mark {
 pub(super) fn is_profile_file(name: &str) -> bool {
     let named = name.ends_with(".json") || name.ends_with(".jsonl");
     named && !name.starts_with(['.', '#'])
+}
+
+/// Tells whether a file of this name is a program that a CMS may run where we read a `.json` file.
+fn is_script(name: &str) -> bool {
+    let named = name.ends_with(".ts") || name.ends_with(".js");
+    named && !name.ends_with(".d.ts") && !name.starts_with(['.', '#'])
 }
 
 /// Tells whether a directory of this name is looked into.
@@ -168,6 +176,7 @@ pub(super) fn walk(root: &Path, real: &Path, prefix: &str, limits: &ScanLimits) 
     walker.walk_directory("", real.to_path_buf());
     walker.measure();
     walker.tree.files.sort_by(|one, other| one.name.cmp(&other.name));
+    walker.tree.scripts.sort();
     walker.tree
 }
 
@@ -228,7 +237,8 @@ impl Walker<'_> {
         if !is_file_name && !is_profile_directory(&last) {
             return;
         }
-        if !is_file_name && entry.kind.is_file() {
+        let is_script = is_script(&last);
+        if !is_file_name && !is_script && entry.kind.is_file() {
             return;
         }
         let name = if parent.is_empty() {
@@ -244,6 +254,8 @@ impl Walker<'_> {
             self.visit_directory(&name, target);
         } else if is_file_name {
             self.visit_file(name, target);
+        } else if is_script {
+            self.tree.scripts.push(name);
         }
     }
 

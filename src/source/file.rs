@@ -18,7 +18,13 @@ struct SourceFile {
     text: String,
     /// The offsets at which lines begin, found when the first position is asked for: most files never are complained about.
     line_starts: OnceLock<Vec<u32>>,
+    /// How many characters begin before each stride of bytes, so that a column on a line without end costs no more than one
+    /// on a short line.
+    characters: OnceLock<Vec<u32>>,
 }
+
+/// The bytes between two counts of characters.
+const STRIDE: usize = 256;
 
 impl SourceMap {
     /// Makes a map without files.
@@ -34,6 +40,7 @@ impl SourceMap {
             path,
             text,
             line_starts: OnceLock::new(),
+            characters: OnceLock::new(),
         });
         id
     }
@@ -111,18 +118,43 @@ impl SourceMap {
         let starts = file.line_starts();
         let line = starts.partition_point(|&start| start <= offset).max(1);
         let start = starts.get(line - 1).copied().unwrap_or(0);
-        let end = to_usize(offset).min(file.text.len());
-        let before = file.text.as_bytes().get(to_usize(start)..end).unwrap_or_default();
-        // A character begins at each byte that continues none, so no boundary can be missed here.
-        let characters = before.iter().filter(|&&byte| byte & 0xC0 != 0x80).count();
+        let column = file
+            .characters_before(offset)
+            .saturating_sub(file.characters_before(start));
         Position {
             line: to_u32(line),
-            column: to_u32(characters).saturating_add(1),
+            column: column.saturating_add(1),
         }
     }
 }
 
+/// Counts the characters that begin in these bytes.
+fn count_characters(bytes: &[u8]) -> u32 {
+    // A character begins at each byte that continues none, so no boundary can be missed here.
+    to_u32(bytes.iter().filter(|&&byte| byte & 0xC0 != 0x80).count())
+}
+
 impl SourceFile {
+    fn characters_before(&self, offset: u32) -> u32 {
+        let counts = self.characters.get_or_init(|| {
+            let mut total = 0;
+            let strides = self.text.as_bytes().chunks(STRIDE);
+            let sums = strides.map(|stride| {
+                total += count_characters(stride);
+                total
+            });
+            std::iter::once(0).chain(sums).collect()
+        });
+        let end = to_usize(offset).min(self.text.len());
+        let stride = end / STRIDE;
+        let rest = self.text.as_bytes().get(stride * STRIDE..end).unwrap_or_default();
+        counts
+            .get(stride)
+            .copied()
+            .unwrap_or(0)
+            .saturating_add(count_characters(rest))
+    }
+
     fn line_starts(&self) -> &[u32] {
         self.line_starts.get_or_init(|| {
             let ends = self.text.bytes().enumerate().filter(|&(_, byte)| byte == b'\n');

@@ -20,8 +20,6 @@ pub const PERMITTED_DEPTH_MAX: usize = 4;
 pub const MISSING_TRIALS_MAX: usize = 256;
 /// Moments that may be tried to find when an answer changes.
 pub const VALIDITY_TRIALS_MAX: usize = 64;
-/// Positions of one geometry; a larger one shares no point with anything.
-pub const GEOMETRY_POSITIONS_MAX: usize = 1_000;
 /// Grants named in one decision.
 pub const DECIDING_GRANTS_MAX: usize = 32;
 

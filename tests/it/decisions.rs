@@ -11,11 +11,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use placet::engine::check::check;
+use placet::engine::transitions::list;
 use placet::load::discover::{ScanLimits, read_root};
 use placet::load::{LoadedProfile, load};
 use placet::model::Model;
-use placet::model::id::CollectionId;
-use placet::model::workflow::Target;
 use placet::source::diagnostic::Severity;
 use placet::source::render::render_text;
 use placet::vocab::effect::{Effect, Reason};
@@ -80,7 +79,9 @@ impl Verdict {
             Json::Bool(false) => Some(Self::False),
             Json::String(text) if text == "open" => Some(Self::Open),
             Json::Null => None,
-            other => panic!("`{other}` is no verdict"),
+            Json::String(_) | Json::Number(_) | Json::Array(_) | Json::Object(_) => {
+                panic!("`{json}` is no verdict")
+            }
         }
     }
 }
@@ -445,41 +446,19 @@ fn demand_explanation(model: &Model, case: &Json) -> Result<(), String> {
     )
 }
 
-/// Lists the states that the transitions of the workflow may lead to from here, an explanation given.
+/// Lists the states that the open transitions lead to, in the order of the offers, an explanation given.
 fn ask_targets(model: &Model, case: &Json) -> Result<(), String> {
     let mut question = case["ask"].clone();
     if question["context"]["explanation"].is_null() {
         question["context"]["explanation"] = json!("because");
     }
-    let collection = question["resource"]["collection"].as_str().unwrap();
-    let collection = model.collection_names.find(collection).unwrap();
-    let workflow = model
-        .collection(CollectionId::new(collection))
-        .unwrap()
-        .workflow
-        .unwrap();
-    let mut targets = BTreeSet::new();
-    for transition in &model.workflow(workflow).unwrap().transitions {
-        let transition = model.transition(*transition).unwrap();
-        question["transition"] = json!(*transition.name);
-        let query = ask::query(&question);
-        if check(model, &query)
-            .map_err(|error| error.to_string())?
-            .is_allow()
-        {
-            let Target::State(state) = &transition.to else {
-                panic!("{} leads somewhere else", transition.name)
-            };
-            targets.insert(model.state_names.name(state.index()));
-        }
-    }
-    let wanted: BTreeSet<&str> = case["targets"]
-        .as_array()
-        .unwrap()
+    let query = ask::query(&question);
+    let offers = list(model, &query).map_err(|error| error.to_string())?;
+    let open = offers
         .iter()
-        .map(|state| state.as_str().unwrap())
-        .collect();
-    differs("targets", &json!(wanted), &json!(targets), Reason::Allowed)
+        .filter(|offer| offer.listed && offer.decision.is_allow());
+    let targets: Vec<&str> = open.map(|offer| offer.target.unwrap()).collect();
+    differs("targets", &case["targets"], &json!(targets), Reason::Allowed)
 }
 
 fn differs(what: &str, wanted: &Json, got: &Json, reason: Reason) -> Result<(), String> {

@@ -1,7 +1,7 @@
 //! What is wrong with a profile, and how it is said: `tests/corpus/diagnostics/<code>/*.case`.
 //!
-//! A case is one text. `-- file: roles.json` begins a file of the profile (`-- escaped file: …` one in which `\xNN` stands for
-//! a byte), and `-- expected` the complaints, in order:
+//! A case is one text. `-- file: roles.json` begins a file of the profile, `-- file: ../base/roles.json` one of its neighbour
+//! `base` (after `-- escaped file: …`, `\xNN` stands for a byte), and `-- expected` begins the complaints, in order:
 //!
 //! ```text
 //! unknown-role error grants.json:1:25 «"edtior"» there is no role `edtior`
@@ -16,45 +16,30 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-use placet::dialect::profile::ProfileFile;
-use placet::dialect::{Input, Layer, LayerFile, find_dialect};
-use placet::policy::Policy;
+use placet::load::discover::{ScanLimits, read_root};
+use placet::load::load;
 use placet::source::code::Code;
-use placet::source::diagnostic::{Diagnostic, Severity, sort};
-use placet::source::file::{SourceMap, decode_utf8};
-use placet::source::json::{self, Json};
-use placet::source::span::{FileId, Span};
-use placet::validate::validate;
+use placet::source::diagnostic::{Diagnostic, Severity};
+use placet::source::file::SourceMap;
+use placet::source::span::Span;
 
-/// Codes that no text of a single profile can produce, and who tests them.
+/// Codes that no text can produce, and who tests them.
 const ELSEWHERE: &[(Code, &str)] = &[
     (
         Code::FileTooLarge,
         "a case would have to be larger than the limit; `source.rs` makes such a file",
     ),
-    (Code::UnreadableFile, "is about the disk"),
-    (Code::EmptyDirectory, "is about the disk"),
-    (Code::TooManyFiles, "is about the disk"),
     (
-        Code::MixedDialects,
-        "needs a second dialect that recognises its files",
+        Code::TooManyFiles,
+        "a case would need more files than the limit; `discover.rs` makes them",
     ),
-    (Code::UnknownProfile, "is about several profiles"),
-    (Code::UnknownBase, "is about several profiles"),
-    (Code::ExtendsCycle, "is about several profiles"),
-    (Code::ExtendsBroken, "is about several profiles"),
-    (Code::MissingProfileFile, "the native dialect needs no file"),
-    (Code::UnknownPermission, "is a word of the dialect of Nick"),
-    (Code::AcceptedUnknown, "the native dialect tolerates nothing"),
-    (Code::MergeShortens, "is a rule of merging of the dialect of Nick"),
-    (Code::PurgeCascade, "is a rule of merging of the dialect of Nick"),
+    (Code::UnreadableFile, "is about the disk"),
+    (Code::EmptyDirectory, "a case holds at least one file"),
+    (Code::UnknownProfile, "is about questions to the daemon"),
+    (Code::Fault, "is about mistakes of ours that nobody knows yet"),
     (
         Code::BrokenRule,
-        "the native dialect has no rules that fail when they are met",
-    ),
-    (
-        Code::Unsupported,
-        "the native dialect has nothing that is not understood",
+        "no dialect that is read today accepts rules that fail when they are met",
     ),
 ];
 
@@ -173,88 +158,30 @@ struct Found {
     text: String,
 }
 
+/// Loads the profile as the daemon does, from a directory `case` with its neighbours beside it.
 fn run(case: &Case) -> Found {
-    let mut map = SourceMap::new();
-    let mut diagnostics = Vec::new();
-    let policy = read(case, &mut map, &mut diagnostics);
-    let valid = policy.map(|policy| validate(policy, &mut diagnostics));
-    let failed = diagnostics.iter().any(|each| each.severity == Severity::Error);
+    let root = tempfile::tempdir().unwrap();
+    for (name, bytes) in &case.files {
+        let path = root
+            .path()
+            .join(name.strip_prefix("../").unwrap_or(&format!("case/{name}")));
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    }
+    let scan = read_root(root.path(), &ScanLimits::default()).unwrap();
+    let loaded = load(&scan, &[]);
+    let profile = loaded.iter().find(|profile| profile.directory == "case").unwrap();
+    let failed = profile.count(Severity::Error) > 0;
     assert_eq!(
         failed,
-        !matches!(valid, Some(Some(_))),
-        "a policy is valid unless there is an error"
+        profile.model.is_none(),
+        "a profile counts unless there is an error"
     );
-    sort(&mut diagnostics, &map);
-    let text = diagnostics
-        .iter()
-        .map(|diagnostic| show(diagnostic, &map))
-        .collect();
+    let show = |diagnostic| show(diagnostic, &profile.sources);
     Found {
-        codes: diagnostics.iter().map(|each| each.code.name()).collect(),
-        text,
+        codes: profile.diagnostics.iter().map(|each| each.code.name()).collect(),
+        text: profile.diagnostics.iter().map(show).collect(),
     }
-}
-
-/// Reads the files of a case as a profile in a directory `case`.
-fn read(case: &Case, map: &mut SourceMap, diagnostics: &mut Vec<Diagnostic>) -> Option<Policy> {
-    let mut parsed: Vec<(&str, FileId, Json)> = Vec::new();
-    for (name, bytes) in &case.files {
-        match decode_utf8(name, bytes.clone()) {
-            Ok(text) => {
-                let file = map.add(name.clone(), text);
-                let parse = if name.ends_with(".jsonl") {
-                    json::parse_lines
-                } else {
-                    json::parse
-                };
-                let json = parse(file, map.text(file), diagnostics);
-                parsed.extend(json.map(|json| (name.as_str(), file, json)));
-            }
-            Err(error) => diagnostics.push(error.into_diagnostic(map)),
-        }
-    }
-    let directory = map.add(String::new(), String::new());
-    let own = parsed.iter().find(|(name, _, _)| *name == "profile.json");
-    let profile = match own {
-        Some((_, _, json)) => ProfileFile::read("case", json, diagnostics),
-        None => ProfileFile::without_file("case", Span::new(directory, 0, 0)),
-    };
-    let names: Vec<&str> = case.files.keys().map(String::as_str).collect();
-    let dialect = find_dialect(&profile, &names, diagnostics)?;
-    profile.check(dialect, diagnostics);
-    let named = profile
-        .layers
-        .iter()
-        .map(|layer| (layer.value.as_str(), format!("{}/", layer.value)));
-    let mut layers: Vec<(&str, String)> = named.collect();
-    if layers.is_empty() {
-        layers.push(("case", String::new()));
-    }
-    let layers: Vec<Layer<'_>> = layers
-        .iter()
-        .map(|(name, prefix)| {
-            let files = parsed.iter().filter(|(name, _, _)| *name != "profile.json");
-            let files = files.filter_map(|(name, file, json)| {
-                Some(LayerFile {
-                    name: name.strip_prefix(prefix.as_str())?,
-                    json,
-                    file: *file,
-                })
-            });
-            Layer {
-                name,
-                files: files.collect(),
-            }
-        })
-        .collect();
-    dialect.read(
-        &Input {
-            profile: &profile,
-            bases: &[],
-            layers: &layers,
-        },
-        diagnostics,
-    )
 }
 
 fn show(diagnostic: &Diagnostic, map: &SourceMap) -> String {
@@ -280,11 +207,9 @@ fn place(span: Span, map: &SourceMap) -> String {
     if underlined.chars().count() > SHOWN_MAX {
         shown.push('…');
     }
-    let (path, position) = (map.path(span.file), map.position(span));
-    format!(
-        "{}:{position} «{shown}»",
-        if path.is_empty() { "." } else { path }
-    )
+    let path = map.path(span.file);
+    let path = path.strip_prefix("case/").unwrap_or(path);
+    format!("{path}:{} «{shown}»", map.position(span))
 }
 
 /// Returns a character as a text file can hold it without harm.

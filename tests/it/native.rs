@@ -99,6 +99,7 @@ fn read(files: &Files) -> Outcome {
             Layer {
                 name: layer,
                 files: files.collect(),
+                scripts: Vec::new(),
             }
         })
         .collect();

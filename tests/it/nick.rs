@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 
 use placet::dialect::profile::ProfileFile;
 use placet::dialect::{DIALECTS, Input, Layer, LayerFile, Mode};
+use placet::load::discover::{ScanLimits, read_root};
+use placet::load::load;
 use placet::policy::Policy;
 use placet::source::diagnostic::{Diagnostic, sort};
 use placet::source::file::SourceMap;
@@ -29,6 +31,8 @@ pub(crate) fn read(files: &[(String, String)], mode: Mode) -> Reading {
     let mut map = SourceMap::new();
     let mut diagnostics = Vec::new();
     let mut parsed: Vec<(String, String, FileId, Json)> = Vec::new();
+    let is_script = |path: &str| path.ends_with(".ts") || path.ends_with(".js");
+    let (scripts, files): (Vec<_>, Vec<_>) = files.iter().partition(|(path, _)| is_script(path));
     for (path, text) in files {
         let id = map.add(path.clone(), text.clone());
         let json =
@@ -48,6 +52,10 @@ pub(crate) fn read(files: &[(String, String)], mode: Mode) -> Reading {
             None => layers.push(Layer {
                 name: layer,
                 files: vec![file],
+                scripts: scripts
+                    .iter()
+                    .filter_map(|(path, _)| path.strip_prefix(layer.as_str())?.strip_prefix('/'))
+                    .collect(),
             }),
         }
     }
@@ -132,4 +140,45 @@ fn a_directory_with_metadata_is_a_profile_of_nick() {
     };
     assert_eq!(fitting(&["metadata.json", "roles.json"]), ["nick"]);
     assert_eq!(fitting(&["roles.json", "types/page.json"]), Vec::<&str>::new());
+}
+
+#[test]
+fn programs_are_found_on_disk() {
+    let root = tempfile::tempdir().unwrap();
+    let layer = root.path().join("site/core");
+    fs::create_dir_all(layer.join("types")).unwrap();
+    fs::write(
+        root.path().join("site/profile.json"),
+        r#"{"dialect":"nick","layers":["core"]}"#,
+    )
+    .unwrap();
+    fs::write(layer.join("metadata.json"), r#"{"id":"core"}"#).unwrap();
+    for name in [
+        "types/page.ts",
+        "permissions.ts",
+        "catalog.ts",
+        "types/page.d.ts",
+        "roles.js",
+    ] {
+        fs::write(layer.join(name), "export default {}").unwrap();
+    }
+    fs::write(layer.join("roles.json"), r#"{"roles":[]}"#).unwrap();
+    let complaints = |root: &Path| -> Vec<String> {
+        let scan = read_root(root, &ScanLimits::default()).unwrap();
+        let [profile] = load(&scan, &[]).try_into().unwrap();
+        profile
+            .diagnostics
+            .iter()
+            .map(|diagnostic| diagnostic.message.clone())
+            .collect()
+    };
+    let first = complaints(root.path());
+    assert_eq!(first.len(), 2, "{first:?}");
+    assert!(
+        first[0].contains("`permissions.ts`") && first[1].contains("`types/page.ts`"),
+        "{first:?}"
+    );
+    fs::write(layer.join("permissions.json"), r#"{"permissions":[]}"#).unwrap();
+    let second = complaints(root.path());
+    assert_eq!(second, first[1..], "a program beside the file is passed over");
 }

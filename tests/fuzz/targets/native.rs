@@ -10,7 +10,9 @@ use libfuzzer_sys::fuzz_target;
 mod oracle;
 
 fuzz_target!(|bytes: &[u8]| {
-    let Some((pick, rest)) = bytes.split_first() else { return };
+    let Some((pick, rest)) = bytes.split_first() else {
+        return;
+    };
     let name = oracle::FILES[usize::from(*pick) % oracle::FILES.len()];
     if let Ok(text) = std::str::from_utf8(rest) {
         oracle::check_file(name, text);

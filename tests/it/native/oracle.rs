@@ -67,6 +67,7 @@ fn read_layer(file: &LayerFile<'_>) -> (Option<Policy>, Vec<Diagnostic>) {
     let layers = [Layer {
         name: "",
         files: vec![*file],
+        scripts: Vec::new(),
     }];
     let input = Input {
         profile: &profile,

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use placet::policy::condition::{Condition, Left, Node, Operand, Variable};
 use placet::policy::grant::{Held, Selection};
 use placet::policy::workflow::Target;
-use placet::policy::{Selector, Title};
+use placet::policy::{Policy, Selector, Title};
 use placet::source::diagnostic::Diagnostic;
 use placet::source::file::SourceMap;
 use placet::source::span::{Span, Spanned};
@@ -52,6 +52,14 @@ pub(crate) fn print(reading: &Reading) -> String {
         )
         .unwrap();
     }
+    print_people(policy, &mut out);
+    print_collections(policy, &mut out);
+    print_workflows(reading, &mut out);
+    print_rules(reading, &mut out);
+    out
+}
+
+fn print_people(policy: &Policy, out: &mut String) {
     for group in &policy.groups {
         writeln!(
             out,
@@ -72,6 +80,9 @@ pub(crate) fn print(reading: &Reading) -> String {
         )
         .unwrap();
     }
+}
+
+fn print_collections(policy: &Policy, out: &mut String) {
     for action in &policy.actions {
         let listed = action
             .listed_by
@@ -106,7 +117,10 @@ pub(crate) fn print(reading: &Reading) -> String {
         .unwrap();
         writeln!(out, "  fields {}", fields.join(", ")).unwrap();
     }
-    print_workflows(reading, &mut out);
+}
+
+fn print_rules(reading: &Reading, out: &mut String) {
+    let Reading { map, policy, .. } = reading;
     for grant in &policy.grants {
         let effect = if grant.effect == Effect::Allow {
             "allow"
@@ -135,7 +149,6 @@ pub(crate) fn print(reading: &Reading) -> String {
         )
         .unwrap();
     }
-    out
 }
 
 /// Prints one complaint: severity, code, place, what is underlined, message.

@@ -333,6 +333,21 @@ fn a_behavior_that_contains_itself_is_a_cycle() {
 }
 
 #[test]
+fn a_program_instead_of_a_file_is_said() {
+    let over = [
+        ("roles.ts", ""),
+        ("metadata.js", ""),
+        ("types/t.js", ""),
+        ("documents/x.ts", ""),
+        ("a/roles.ts", ""),
+    ];
+    let place = "error unsupported over/metadata.json:1:1 ⟨⟩";
+    assert_eq!(complaints(&over, Mode::Exact), [place, place]);
+    let beside = [("roles.ts", ""), ("roles.json", r#"{"roles":[]}"#)];
+    assert_eq!(complaints(&beside, Mode::Strict), Vec::<String>::new());
+}
+
+#[test]
 fn a_uuid_is_given_once() {
     let over = [
         (

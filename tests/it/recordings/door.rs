@@ -1,11 +1,16 @@
 //! The door through which recordings are asked: the requests of the wire contract, without a socket.
 
 use std::path::Path;
+use std::sync::Arc;
 
+use jiff::Timestamp;
+use placet::rpc::DecisionService;
 use placet::rpc::proto::v1::{
     CheckRequest, CheckResponse, DescribeWorkflowRequest, DescribeWorkflowResponse,
     ListAllowedTransitionsRequest, ListAllowedTransitionsResponse,
 };
+use placet::store::PolicyStore;
+use placet::store::reload::{ReloadConfig, Reloader};
 use tonic::Status;
 
 /// Answers requests as the daemon does.
@@ -26,7 +31,30 @@ pub(crate) trait Door {
     ) -> Result<DescribeWorkflowResponse, Status>;
 }
 
-/// Opens a door to the profiles of a directory; `None` as long as there is no service to ask.
-pub(crate) fn open(_root: &Path) -> Option<Box<dyn Door>> {
-    None
+impl Door for DecisionService {
+    fn check(&self, request: &CheckRequest) -> Result<CheckResponse, Status> {
+        Self::check(self, request)
+    }
+
+    fn list_allowed_transitions(
+        &self,
+        request: &ListAllowedTransitionsRequest,
+    ) -> Result<ListAllowedTransitionsResponse, Status> {
+        Self::list_allowed_transitions(self, request)
+    }
+
+    fn describe_workflow(
+        &self,
+        request: &DescribeWorkflowRequest,
+    ) -> Result<DescribeWorkflowResponse, Status> {
+        Self::describe_workflow(self, request)
+    }
+}
+
+/// Opens a door to the profiles of a directory.
+pub(crate) fn open(root: &Path) -> Box<dyn Door> {
+    let store = Arc::new(PolicyStore::new(None));
+    let (mut reloader, _rounds) = Reloader::new(ReloadConfig::new(root), Arc::clone(&store));
+    reloader.reload();
+    Box::new(DecisionService::new(store, Timestamp::now))
 }

@@ -7,9 +7,7 @@ mod site;
 mod strict;
 mod tests;
 
-use std::path::Path;
-
-use super::door::{self, Door};
+use super::door;
 use super::{Judged, Tally, find_folder, read_lines};
 use ask::{Case, Unasked};
 use site::Sites;
@@ -23,7 +21,7 @@ pub(crate) fn run() {
     let vectors = read_lines(&folder.join(FILE));
     let root = tempfile::tempdir().unwrap();
     let sites = Sites::write(&folder, &vectors, root.path(), &["exact"]);
-    let Some(door) = open(root.path()) else { return };
+    let door = door::open(root.path());
     let mut tally = Tally::default();
     for vector in &vectors {
         let case = Case::new(vector, sites.of(vector));
@@ -44,7 +42,7 @@ pub(crate) fn run_strict() {
     let vectors = read_lines(&folder.join(FILE));
     let root = tempfile::tempdir().unwrap();
     let sites = Sites::write(&folder, &vectors, root.path(), &["exact", "strict"]);
-    let Some(door) = open(root.path()) else { return };
+    let door = door::open(root.path());
     let mut differences = strict::Differences::default();
     for vector in &vectors {
         let case = Case::new(vector, sites.of(vector));
@@ -58,12 +56,4 @@ pub(crate) fn run_strict() {
         0,
         "the modes differ where no rule says so"
     );
-}
-
-fn open(root: &Path) -> Option<Box<dyn Door>> {
-    let door = door::open(root);
-    if door.is_none() {
-        println!("skipped: no service to ask");
-    }
-    door
 }

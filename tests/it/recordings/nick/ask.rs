@@ -21,15 +21,15 @@ pub(crate) struct Case<'c> {
 /// The requests of one vector.
 pub(crate) enum Asked {
     /// One decision.
-    Decision(CheckRequest),
+    Decision(Box<CheckRequest>),
     /// The open transitions.
-    Transitions(ListAllowedTransitionsRequest),
+    Transitions(Box<ListAllowedTransitionsRequest>),
     /// A transition, and the workflow that tells where it leads.
-    Execution(CheckRequest, DescribeWorkflowRequest),
+    Execution(Box<CheckRequest>, Box<DescribeWorkflowRequest>),
     /// One question per type, and perhaps one for the request as a whole.
-    Addable(Option<CheckRequest>, Vec<(String, CheckRequest)>),
+    Addable(Option<Box<CheckRequest>>, Vec<(String, CheckRequest)>),
     /// Whether listings find the document, and whether it may be seen.
-    Listing(CheckRequest, CheckRequest),
+    Listing(Box<CheckRequest>, Box<CheckRequest>),
 }
 
 impl Asked {
@@ -106,8 +106,8 @@ pub(crate) fn ask(case: &Case<'_>, mode: &str) -> Result<Asked, Unasked> {
     let text = check[kind].as_str().unwrap_or_default();
     let resource = case.resource();
     match kind {
-        "permission" => Ok(Asked::Decision(case.check(mode, text, resource))),
-        "available_transitions" => Ok(Asked::Transitions(case.transitions(mode, resource))),
+        "permission" => Ok(Asked::Decision(Box::new(case.check(mode, text, resource)))),
+        "available_transitions" => Ok(Asked::Transitions(Box::new(case.transitions(mode, resource)))),
         "execute" => Ok(case.execution(mode, text, resource)),
         "operation" => match OPERATIONS.iter().find(|(name, _)| text.starts_with(name)) {
             Some((name, permission)) => {
@@ -116,14 +116,17 @@ pub(crate) fn ask(case: &Case<'_>, mode: &str) -> Result<Asked, Unasked> {
                 if let Some(child) = text.split(' ').nth(1).filter(|_| *name == "create") {
                     name_child(&mut request, child);
                 }
-                Ok(Asked::Decision(request))
+                Ok(Asked::Decision(Box::new(request)))
             }
             None => Err(Unasked::Unknown(format!("the operation `{text}`"))),
         },
         "addable_types" => Ok(Asked::Addable(None, case.addable(mode, &resource))),
         "listed" => {
             let view = case.check(mode, "View", resource.clone());
-            Ok(Asked::Listing(case.check(mode, "Listed", resource), view))
+            Ok(Asked::Listing(
+                Box::new(case.check(mode, "Listed", resource)),
+                Box::new(view),
+            ))
         }
         "http" => http::ask(case, mode, text),
         _ => Err(Unasked::Unknown(format!("a check of `{kind}`"))),
@@ -157,7 +160,7 @@ impl<'c> Case<'c> {
         };
         let mut request = self.check(mode, "", resource);
         transition.clone_into(&mut request.transition);
-        Asked::Execution(request, describe)
+        Asked::Execution(Box::new(request), Box::new(describe))
     }
 
     /// Returns one question per type: may it be added here?
@@ -255,8 +258,12 @@ fn blocks(node: &Value) -> bool {
 
 fn sharing(node: &Value) -> Vec<LocalRole> {
     let mut local = Vec::new();
-    let kinds: [(&str, fn(String) -> Holder); 2] = [("users", Holder::SubjectId), ("groups", Holder::Group)];
-    for (key, holder) in kinds {
+    for key in ["users", "groups"] {
+        let holder = if key == "users" {
+            Holder::SubjectId
+        } else {
+            Holder::Group
+        };
         for entry in node["sharing"][key].as_array().into_iter().flatten() {
             local.push(LocalRole {
                 holder: Some(holder(text(&entry["id"]))),

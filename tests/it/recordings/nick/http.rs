@@ -130,11 +130,11 @@ pub(crate) fn ask(case: &Case<'_>, mode: &str, request: &str) -> Result<Asked, U
         Permission(permission) if case.json["expect"].get("addable").is_some() => {
             let addable = case.addable(mode, &resource);
             Ok(Asked::Addable(
-                Some(case.check(mode, permission, resource)),
+                Some(Box::new(case.check(mode, permission, resource))),
                 addable,
             ))
         }
-        Permission(permission) => Ok(Asked::Decision(case.check(mode, permission, resource))),
+        Permission(permission) => Ok(Asked::Decision(Box::new(case.check(mode, permission, resource)))),
     }
 }
 

@@ -31,7 +31,7 @@ pub(crate) fn judge(case: &Case<'_>, asked: &Asked, door: &dyn Door) -> Judged {
             .and_then(|()| comparison.state_after(case, asked, door)),
         Asked::Addable(request, types) => {
             let overall = request
-                .as_ref()
+                .as_deref()
                 .map_or(Ok(()), |request| comparison.decision(request, door));
             overall.and_then(|()| comparison.addable(types, door))
         }

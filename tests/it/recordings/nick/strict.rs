@@ -42,7 +42,11 @@ impl Differences {
             Asked::Transitions(request) => self.transitions(id, request, door),
             Asked::Decision(request) | Asked::Execution(request, _) => self.check(id, request, door),
             Asked::Addable(request, types) => {
-                for request in request.iter().chain(types.iter().map(|(_, request)| request)) {
+                for request in request
+                    .as_deref()
+                    .into_iter()
+                    .chain(types.iter().map(|(_, request)| request))
+                {
                     self.check(id, request, door);
                 }
             }

@@ -141,9 +141,11 @@ fn run(rest: Value, allows: &[&'static str]) -> (Judged, Vec<CheckRequest>) {
     (judged, door.asked.into_inner())
 }
 
-#[test]
-fn a_right_answer_agrees_and_a_wrong_one_does_not() {
-    let cases: [(Value, &[&'static str], &[&'static str]); 12] = [
+/// A vector, what a right door allows, and what a wrong one does.
+type Row = (Value, &'static [&'static str], &'static [&'static str]);
+
+fn rows() -> [Row; 12] {
+    [
         (
             json!({ "check": { "permission": "View" }, "expect": "allow" }),
             &["View"],
@@ -204,8 +206,12 @@ fn a_right_answer_agrees_and_a_wrong_one_does_not() {
             &["View"],
             &["print"],
         ),
-    ];
-    for (rest, right, wrong) in cases {
+    ]
+}
+
+#[test]
+fn a_right_answer_agrees_and_a_wrong_one_does_not() {
+    for (rest, right, wrong) in rows() {
         let (judged, _) = run(rest.clone(), right);
         assert_eq!(judged.outcome, Outcome::Agree, "{rest}");
         let (judged, _) = run(rest.clone(), wrong);

@@ -1,0 +1,75 @@
+//! From the bytes of a profile to its decisions: what holds for any, tried on the samples and on a few odd ones.
+//!
+//! The fuzz targets `river`, `nick` and `condition` ask the same oracle for anything that they can think of.
+
+pub(crate) mod oracle;
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::{Map, Value, json};
+
+/// Reads a directory of the project as the object of file names and contents that the oracle takes.
+fn files_of(directory: &str) -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(directory);
+    let mut files = Map::new();
+    let mut folders = vec![root.clone()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let name = path
+                    .strip_prefix(&root)
+                    .unwrap()
+                    .to_string_lossy()
+                    .replace('\\', "/");
+                files.insert(name, Value::String(fs::read_to_string(&path).unwrap()));
+            }
+        }
+    }
+    assert!(files.len() > 3, "{directory} holds no profile");
+    Value::Object(files).to_string()
+}
+
+#[test]
+fn the_samples_hold() {
+    oracle::check_profile("native", &files_of("policies/newsroom"));
+    oracle::check_profile("native", &files_of("policies/editorial"));
+    oracle::check_profile("nick", &files_of("policies/site/core"));
+}
+
+#[test]
+fn a_profile_of_another_dialect_is_refused_with_grace() {
+    oracle::check_profile("nick", &files_of("policies/newsroom"));
+    oracle::check_profile("native", &files_of("policies/site/core"));
+}
+
+#[test]
+fn conditions_and_their_opposites_hold() {
+    let items = [
+        json!({}),
+        json!({"a": null}),
+        json!({"a": 1, "b": "x"}),
+        json!({"a": [{"b": 1}, {"b": 2}]}),
+    ];
+    let conditions = [
+        json!({"a": 1}),
+        json!({"a": {"_neq": 1}}),
+        json!({"a": {"_null": true}}),
+        json!({"a": {"b": {"_gt": 1}}}),
+        json!({"a": {"_some": {"b": 2}}}),
+        json!({"a": {"_none": {"b": 3}}}),
+        json!({"_or": [{"a": {"_in": [1, 2]}}, {"b": {"_contains": "$CURRENT_USER"}}]}),
+        json!({"$CONTEXT.mode": {"_in": ["draft", "published"]}}),
+    ];
+    for item in &items {
+        for when in &conditions {
+            for context in [json!({}), json!({"mode": "draft"})] {
+                let case = json!({"when": when, "item": item, "context": context});
+                oracle::check_condition(&case.to_string());
+            }
+        }
+    }
+}
