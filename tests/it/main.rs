@@ -10,11 +10,14 @@
 )]
 
 mod ask;
+mod cli;
 mod contract;
 mod decisions;
 mod diagnostics;
 mod discover;
 mod generate;
+mod grpc;
+mod limits;
 mod matrix;
 mod native;
 mod nick;
