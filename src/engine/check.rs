@@ -139,7 +139,7 @@ fn find_action(model: &Model, name: &str, allows_anything: bool) -> Option<Step>
         }),
         None => allows_anything.then_some(Step {
             action: None,
-            operation: Operation::Other,
+            operation: Operation::usual(name),
         }),
     }
 }

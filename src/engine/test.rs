@@ -65,7 +65,15 @@ fn test_null<'s>(scene: &Scene<'s>, leaf: &'s Leaf) -> Truth {
         Side::Open => Truth::Open,
         side => Truth::of(holds(&side)),
     };
+    // Whatever the elements are that a list is written with, null is none of them.
+    let written = match &leaf.right {
+        Operand::List(parts) => Some(parts.is_empty()),
+        Operand::Value(Value::List(values)) => Some(values.is_empty()),
+        Operand::Value(_) | Operand::Variable(_) => None,
+    };
     match leaf.operator {
+        Operator::In if written.is_some() => Truth::False,
+        Operator::Nin if written.is_some() => Truth::of(is_submitted || written == Some(true)),
         Operator::Null => Truth::True,
         Operator::Empty => Truth::of(!is_submitted),
         Operator::Nempty => Truth::of(is_submitted),
