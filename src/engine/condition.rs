@@ -240,6 +240,7 @@ impl<'s> Scene<'s> {
                 }
             };
             if truth != Truth::False
+                && matches!(item, Value::Object(_))
                 && let Some(collection) = related.permitted
             {
                 truth = truth.and(self.permitted(collection, item, notes));
