@@ -311,7 +311,9 @@ impl<'s> Scene<'s> {
             // A related item stands for its key.
             left = match object.get(&leaf.key) {
                 Some(key) => Side::View(key.view()),
-                None => self.untold(),
+                None if leaf.is_relation => self.untold(),
+                // Some other object: no comparison fits it.
+                None => left,
             };
         }
         if matches!(left, Side::Open) {

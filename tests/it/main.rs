@@ -13,6 +13,7 @@
     reason = "tests fail by panicking, in their helpers too, say what they saw, and are read from top to bottom"
 )]
 
+mod agreement;
 mod ask;
 mod contract;
 mod decisions;

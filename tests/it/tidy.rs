@@ -99,12 +99,12 @@ const ROOMS: &[Room] = &[
     },
     Room {
         name: "rpc",
-        imports: &["store", "engine", "model", "observe", "source", "vocab"],
+        imports: &["load", "store", "engine", "model", "observe", "source", "vocab"],
         never: &[FILES],
     },
     Room {
         name: "server",
-        imports: &["rpc", "store", "observe", "vocab"],
+        imports: &["rpc", "store", "observe", "source", "vocab"],
         never: &[],
     },
     Room {
@@ -303,7 +303,8 @@ fn every_file_is_a_module() {
         if !ours || ["mod", "lib", "main"].contains(&module) {
             continue;
         }
-        let declarations = [format!("mod {module};"), format!("pub mod {module};")];
+        let declarations =
+            ["", "pub ", "pub(crate) ", "pub(super) "].map(|how| format!("{how}mod {module};"));
         let mut parents = ["mod", "lib", "main"]
             .map(|parent| format!("{folder}/{parent}.rs"))
             .to_vec();
