@@ -15,11 +15,14 @@
 
 mod agreement;
 mod ask;
+mod cli;
 mod contract;
 mod decisions;
 mod diagnostics;
 mod discover;
 mod generate;
+mod grpc;
+mod limits;
 mod matrix;
 mod native;
 mod nick;
