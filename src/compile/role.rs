@@ -99,6 +99,7 @@ fn compile_implicit(policy: &Policy, roles: &mut Roles) {
             ids.push(RoleId::new(roles.names.intern(kind.name())));
             roles.rows.push(bare_role());
         }
+        ids.iter().for_each(|id| roles.implicit.insert(id.index()));
         let slot = match kind {
             Implicit::Everyone => &mut roles.everyone,
             Implicit::Anonymous => &mut roles.anonymous,

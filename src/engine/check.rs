@@ -77,16 +77,19 @@ pub(super) fn judge<'q, T: Trace>(
         return Err(QueryError::NoAction);
     }
     let allows_anything = allows_anything(facts);
+    // A question that cannot be meant is refused as such, whatever else is wrong with its names.
+    let unknown = |reason, name| {
+        let step = find_action(facts.model, question.action, false);
+        facts.position(step.map_or(Operation::Update, |step| step.operation), None)?;
+        Ok(unknown(reason, name))
+    };
     if facts.collection.is_none() && !allows_anything {
-        return Ok(unknown(
-            Reason::UnknownCollection,
-            facts.query.resource.collection,
-        ));
+        return unknown(Reason::UnknownCollection, facts.query.resource.collection);
     }
     let mut steps: SmallVec<[Step; 2]> = SmallVec::new();
     if !question.action.is_empty() {
         let Some(step) = find_action(facts.model, question.action, allows_anything) else {
-            return Ok(unknown(Reason::UnknownAction, question.action));
+            return unknown(Reason::UnknownAction, question.action);
         };
         steps.push(step);
     }
@@ -96,7 +99,7 @@ pub(super) fn judge<'q, T: Trace>(
         find_transition(facts, question.transition)
     };
     if !question.transition.is_empty() && transition.is_none() && !allows_anything {
-        return Ok(unknown(Reason::UnknownTransition, question.transition));
+        return unknown(Reason::UnknownTransition, question.transition);
     }
     let operation = steps.first().map_or(Operation::Update, |step| step.operation);
     if operation != Operation::Read && question.fields.contains(&"*") {
@@ -135,8 +138,8 @@ fn find_action(model: &Model, name: &str, allows_anything: bool) -> Option<Step>
             operation: action.operation,
         }),
         None => allows_anything.then_some(Step {
-            action: None,
-            operation: Operation::Other,
+            action: Some(model.unknown_action()),
+            operation: Operation::usual(name),
         }),
     }
 }
@@ -159,10 +162,7 @@ struct Judge<'j, 'q> {
 
 /// What a transition comes to before any action is looked at.
 enum Gate<'q> {
-    Open {
-        target: Option<State<'q>>,
-        conditional: bool,
-    },
+    Open { conditional: bool },
     Shut(Decision<'q>),
 }
 
@@ -197,10 +197,6 @@ impl<'q> Judge<'_, 'q> {
     }
 
     /// A change of state in a closed workflow must be one that is open; `Ok(None)` if nothing of the kind is asked.
-    #[expect(
-        clippy::type_complexity,
-        reason = "the outer error is the caller's, the inner one an answer"
-    )]
     fn closed<T: Trace>(
         &self,
         position: &Position<'q>,
@@ -280,8 +276,12 @@ impl<'q> Judge<'_, 'q> {
         operation: Operation,
         trace: &mut T,
     ) -> Result<Decision<'q>, QueryError> {
-        let (target, conditional) = match self.gate(id, transition, trace)? {
-            Gate::Open { target, conditional } => (target, conditional),
+        // Where it leads comes first: a request that tells another state cannot be meant.
+        let state = self.facts.state_of_stored()?;
+        let (target, leads) = target_from(self.facts, transition, &state);
+        let position = self.facts.position(operation, target)?;
+        let conditional = match self.gate(id, transition, state, leads, trace) {
+            Gate::Open { conditional } => conditional,
             Gate::Shut(mut decision) => {
                 decision.transition = Some(id);
                 return Ok(decision);
@@ -300,7 +300,6 @@ impl<'q> Judge<'_, 'q> {
                 });
             }
         }
-        let position = self.facts.position(operation, target)?;
         let is_administrator = self.facts.effective.administrator.is_some();
         let mut decision = self.steps(&steps, &position, transition.explain && !is_administrator, trace)?;
         decision.conditional |= conditional;
@@ -352,11 +351,12 @@ impl<'q> Judge<'_, 'q> {
         &self,
         id: TransitionId,
         transition: &'q Transition,
+        state: State<'q>,
+        leads: Truth,
         trace: &mut T,
-    ) -> Result<Gate<'q>, QueryError> {
+    ) -> Gate<'q> {
         let facts = self.facts;
         let any_item = facts.query.resource.any_item;
-        let state = facts.state_of_stored()?;
         let refuse = |reason: Reason, lacking: Option<&'q str>| {
             let mut decision = Decision::deny(reason);
             decision.deciding.push(Rule::Transition(id));
@@ -368,17 +368,16 @@ impl<'q> Judge<'_, 'q> {
             Some(from) => matches_state(&state, from),
             None => self.offers(&state, id),
         };
-        let (target, leads) = target_from(facts, transition, &state);
         match offered.and(leads) {
             Truth::True => {}
             Truth::Open if any_item => conditional = true,
             Truth::Open => {
                 self.note(trace, id, Outcome::NotOffered, true);
-                return Ok(refuse(Reason::MissingAttribute, Some("resource.state")));
+                return refuse(Reason::MissingAttribute, Some("resource.state"));
             }
             Truth::False => {
                 self.note(trace, id, Outcome::NotOffered, false);
-                return Ok(refuse(Reason::NotOffered, None));
+                return refuse(Reason::NotOffered, None);
             }
         }
         let now = facts.query.context.now;
@@ -386,7 +385,7 @@ impl<'q> Judge<'_, 'q> {
             || transition.closes.is_some_and(|closes| now >= closes)
         {
             self.note(trace, id, Outcome::Time, false);
-            return Ok(refuse(Reason::NotOffered, None));
+            return refuse(Reason::NotOffered, None);
         }
         if let Some(when) = transition.when {
             let position = Position {
@@ -410,15 +409,15 @@ impl<'q> Judge<'_, 'q> {
                     } else {
                         Reason::MissingAttribute
                     };
-                    return Ok(refuse(reason, notes.lacking.first().copied()));
+                    return refuse(reason, notes.lacking.first().copied());
                 }
                 Truth::False => {
                     self.note(trace, id, Outcome::Condition, false);
-                    return Ok(refuse(Reason::NotOffered, None));
+                    return refuse(Reason::NotOffered, None);
                 }
             }
         }
-        Ok(Gate::Open { target, conditional })
+        Gate::Open { conditional }
     }
 
     /// Whether a state offers a transition.
@@ -472,6 +471,10 @@ impl<'q> Judge<'_, 'q> {
             }
             demanded |= covered.demanded;
             covered.decision.presets = presets.values;
+            covered
+                .decision
+                .presets
+                .retain(|(name, _)| !bout.is_proposed(name, step.operation));
             covered.decision.conditional |= conditional;
             match &mut all {
                 None => all = Some(covered.decision),

@@ -11,7 +11,7 @@ use crate::model::condition::{Join, Leaf, Left, Node, Operand, Program, Related,
 use crate::model::id::{ActionId, CollectionId};
 use crate::model::role::RoleKind;
 use crate::vocab::limits::JOINED_ROWS_MAX;
-use crate::vocab::operator::{Function, Operator};
+use crate::vocab::operator::{Function, Operand as Form, Operator};
 use crate::vocab::value::{Object, Value, View};
 
 use super::compare::{Side, apply};
@@ -126,16 +126,19 @@ enum Found<'s> {
 impl<'s> Scene<'s> {
     /// Runs a program.
     pub(super) fn run<'m: 's>(&self, program: &'m Program, notes: &mut Notes<'m>) -> Truth {
-        notes.needs_rows = false;
+        // A program about related items runs inside of another one, whose own need stays as it is.
+        let outer = std::mem::take(&mut notes.needs_rows);
         let lacking = notes.lacking.len();
-        let truth = self.node(&program.root, &Rows::new(), notes);
-        if !notes.needs_rows {
-            return truth;
+        let mut truth = self.node(&program.root, &Rows::new(), notes);
+        if notes.needs_rows {
+            notes.needs_rows = false;
+            notes.lacking.truncate(lacking);
+            let budget = std::mem::replace(&mut notes.budget, JOINED_ROWS_MAX);
+            truth = self.joined(program, &program.joins, &mut Rows::new(), notes);
+            notes.budget = budget;
         }
-        notes.needs_rows = false;
-        notes.lacking.truncate(lacking);
-        notes.budget = JOINED_ROWS_MAX;
-        self.joined(program, &program.joins, &mut Rows::new(), notes)
+        notes.needs_rows = outer;
+        truth
     }
 
     /// Runs a program for each combination of related items.
@@ -157,7 +160,7 @@ impl<'s> Scene<'s> {
             notes.needs_rows = false;
             return truth;
         };
-        let Found::Value(View::List(items)) = self.walk(&join.path, rows) else {
+        let Found::Value(View::List(items)) = self.walk(&join.path, rows, join.path.len()) else {
             return self.joined(program, rest, rows, notes);
         };
         if !(join.is_prefix || join.is_many || is_related(items)) {
@@ -200,13 +203,14 @@ impl<'s> Scene<'s> {
             }
             Node::Not(part) => self.node(part, rows, notes).not(),
             Node::Neutral => Truth::True,
-            Node::Related(related) => self.related(related, rows, notes),
+            Node::Related(related) => self.related(related, notes),
             Node::Leaf(leaf) => self.leaf(leaf, rows, notes),
         }
     }
 
-    fn related<'m: 's>(&self, related: &'m Related, rows: &Rows<'s>, notes: &mut Notes<'m>) -> Truth {
-        let items = match self.walk(&related.path, rows) {
+    fn related<'m: 's>(&self, related: &'m Related, notes: &mut Notes<'m>) -> Truth {
+        // The quantifier is about all related items, whichever of them other leaves share.
+        let items = match self.walk(&related.path, &Rows::new(), 0) {
             Found::Value(View::List(items)) => items,
             Found::Value(View::Null) => &[],
             Found::Absent => return Truth::True,
@@ -227,8 +231,16 @@ impl<'s> Scene<'s> {
                 state: None,
                 ..*self
             };
-            let mut truth = scene.run(&related.program, notes);
+            // Of an item that is told by its key alone, nothing else is known.
+            let mut truth = match item {
+                Value::Object(_) | Value::Null => scene.run(&related.program, notes),
+                Value::Bool(_) | Value::Number(_) | Value::Text(_) | Value::List(_) => {
+                    notes.lacking.push(&related.text);
+                    Truth::Open
+                }
+            };
             if truth != Truth::False
+                && matches!(item, Value::Object(_))
                 && let Some(collection) = related.permitted
             {
                 truth = truth.and(self.permitted(collection, item, notes));
@@ -259,7 +271,13 @@ impl<'s> Scene<'s> {
         }
         let mut left = match &leaf.left {
             Left::Fact(variable) => self.variable(variable),
-            Left::Field(path) => match self.walk(path, rows) {
+            // A count is of the list itself, not of the item that other leaves share.
+            Left::Field(path) => match self.walk(
+                path,
+                rows,
+                path.len()
+                    .saturating_sub(usize::from(leaf.function == Some(Function::Count))),
+            ) {
                 Found::Open => Side::Open,
                 // What is not submitted passes, unless a function of it is asked for.
                 Found::Absent => return Truth::of(leaf.function.is_none()),
@@ -286,6 +304,19 @@ impl<'s> Scene<'s> {
                 Ok(part) => left = part,
                 Err(_) => return Truth::False,
             }
+        }
+        if let Side::View(View::Object(object)) = left
+            && compares_by_key(leaf.operator)
+        {
+            // A related item stands for its key.
+            left = match object.get(&leaf.key) {
+                Some(key) => Side::View(key.view()),
+                None => self.untold(),
+            };
+        }
+        if matches!(left, Side::Open) {
+            notes.lacking.push(&leaf.name);
+            return Truth::Open;
         }
         let truth = test(self, leaf, &left);
         if truth == Truth::Open {
@@ -380,11 +411,11 @@ impl<'s> Scene<'s> {
         matches!(self.item, Item::Submitted(_))
     }
 
-    /// Follows a path from the item, or from the row that stands for its longest prefix.
-    fn walk(&self, path: &'s [Box<str>], rows: &Rows<'s>) -> Found<'s> {
+    /// Follows a path from the item, or from the row that stands for its longest prefix of at most `joined` steps.
+    fn walk(&self, path: &'s [Box<str>], rows: &Rows<'s>, joined: usize) -> Found<'s> {
         let row = rows
             .iter()
-            .filter(|(prefix, _)| path.starts_with(prefix))
+            .filter(|(prefix, _)| prefix.len() <= joined && path.starts_with(prefix))
             .max_by_key(|(prefix, _)| prefix.len());
         let (mut here, rest) = match row {
             Some((prefix, view)) => (*view, path.get(prefix.len()..).unwrap_or_default()),
@@ -510,10 +541,15 @@ impl<'s> Scene<'s> {
             Variable::Now(Some(step)) => step
                 .from(query.context.now)
                 .map_or(Side::View(View::Null), Side::Instant),
-            Variable::CurrentUser(path) if path.is_empty() => match query.subject.id {
-                "" => Side::View(View::Null),
-                id => Side::View(View::Text(id)),
-            },
+            Variable::CurrentUser(path) if path.is_empty() => {
+                // Visitors may own things under a name, but are nobody.
+                let is_visitor = facts.identity.is_anonymous;
+                Side::View(if is_visitor {
+                    View::Null
+                } else {
+                    View::Text(query.subject.id)
+                })
+            }
             Variable::CurrentUser(path) => self.attribute(&query.subject.attributes, path),
             Variable::CurrentRole(path) => self.current_role(path),
             Variable::CurrentRoles(path) => self.roles(RoleKind::Role, path),
@@ -672,6 +708,15 @@ impl<'s> Scene<'s> {
                 Side::List(values)
             }
         }
+    }
+}
+
+/// Whether an operator compares a value, so that a related item is compared by its key; the others ask whether there is one,
+/// or for its shape.
+fn compares_by_key(operator: Operator) -> bool {
+    match operator.operand() {
+        Form::Scalar | Form::Ordered | Form::List | Form::Pair | Form::Text | Form::Pattern => true,
+        Form::Flag | Form::Geometry => false,
     }
 }
 

@@ -128,14 +128,13 @@ impl<'q> Bout<'_, 'q> {
             };
             for (field, operand) in &constraint.presets {
                 let name = self.facts.model.field_names.name(field.index());
-                let is_given = query.changes.get(name).is_some()
-                    || operation == Operation::Create && query.resource.attributes.get(name).is_some();
-                if is_given {
+                if query.changes.get(name).is_some() {
                     continue;
                 }
                 presets.values.retain(|(other, _)| *other != name);
                 let scene = self.scene(Item::Stored, None);
                 match scene.operand(operand) {
+                    Side::Open if self.is_proposed(name, operation) => {}
                     Side::Open => {
                         presets.open.get_or_insert(*id);
                     }
@@ -151,6 +150,11 @@ impl<'q> Bout<'_, 'q> {
             }
         }
         presets
+    }
+
+    /// Whether the attributes of a new item hold a field already, so that no preset is written.
+    pub(super) fn is_proposed(&self, field: &str, operation: Operation) -> bool {
+        operation == Operation::Create && self.facts.query.resource.attributes.get(field).is_some()
     }
 
     /// Returns what conditions on the item as it would be look at.

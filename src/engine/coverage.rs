@@ -49,6 +49,8 @@ pub(super) struct Tally {
     pub(super) matching: SmallVec<[Match; 4]>,
     /// Some allow matched, whether it touches what is asked or not.
     pub(super) any_matched: bool,
+    /// Some neutral allow matched.
+    pub(super) any_neutral: bool,
     /// Some allow would match if more were told.
     pub(super) any_open: bool,
     /// A deny was set aside because it is open, as the question is for some item.
@@ -125,16 +127,17 @@ impl<'q> Denied<'q> {
         let is_left = |field: Option<FieldId>| {
             fields.selects(field) && !self.masks.iter().any(|mask| mask.selects(field))
         };
-        if let Some(declared) = bout
+        let declared = bout
             .facts
             .collection
-            .and_then(|collection| collection.fields.as_ref())
-        {
-            return declared
+            .and_then(|collection| collection.fields.as_ref());
+        let is_any_left = match declared {
+            Some(fields) => fields
                 .iter()
-                .any(|field| is_left(names.find(&field.name).map(FieldId::new)));
-        }
-        if is_left(None) {
+                .any(|field| is_left(names.find(&field.name).map(FieldId::new))),
+            None => is_left(None),
+        };
+        if is_any_left {
             return true;
         }
         let named = |mask: &Mask<Box<[FieldId]>>| match mask {
@@ -347,7 +350,7 @@ impl<'q> Weighing<'_, 'q> {
             self.tally
                 .matching
                 .iter()
-                .any(|each| (each.stars || is_bare) && !(free && each.explain))
+                .any(|each| (each.stars || !self.tally.any_selects) && !(free && each.explain))
         };
         let by_star = self.asked.star && stars(false);
         if passing.is_empty() && !by_star && !is_bare {
@@ -371,11 +374,10 @@ impl<'q> Weighing<'_, 'q> {
             .iter()
             .filter(|each| each.reason != Reason::FieldOutOfReach)
             .peekable();
-        let is_denied = if self.asked.star && self.asked.count == 0 {
-            !self.denied.rules.is_empty()
-        } else {
-            in_reach.peek().is_some() && in_reach.all(|each| each.reason == Reason::Denied)
-        };
+        let star = self.asked.star;
+        let is_denied = (star || in_reach.peek().is_some())
+            && in_reach.all(|each| each.reason == Reason::Denied)
+            && (!star || !self.denied.rules.is_empty());
         let reason = if is_denied {
             Reason::Denied
         } else {

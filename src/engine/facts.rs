@@ -10,7 +10,7 @@ use crate::model::id::{CollectionId, StateId};
 use crate::model::workflow::Workflow;
 use crate::vocab::effect::Operation;
 use crate::vocab::network::Address;
-use crate::vocab::value::{Object, Value};
+use crate::vocab::value::{Object, Value, View};
 
 use super::compare::view_text;
 use super::condition::Truth;
@@ -219,39 +219,47 @@ impl<'q> Facts<'q> {
 
     /// The owner's roles: those of the request, of the attribute path, and of the users table.
     pub(super) fn owner_roles(&self) -> Bits {
-        let mut names: Vec<&str> = self.query.resource.owner.roles.to_vec();
-        let mut value = None;
-        if let Some(path) = self
-            .collection
-            .and_then(|collection| collection.owner_roles.as_ref())
-        {
-            let mut steps = path.iter();
-            value = steps
-                .next()
-                .and_then(|step| self.query.resource.attributes.get(step));
-            for step in steps {
-                value = match value {
-                    Some(Value::Object(object)) => object.get(step),
-                    Some(_) | None => None,
-                };
+        let resource = &self.query.resource;
+        let told = told_owner_roles(self.collection, &resource.attributes);
+        let names: Vec<&str> = resource
+            .owner
+            .roles
+            .iter()
+            .copied()
+            .chain(told.iter().map(AsRef::as_ref))
+            .collect();
+        super::role::roles_of_owner(self.model, &self.owner, &names)
+    }
+}
+
+/// Returns the owner's role or roles as the attributes of an item tell them.
+pub(super) fn told_owner_roles<'v>(
+    collection: Option<&Collection>,
+    attributes: &'v Object<'v>,
+) -> Vec<Cow<'v, str>> {
+    let Some(path) = collection.and_then(|collection| collection.owner_roles.as_ref()) else {
+        return Vec::new();
+    };
+    let mut here = View::Object(attributes);
+    for step in path {
+        match here {
+            View::Object(object) => match object.get(step) {
+                Some(value) => here = value.view(),
+                None => return Vec::new(),
+            },
+            View::Null | View::Bool(_) | View::Number(_) | View::Text(_) | View::List(_) => {
+                return Vec::new();
             }
         }
-        match value {
-            Some(Value::List(values)) => names.extend(values.iter().filter_map(|value| match value {
-                Value::Text(name) => Some(name.as_ref()),
-                Value::Null | Value::Bool(_) | Value::Number(_) | Value::List(_) | Value::Object(_) => None,
-            })),
-            Some(value) => {
-                if let Some(name) = view_text(value.view()) {
-                    return {
-                        names.push(&name);
-                        super::role::roles_of_other(self.model, &self.owner, &names)
-                    };
-                }
-            }
-            None => {}
+    }
+    match here {
+        View::List(values) => values
+            .iter()
+            .filter_map(|value| view_text(value.view()))
+            .collect(),
+        View::Null | View::Bool(_) | View::Number(_) | View::Text(_) | View::Object(_) => {
+            view_text(here).into_iter().collect()
         }
-        super::role::roles_of_other(self.model, &self.owner, &names)
     }
 }
 

@@ -126,13 +126,8 @@ impl<'q> Bout<'_, 'q> {
     }
 
     fn blame(&self, grant: &Grant, part: Outcome) -> String {
-        let program = match part {
-            Outcome::Condition => grant
-                .selection
-                .when
-                .and_then(|when| self.facts.model.condition(when)),
-            _ => None,
-        };
+        let when = grant.selection.when.filter(|_| part == Outcome::Condition);
+        let program = when.and_then(|when| self.facts.model.condition(when));
         program.map_or_else(String::new, |program| {
             self.scene(Item::Stored, None).blame(program).0.to_owned()
         })
@@ -170,12 +165,12 @@ impl<'q> Bout<'_, 'q> {
                 }
             };
             // What is sure outweighs what is broken, and that what is open; so the order of files does not matter.
-            let weight = |reason| match reason {
-                Reason::Denied => 0,
-                Reason::BrokenRule => 1,
-                _ => 2,
+            let weight = |reason| {
+                [Reason::BrokenRule, Reason::Denied]
+                    .iter()
+                    .position(|each| *each == reason)
             };
-            if refused.is_none_or(|(other, _)| weight(reason) < weight(other)) {
+            if refused.is_none_or(|(other, _)| weight(reason) > weight(other)) {
                 refused = Some((reason, id));
             }
             if reason == Reason::Denied && !T::ENABLED {
@@ -243,7 +238,7 @@ impl<'q> Bout<'_, 'q> {
     ) {
         for (id, grant) in self.rules(&self.facts.model.allows) {
             self.allow(id, grant, asked, denied, presets, tally, notes, trace);
-            if !T::ENABLED && asked.is_plain() && tally.settles() {
+            if !T::ENABLED && asked.names.is_empty() && !asked.star && tally.settles() {
                 return;
             }
         }
@@ -289,7 +284,8 @@ impl<'q> Bout<'_, 'q> {
             tally.conditioned.union(&bits);
             tally.any_conditioned |= touches;
         }
-        let is_asked = touches || !bits.is_empty();
+        // An allow of no field at all shows the bare item, if nothing else is in reach.
+        let is_asked = touches || !bits.is_empty() || !selects;
         if !is_asked && !T::ENABLED && tally.any_matched {
             return;
         }
@@ -302,7 +298,9 @@ impl<'q> Bout<'_, 'q> {
                 self.blame(grant, fit.part)
             });
         }
-        if !grant.neutral {
+        if grant.neutral {
+            tally.any_neutral = true;
+        } else {
             tally.any_matched = true;
         }
         if !is_asked {
@@ -310,7 +308,7 @@ impl<'q> Bout<'_, 'q> {
         }
         let (valid, is_assumed) = match self.valid(grant, asked, presets, notes) {
             Truth::Open if any_item => (Truth::True, true),
-            valid => (valid, false),
+            valid @ (Truth::True | Truth::Open | Truth::False) => (valid, false),
         };
         let outcome = if valid == Truth::True {
             Outcome::Matched
@@ -418,45 +416,31 @@ impl<'q> Bout<'_, 'q> {
     ) -> Covered<'q> {
         let any_conditioned = tally.any_conditioned;
         let conditioned = std::mem::take(&mut tally.conditioned);
-        let mut any_neutral = false;
+        let mut any_neutral = tally.any_neutral && !any_conditioned;
         // A neutral allow counts where no condition stands beside it.
         for each in tally.matching.iter_mut().filter(|each| each.neutral) {
             each.bits = Bits::of(each.bits.iter().filter(|field| !conditioned.contains(*field)));
             each.touches &= !any_conditioned;
             each.stars &= !any_conditioned;
-            any_neutral |= each.touches || !each.bits.is_empty();
+            // A read is of an item as a whole, a write of each field.
+            any_neutral |= each.touches || asked.operation != Operation::Read && !each.bits.is_empty();
         }
         tally.any_matched |= any_neutral;
         let tally = &*tally;
-        let refusal = |reason, about| {
-            let mut decision = Decision::deny(reason);
-            decision.about = about;
-            if reason == Reason::MissingAttribute {
-                decision.lacking = notes.lacking.clone();
-            }
-            decision.conditional = tally.conditional;
-            Covered {
-                decision,
-                demanded: false,
-            }
+        let open = if notes.fault {
+            Reason::Fault
+        } else {
+            Reason::MissingAttribute
         };
-        let open = || {
-            if notes.fault {
-                Reason::Fault
-            } else {
-                Reason::MissingAttribute
-            }
-        };
+        let refusal = |reason, about| refused(reason, about, tally, notes);
         if !tally.any_matched {
-            return refusal(
-                match (tally.any_open, tally.any_in_reach) {
-                    (true, _) => open(),
-                    (false, true) => Reason::NoMatchingGrant,
-                    (false, false) if self.facts.effective.is_stranger => Reason::UnknownRole,
-                    (false, false) => Reason::NoGrant,
-                },
-                None,
-            );
+            let reason = match (tally.any_open, tally.any_in_reach) {
+                (true, _) => open,
+                (false, true) => Reason::NoMatchingGrant,
+                (false, false) if self.facts.effective.is_stranger => Reason::UnknownRole,
+                (false, false) => Reason::NoGrant,
+            };
+            return refusal(reason, None);
         }
         let weighing = Weighing {
             asked,
@@ -472,10 +456,13 @@ impl<'q> Bout<'_, 'q> {
                 .collection
                 .is_some_and(|collection| collection.filters_by_reach),
         };
-        let outcome = match weighing.filters().map(|()| weighing.fields()) {
-            Ok(Ok(outcome)) => outcome,
-            Ok(Err((Reason::MissingAttribute, about))) => return refusal(open(), about),
-            Err((reason, about)) | Ok(Err((reason, about))) => {
+        let outcome = match weighing
+            .fields()
+            .and_then(|passing| weighing.filters().map(|()| passing))
+        {
+            Ok(outcome) => outcome,
+            Err((Reason::MissingAttribute, about)) => return refusal(open, about),
+            Err((reason, about)) => {
                 let mut covered = refusal(reason, about);
                 if reason == Reason::Denied {
                     covered
@@ -501,5 +488,19 @@ impl<'q> Bout<'_, 'q> {
 impl Fit {
     fn and_fit(self, other: Fit) -> Fit {
         self.and(other.truth, other.part)
+    }
+}
+
+/// A refusal for a reason, about a field.
+fn refused<'q>(reason: Reason, about: Option<&'q str>, tally: &Tally, notes: &Notes<'q>) -> Covered<'q> {
+    let mut decision = Decision::deny(reason);
+    decision.about = about;
+    decision.conditional = tally.conditional;
+    if reason == Reason::MissingAttribute {
+        decision.lacking = notes.lacking.clone();
+    }
+    Covered {
+        decision,
+        demanded: false,
     }
 }

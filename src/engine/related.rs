@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use smallvec::SmallVec;
+
 use crate::model::bits::Bits;
 use crate::model::grant::{Grant, Held, Mask, Scope};
 use crate::model::id::{ActionId, CollectionId, StateId};
@@ -10,8 +12,8 @@ use crate::vocab::value::{Value, View};
 
 use super::compare::view_text;
 use super::condition::{Item, Notes, Scene, Truth};
-use super::facts::{Position, State};
-use super::role::counts;
+use super::facts::{Position, State, told_owner_roles};
+use super::role::{counts, roles_of_owner};
 
 /// Tells whether the subject's grants of this action admit a related item; without any such grant every item is admitted.
 ///
@@ -48,41 +50,85 @@ pub(super) fn admits<'s, 'm: 's>(
             roles.union(&role.closure);
         }
     }
+    let owner_roles = match (owner.as_deref(), item) {
+        (Some(id), Value::Object(attributes)) => {
+            let told = told_owner_roles(facts.model.collection(collection), attributes);
+            let names: Vec<&str> = told.iter().map(AsRef::as_ref).collect();
+            roles_of_owner(facts.model, id, &names)
+        }
+        (None, _) | (Some(_), _) => Bits::default(),
+    };
     let state = state_of(scene, collection, item);
     let position = Position {
         target: state.clone(),
         state,
         stays: Truth::True,
     };
-    let mut admitted = Truth::False;
-    let mut has_grant = false;
-    for id in facts
+    let held: SmallVec<[&Grant; 8]> = facts
         .model
         .allows
         .find(Some(collection), action)
         .into_iter()
         .flatten()
-    {
-        let Some(grant) = facts.model.grant(*id) else {
-            continue;
-        };
-        if !is_held(grant, &roles, &facts.effective.site) {
-            continue;
+        .filter_map(|id| facts.model.grant(*id))
+        .filter(|grant| is_held(grant, &roles, &facts.effective.site))
+        .filter(|grant| !grant.selection.except_collections.contains(&collection))
+        .collect();
+    if held.is_empty() {
+        return Truth::True;
+    }
+    // A neutral grant drops out beside others that have conditions.
+    let place = Place {
+        position,
+        owner: owner.as_deref(),
+        owns,
+        owner_roles,
+    };
+    let any_conditioned = held
+        .iter()
+        .any(|grant| grant.selection.when.is_some() && !grant.neutral);
+    let counting = held.iter().filter(|grant| !(grant.neutral && any_conditioned));
+    let mut admitted = Truth::False;
+    for grant in counting {
+        admitted = admitted.or(matches_item(scene, grant, item, &place, notes));
+        if admitted == Truth::True {
+            break;
         }
-        if grant.selection.except_collections.contains(&collection) {
-            continue;
-        }
-        has_grant = true;
-        let mut truth = position
-            .is_in(&grant.selection.states)
-            .and(position.leads_to(grant.selection.to_states.as_ref()))
-            .and(Truth::of(in_scope(scene, grant, owner.as_deref(), owns)));
-        if let Some(networks) = grant.networks.as_deref() {
-            truth = truth.and(Truth::of(counts(Some(networks), facts.address())));
-        }
-        if truth != Truth::False
-            && let Some(program) = grant.selection.when.and_then(|when| facts.model.condition(when))
-        {
+    }
+    admitted
+}
+
+/// Where a related item stands, and whose it is.
+struct Place<'s> {
+    position: Position<'s>,
+    owner: Option<&'s str>,
+    owns: bool,
+    owner_roles: Bits,
+}
+
+fn matches_item<'s>(
+    scene: &Scene<'s>,
+    grant: &'s Grant,
+    item: &'s Value<'s>,
+    place: &Place<'_>,
+    notes: &mut Notes<'_>,
+) -> Truth {
+    let facts = scene.facts;
+    let truth = place
+        .position
+        .is_in(&grant.selection.states)
+        .and(place.position.leads_to(grant.selection.to_states.as_ref()))
+        .and(Truth::of(in_scope(
+            scene,
+            grant,
+            place.owner,
+            place.owns,
+            &place.owner_roles,
+        )))
+        .and(Truth::of(counts(grant.networks.as_deref(), facts.address())));
+    let program = grant.selection.when.and_then(|when| facts.model.condition(when));
+    match program {
+        Some(program) if truth != Truth::False => {
             let inner = Scene {
                 item: Item::Related(item.view()),
                 state: None,
@@ -90,15 +136,12 @@ pub(super) fn admits<'s, 'm: 's>(
                 ..*scene
             };
             let mut inner_notes = Notes::new();
-            truth = truth.and(inner.run(program, &mut inner_notes));
+            let holds = inner.run(program, &mut inner_notes);
             notes.fault |= inner_notes.fault;
+            truth.and(holds)
         }
-        admitted = admitted.or(truth);
-        if admitted == Truth::True {
-            break;
-        }
+        Some(_) | None => truth,
     }
-    if has_grant { admitted } else { Truth::True }
 }
 
 fn is_held(grant: &Grant, roles: &Bits, site: &Bits) -> bool {
@@ -113,18 +156,18 @@ fn is_held(grant: &Grant, roles: &Bits, site: &Bits) -> bool {
     }
 }
 
-fn in_scope(scene: &Scene<'_>, grant: &Grant, owner: Option<&str>, owns: bool) -> bool {
+fn in_scope(scene: &Scene<'_>, grant: &Grant, owner: Option<&str>, owns: bool, owner_roles: &Bits) -> bool {
     match grant.selection.scope {
         Scope::Any => true,
         Scope::Mine => owns,
         Scope::Role => {
-            owns || owner.filter(|owner| !owner.is_empty()).is_some_and(|owner| {
-                let others = super::role::roles_of_other(scene.facts.model, owner, &[]);
-                match &grant.selection.roles {
-                    Mask::Only(roles) => others.intersection(roles).intersects(&scene.facts.effective.site),
-                    Mask::Any | Mask::Except(_) => others.intersects(&scene.facts.effective.site),
-                }
-            })
+            let site = &scene.facts.effective.site;
+            let through = match &grant.selection.roles {
+                Mask::Any => site.clone(),
+                Mask::Only(roles) => site.intersection(roles),
+                Mask::Except(roles) => site.without(roles),
+            };
+            owns || owner.is_some_and(|owner| !owner.is_empty()) && owner_roles.intersects(&through)
         }
     }
 }

@@ -460,3 +460,8 @@ pub(super) fn roles_of_other(model: &Model, id: &str, claimed: &[&str]) -> Bits 
     }
     bits
 }
+
+/// Returns the roles that the owner of an item holds: what is said of him, and nothing that everybody holds.
+pub(super) fn roles_of_owner(model: &Model, id: &str, claimed: &[&str]) -> Bits {
+    roles_of_other(model, id, claimed).without(&model.roles.implicit)
+}

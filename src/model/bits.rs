@@ -74,6 +74,16 @@ impl Bits {
         }
     }
 
+    /// Returns what is in this set and not in the other.
+    pub fn without(&self, other: &Self) -> Self {
+        let words = self.words.iter().enumerate();
+        Self {
+            words: words
+                .map(|(index, word)| word & !other.words.get(index).copied().unwrap_or(0))
+                .collect(),
+        }
+    }
+
     /// Tells whether the set is empty.
     pub fn is_empty(&self) -> bool {
         self.words.iter().all(|word| *word == 0)

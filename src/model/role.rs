@@ -33,6 +33,8 @@ pub struct Roles {
     pub roleless: Box<[RoleId]>,
     /// Roles of the owner of an item.
     pub owner: Box<[RoleId]>,
+    /// Roles that belong to somebody without being given.
+    pub implicit: Bits,
     /// Roles that allow everything.
     pub administrators: Bits,
     /// Whether any role counts only in some networks.

@@ -13,6 +13,9 @@ use crate::vocab::effect::Effect;
 use super::names::Names;
 use super::report::Report;
 
+/// The actions that a deny names for a collection, and where it stands.
+type Both<'p> = (&'p [Spanned<String>], Span);
+
 /// The denies that refuse everybody whatever the item, by what they refuse.
 #[derive(Default)]
 pub(super) struct Shadows<'p> {
@@ -20,7 +23,7 @@ pub(super) struct Shadows<'p> {
     by_collection: FxHashMap<&'p str, Span>,
     by_action: FxHashMap<&'p str, Span>,
     /// Denies that name both: by collection, the actions.
-    by_both: FxHashMap<&'p str, Vec<(&'p [Spanned<String>], Span)>>,
+    by_both: FxHashMap<&'p str, Vec<Both<'p>>>,
 }
 
 impl<'p> Shadows<'p> {

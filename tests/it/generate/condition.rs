@@ -72,25 +72,46 @@ pub(crate) fn fields(collection: &str) -> &'static [(&'static [&'static str], Ho
 /// Values that fields and operands are drawn from.
 pub(crate) fn value(random: &mut Random, holds: Holds) -> Value<'static> {
     match holds {
-        Holds::Text => text(random.pick(&["alpha", "Alpha", "beta", "alpha beta", "ÄRA", "ära", "sport", "5", "a"])),
+        Holds::Text => text(random.word(&[
+            "alpha",
+            "Alpha",
+            "beta",
+            "alpha beta",
+            "ÄRA",
+            "ära",
+            "sport",
+            "5",
+            "a",
+        ])),
         Holds::Number => Value::Number(*random.pick(&[1.0, 2.0, 5.0, 5.5, 10.0])),
         Holds::Flag => Value::Bool(random.chance(50)),
         Holds::Moment => {
-            let moment = *random.pick(MOMENTS);
+            let moment = random.word(MOMENTS);
             text(if random.chance(30) { &moment[..10] } else { moment })
         }
-        Holds::Clock => text(random.pick(&["08:00", "12:30:15", "23:59"])),
-        Holds::Tags => {
-            Value::List(random.some(&["alpha", "beta", "gamma"], 0, 2).into_iter().map(text).collect())
-        }
-        Holds::Person => match *random.pick(PEOPLE) {
+        Holds::Clock => text(random.word(&["08:00", "12:30:15", "23:59"])),
+        Holds::Tags => Value::List(
+            random
+                .some(&["alpha", "beta", "gamma"], 0, 2)
+                .into_iter()
+                .map(text)
+                .collect(),
+        ),
+        Holds::Person => match random.word(PEOPLE) {
             "7" if random.chance(50) => Value::Number(7.0),
             id => text(id),
         },
-        Holds::Status => text(random.pick(STATES)),
+        Holds::Status => text(random.word(STATES)),
         Holds::Rows => Value::Number(*random.pick(&[1.0, 2.0, 3.0])),
         Holds::Anything => {
-            let kinds = [Holds::Text, Holds::Number, Holds::Flag, Holds::Moment, Holds::Clock, Holds::Tags];
+            let kinds = [
+                Holds::Text,
+                Holds::Number,
+                Holds::Flag,
+                Holds::Moment,
+                Holds::Clock,
+                Holds::Tags,
+            ];
             let kind = *random.pick(&kinds);
             value(random, kind)
         }
@@ -198,7 +219,10 @@ fn parts(random: &mut Random, collection: &str, purpose: For, depth: usize) -> V
 
 /// Makes a condition that asks nothing.
 pub(crate) fn neutral() -> Condition {
-    Condition { node: Node::Neutral, span: span() }
+    Condition {
+        node: Node::Neutral,
+        span: span(),
+    }
 }
 
 fn leaf(random: &mut Random, collection: &str, purpose: For) -> Node {
@@ -206,7 +230,7 @@ fn leaf(random: &mut Random, collection: &str, purpose: For) -> Node {
     if relational && random.chance(14) {
         return related(random, collection);
     }
-    if random.chance(14) {
+    if collection == "facts" || random.chance(14) {
         return fact(random);
     }
     if purpose != For::Stored && random.chance(8) {
@@ -218,7 +242,12 @@ fn leaf(random: &mut Random, collection: &str, purpose: For) -> Node {
         .filter(|(path, holds)| purpose != For::Submitted || (path.len() == 1 && *holds != Holds::Rows))
         .collect();
     let (path, holds) = **random.pick(&known);
-    compare(random, path, holds, collection == "articles" || collection == "notes")
+    compare(
+        random,
+        path,
+        holds,
+        collection == "articles" || collection == "notes",
+    )
 }
 
 fn submitted(path: &[&str]) -> Node {
@@ -231,12 +260,19 @@ fn submitted(path: &[&str]) -> Node {
 }
 
 fn related(random: &mut Random, collection: &str) -> Node {
-    let (path, inner) = if collection == "articles" { ("comments", "comments") } else { ("rows", "row") };
+    let (path, inner) = if collection == "articles" {
+        ("comments", "comments")
+    } else {
+        ("rows", "row")
+    };
     let inner_condition = if inner == "comments" {
         condition(random, "comments", For::Stored, 1)
     } else {
         let holds = Holds::Anything;
-        Condition { node: compare(random, &["x"], holds, false), span: span() }
+        Condition {
+            node: compare(random, &["x"], holds, false),
+            span: span(),
+        }
     };
     Node::Related(Related {
         path: names(&[path]),
@@ -263,16 +299,19 @@ fn fact(random: &mut Random) -> Node {
     ];
     let (variable, holds) = random.pick(variables).clone();
     let constant = |random: &mut Random| match &variable {
-        Variable::Item => text(random.pick(&["saved", "new", "none"])),
-        Variable::CurrentRole(path) if path.is_empty() => text(random.pick(&["author", "editor"])),
+        Variable::Item => text(random.word(&["saved", "new", "none"])),
+        Variable::CurrentRole(path) if path.is_empty() => text(random.word(&["author", "editor"])),
         Variable::CurrentRoles(_) | Variable::Owner(OwnerPart::Roles) => {
-            text(random.pick(&["author", "editor"]))
+            text(random.word(&["author", "editor"]))
         }
-        Variable::CurrentPolicies(_) => text(random.pick(&["basic", "extra"])),
+        Variable::CurrentPolicies(_) => text(random.word(&["basic", "extra"])),
         _ => value(random, holds),
     };
     let (operator, right) = match holds {
-        Holds::Tags => (*random.pick(&[Operator::Contains, Operator::Ncontains]), Operand::Value(constant(random))),
+        Holds::Tags => (
+            *random.pick(&[Operator::Contains, Operator::Ncontains]),
+            Operand::Value(constant(random)),
+        ),
         Holds::Moment => {
             let operator = *random.pick(&[Operator::Lt, Operator::Lte, Operator::Gt, Operator::Gte]);
             (operator, Operand::Value(constant(random)))
@@ -288,7 +327,12 @@ fn fact(random: &mut Random) -> Node {
             _ => (Operator::Eq, Operand::Value(constant(random))),
         },
     };
-    Node::Leaf(Leaf { left: Left::Fact(variable), function: None, operator, right })
+    Node::Leaf(Leaf {
+        left: Left::Fact(variable),
+        function: None,
+        operator,
+        right,
+    })
 }
 
 fn compare(random: &mut Random, path: &[&str], holds: Holds, lists: bool) -> Node {
@@ -310,6 +354,9 @@ fn compare(random: &mut Random, path: &[&str], holds: Holds, lists: bool) -> Nod
         Holds::Anything => {
             let all = [TEXT, ORDERED, KEYS];
             let set = *random.pick(&all);
+            if set == ORDERED {
+                operand_holds = *random.pick(&[Holds::Number, Holds::Number, Holds::Moment, Holds::Clock]);
+            }
             *random.pick(set)
         }
     };
@@ -323,30 +370,54 @@ fn compare(random: &mut Random, path: &[&str], holds: Holds, lists: bool) -> Nod
     if matches!(function, Some(Function::Year)) && random.chance(70) {
         let right = Operand::Value(Value::Number(*random.pick(&[2025.0, 2026.0])));
         let operator = *random.pick(&[Operator::Eq, Operator::Gt, Operator::Lt]);
-        return Node::Leaf(Leaf { left: Left::Field(names(path)), function, operator, right });
+        return Node::Leaf(Leaf {
+            left: Left::Field(names(path)),
+            function,
+            operator,
+            right,
+        });
     }
     let right = operand(random, operator, operand_holds, function.is_some());
-    Node::Leaf(Leaf { left: Left::Field(names(path)), function, operator, right })
+    Node::Leaf(Leaf {
+        left: Left::Field(names(path)),
+        function,
+        operator,
+        right,
+    })
 }
 
 fn counted(random: &mut Random, path: &[&str], function: Option<Function>) -> Node {
     let operator = *random.pick(&[Operator::Eq, Operator::Gt, Operator::Lte]);
     let right = Operand::Value(Value::Number(*random.pick(&[0.0, 1.0, 2.0])));
-    Node::Leaf(Leaf { left: Left::Field(names(path)), function, operator, right })
+    Node::Leaf(Leaf {
+        left: Left::Field(names(path)),
+        function,
+        operator,
+        right,
+    })
 }
 
 fn operand(random: &mut Random, operator: Operator, holds: Holds, function: bool) -> Operand {
     let scalar_holds = if holds == Holds::Tags { Holds::Text } else { holds };
     match operator.operand() {
         Form::Flag => Operand::Value(Value::Bool(true)),
-        Form::Pattern => {
-            Operand::Value(text(random.pick(&["^a", "a$", "^[a-z]+$", "b.t", "(?i)ALPHA", "^$"])))
-        }
+        Form::Pattern => Operand::Value(text(random.word(&[
+            "^a",
+            "a$",
+            "^[a-z]+$",
+            "b.t",
+            "(?i)ALPHA",
+            "^$",
+        ]))),
         Form::List => {
             if random.chance(12) && !function {
                 return Operand::Variable(list_variable(random));
             }
-            Operand::List((0..random.between(0, 3)).map(|_| scalar(random, scalar_holds, function)).collect())
+            Operand::List(
+                (0..random.between(0, 3))
+                    .map(|_| scalar(random, scalar_holds, function))
+                    .collect(),
+            )
         }
         Form::Pair => Operand::List(vec![
             scalar(random, scalar_holds, function),
@@ -387,7 +458,10 @@ fn scalar(random: &mut Random, holds: Holds, function: bool) -> Operand {
             .pick(&[Variable::CurrentUser(vec![]), Variable::Owner(OwnerPart::Id)])
             .clone(),
         Holds::Number => random
-            .pick(&[Variable::CurrentUser(vec!["level".into()]), Variable::CurrentRole(vec!["level".into()])])
+            .pick(&[
+                Variable::CurrentUser(vec!["level".into()]),
+                Variable::CurrentRole(vec!["level".into()]),
+            ])
             .clone(),
         Holds::Flag | Holds::Clock | Holds::Rows => {
             let constant = value(random, holds);
@@ -410,10 +484,22 @@ fn scalar(random: &mut Random, holds: Holds, function: bool) -> Operand {
 /// Makes a step away from now.
 pub(crate) fn step(random: &mut Random) -> Step {
     match random.below(4) {
-        0 => Step { amount: -1, unit: Unit::Years },
-        1 => Step { amount: 1, unit: Unit::Months },
-        2 => Step { amount: -86_400_000, unit: Unit::Milliseconds },
-        _ => Step { amount: 3_600_000, unit: Unit::Milliseconds },
+        0 => Step {
+            amount: -1,
+            unit: Unit::Years,
+        },
+        1 => Step {
+            amount: 1,
+            unit: Unit::Months,
+        },
+        2 => Step {
+            amount: -86_400_000,
+            unit: Unit::Milliseconds,
+        },
+        _ => Step {
+            amount: 3_600_000,
+            unit: Unit::Milliseconds,
+        },
     }
 }
 
@@ -428,5 +514,10 @@ pub(crate) fn preset(random: &mut Random, holds: Holds) -> Operand {
 
 /// Returns all conditions of a grant.
 pub(crate) fn of_grant(grant: &mut Grant) -> Vec<&mut Condition> {
-    grant.selection.when.iter_mut().chain(grant.validate.iter_mut()).collect()
+    grant
+        .selection
+        .when
+        .iter_mut()
+        .chain(grant.validate.iter_mut())
+        .collect()
 }

@@ -21,7 +21,14 @@ pub(crate) const GROUPS: &[&str] = &["sports", "desk"];
 /// States of the workflows.
 pub(crate) const STATES: &[&str] = &["draft", "review", "live"];
 /// Addresses that requests come from.
-pub(crate) const ADDRESSES: &[&str] = &["10.1.2.3", "::ffff:10.1.2.3", "192.168.0.9", "2001:db8::1", "nowhere", ""];
+pub(crate) const ADDRESSES: &[&str] = &[
+    "10.1.2.3",
+    "::ffff:10.1.2.3",
+    "192.168.0.9",
+    "2001:db8::1",
+    "nowhere",
+    "",
+];
 /// Networks that rules name.
 pub(crate) const NETWORKS: &[&str] = &["10.0.0.0/8", "192.168.0.1-192.168.0.20", "2001:db8::1", "::/0"];
 /// Moments: the pool of `now`, of windows and of values.

@@ -38,6 +38,11 @@ impl Random {
         &all[self.below(all.len())]
     }
 
+    /// Picks a word.
+    pub(crate) fn word(&mut self, all: &[&'static str]) -> &'static str {
+        all[self.below(all.len())]
+    }
+
     /// Picks some, at least so many, each at most once.
     pub(crate) fn some<T: Clone>(&mut self, all: &[T], least: usize, most: usize) -> Vec<T> {
         let mut left: Vec<T> = all.to_vec();

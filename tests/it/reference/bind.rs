@@ -213,6 +213,9 @@ fn bind_target(asked: Told, facts: &mut Facts<'_>) -> Result<(), Malformed> {
     {
         return Err(Malformed);
     }
+    if let (Told::Null, Some(Afterwards::Named(_))) = (&asked, &led) {
+        return Err(Malformed);
+    }
     facts.afterwards = match (asked, led) {
         (Told::Name(name), _) => Afterwards::Named(name),
         (Told::Null, _) => Afterwards::None,
@@ -229,7 +232,7 @@ fn bind_target(asked: Told, facts: &mut Facts<'_>) -> Result<(), Malformed> {
         | (State::None, Afterwards::Named(_) | Afterwards::Unknown)
         | (State::Open, _) => false,
     };
-    facts.moves = matches!(facts.afterwards, Afterwards::Named(_)) && !facts.stays;
+    facts.moves = !matches!(facts.afterwards, Afterwards::Unknown) && !facts.stays;
     Ok(())
 }
 

@@ -214,10 +214,7 @@ fn by_key(
     declared: lookup::Declared<'_>,
     moment: bool,
 ) -> Side {
-    let compares = matches!(
-        leaf.operator,
-        Operator::Eq | Operator::Neq | Operator::Is | Operator::In | Operator::Nin
-    );
+    let compares = !matches!(leaf.operator.operand(), Form::Flag | Form::Geometry);
     match value {
         Value::Object(object) if compares => match object.get(bind::key_of(policy, declared.related)) {
             Some(key) => Side::known(key.clone()),
@@ -416,7 +413,7 @@ fn permitted(scene: Scene<'_>) -> Truth {
         policy,
         query: &query,
         roles: roles::resolve(policy, &query, &owner),
-        owner_roles: roles::owner_closure(policy, &owner_names),
+        owner_roles: roles::owner_closure(policy, &owner, &owner_names),
         owner_names: case.owner_names.clone(),
         facts,
     };

@@ -47,6 +47,7 @@ pub(crate) fn check(policy: &Policy, query: &Query<'static>) -> Result<Outcome, 
     let case = Case::new(policy, query)?;
     let writes = actions(&case)
         .iter()
+        .filter(|action| knows_action(policy, action))
         .any(|action| bind::operation(policy, action) != Operation::Read);
     if writes && query.fields.contains(&"*") {
         return Err(Malformed);
@@ -204,7 +205,7 @@ impl Judge<'_> {
         let Case {
             policy, query, facts, ..
         } = self.case;
-        let (Some(workflow), Afterwards::Named(target)) = (facts.workflow, &facts.afterwards) else {
+        let Some(workflow) = facts.workflow else {
             return Ok(None);
         };
         if !workflow.closed || !facts.moves || !query.transition.is_empty() {
@@ -214,6 +215,9 @@ impl Judge<'_> {
         let mut reason = None;
         for id in offers(workflow, &facts.state) {
             let Some(transition) = workflow.transitions.iter().find(|each| each.id.value == id) else {
+                continue;
+            };
+            let Afterwards::Named(target) = &facts.afterwards else {
                 continue;
             };
             if !leads(transition, &facts.state, target) {

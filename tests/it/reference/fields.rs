@@ -49,6 +49,9 @@ impl Allow<'_> {
 pub(crate) struct Allows<'a> {
     pub(crate) in_reach: Vec<Allow<'a>>,
     pub(crate) matching: Vec<Allow<'a>>,
+    /// Neutral ones that match, where a condition stands beside them for some of what is asked: they count for single fields
+    /// that no allow with a condition covers.
+    pub(crate) neutral: Vec<Allow<'a>>,
     /// Whether the subject is an administrator, who needs none.
     pub(crate) all: bool,
 }
@@ -134,10 +137,9 @@ pub(crate) fn allows<'a>(judge: &Judge<'a>, action: &str) -> Step<Allows<'a>> {
     });
     let mut open = false;
     for grant in grants {
-        if conditional && grant.selection.when.as_ref().is_some_and(is_neutral) {
-            continue;
-        }
+        let set_aside = conditional && grant.selection.when.as_ref().is_some_and(is_neutral);
         match judge.favour(judge.grant_matches(grant, action)?) {
+            Kleene::True if set_aside => allows.neutral.push(Allow::Grant(grant)),
             Kleene::True => allows.matching.push(Allow::Grant(grant)),
             Kleene::Open => open = true,
             Kleene::False => {}
@@ -147,12 +149,50 @@ pub(crate) fn allows<'a>(judge: &Judge<'a>, action: &str) -> Step<Allows<'a>> {
         allows.in_reach.push(Allow::Document);
         allows.matching.push(Allow::Document);
     }
-    match (allows.matching.is_empty(), allows.in_reach.is_empty()) {
+    let writes = bind::operation(policy, action) != Operation::Read;
+    let every: Vec<String> = asked
+        .iter()
+        .cloned()
+        .chain(case.query.filter_fields.iter().map(|&field| field.to_owned()))
+        .collect();
+    let by_field = writes
+        && every
+            .iter()
+            .any(|field| !lone_neutrals(judge, action, &allows, field).is_empty());
+    match (
+        allows.matching.is_empty() && !by_field,
+        allows.in_reach.is_empty(),
+    ) {
         (false, _) => Ok(allows),
         (true, _) if open => Err(Reason::MissingAttribute),
         (true, false) => Err(Reason::NoMatchingGrant),
         (true, true) if names_only_unknown(judge) => Err(Reason::UnknownRole),
         (true, true) => Err(Reason::NoGrant),
+    }
+}
+
+/// The neutral allows set aside that cover a field which no allow with a condition covers.
+fn lone_neutrals<'a>(judge: &Judge<'_>, action: &str, allows: &Allows<'a>, field: &str) -> Vec<Allow<'a>> {
+    let conditioned = allows.in_reach.iter().any(|allow| match allow {
+        Allow::Grant(grant) => {
+            grant
+                .selection
+                .when
+                .as_ref()
+                .is_some_and(|when| !is_neutral(when))
+                && covers(judge, action, allow, field)
+        }
+        Allow::Document => false,
+    });
+    let covering = allows
+        .neutral
+        .iter()
+        .copied()
+        .filter(|allow| covers(judge, action, allow, field));
+    if conditioned {
+        Vec::new()
+    } else {
+        covering.collect()
     }
 }
 
@@ -197,8 +237,9 @@ struct Fields<'f, 'a> {
     judge: &'f Judge<'a>,
     action: &'f str,
     allows: &'f Allows<'a>,
-    /// Whether each matching allow's `validate` holds.
+    /// Whether each matching allow's `validate` holds, and that of each neutral one set aside.
     valid: Vec<Kleene>,
+    valid_neutral: Vec<Kleene>,
     /// The denies that take fields away.
     taken: Vec<&'f Selector>,
     writes: bool,
@@ -213,8 +254,7 @@ pub(crate) fn decide<'a>(
 ) -> Step<Granted> {
     let case = judge.case;
     let writes = bind::operation(case.policy, action) != Operation::Read;
-    let mut valid = Vec::new();
-    for allow in &allows.matching {
+    let judge_valid = |allow: &Allow<'_>| -> Step<Kleene> {
         let truth = match allow {
             Allow::Grant(Grant {
                 validate: Some(validate),
@@ -225,8 +265,14 @@ pub(crate) fn decide<'a>(
             }
             Allow::Grant(_) | Allow::Document => Kleene::True,
         };
-        valid.push(judge.favour(truth));
-    }
+        Ok(judge.favour(truth))
+    };
+    let valid = allows
+        .matching
+        .iter()
+        .map(judge_valid)
+        .collect::<Step<Vec<_>>>()?;
+    let valid_neutral = allows.neutral.iter().map(judge_valid).collect::<Step<Vec<_>>>()?;
     let mut taken = Vec::new();
     for grant in &case.policy.grants {
         if grant.effect == Effect::Deny
@@ -241,6 +287,7 @@ pub(crate) fn decide<'a>(
         action,
         allows,
         valid,
+        valid_neutral,
         taken,
         writes,
     };
@@ -282,12 +329,15 @@ impl Fields<'_, '_> {
         if !self.allows.in_reach.iter().any(covered) {
             return Some(Reason::FieldOutOfReach);
         }
-        let covering: Vec<Kleene> = self
+        let mut covering: Vec<Kleene> = self
             .matching(plain)
             .into_iter()
             .filter(|(allow, _)| covered(allow))
             .map(|(_, valid)| valid)
             .collect();
+        if self.writes || self.is_visible() {
+            covering.extend(self.alone(field, plain));
+        }
         if covering.is_empty() {
             return Some(Reason::FieldNotCovered);
         }
@@ -295,6 +345,25 @@ impl Fields<'_, '_> {
             return denied;
         }
         invalid(&covering)
+    }
+
+    /// Whether the item as a whole is shown: some allow that touches what is asked matches.
+    fn is_visible(&self) -> bool {
+        let asked = asked(self.judge, self.action);
+        self.allows.matching.iter().any(|allow| match allow {
+            Allow::Grant(grant) => touches(self.judge, self.action, grant, &asked),
+            Allow::Document => true,
+        })
+    }
+
+    /// The `validate` of neutral allows that count for this field by itself.
+    fn alone(&self, field: &str, plain: bool) -> Vec<Kleene> {
+        let lone = !lone_neutrals(self.judge, self.action, self.allows, field).is_empty();
+        let each = self.allows.neutral.iter().zip(&self.valid_neutral);
+        each.filter(|(allow, _)| lone && covers(self.judge, self.action, allow, field))
+            .filter(|(allow, _)| !plain || !allow.explains())
+            .map(|(_, valid)| *valid)
+            .collect()
     }
 
     fn matching(&self, plain: bool) -> Vec<(Allow<'_>, Kleene)> {
@@ -411,7 +480,8 @@ impl Fields<'_, '_> {
             if self.denied(field) {
                 return Err(Reason::Denied);
             }
-            let covered = self.allows.matching.iter().any(|allow| allow.selects(field));
+            let covered = self.allows.matching.iter().any(|allow| allow.selects(field))
+                || !self.alone(field, false).is_empty();
             if !self.allows.all && !by_reach && !covered {
                 return Err(Reason::FieldNotCovered);
             }

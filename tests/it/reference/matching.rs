@@ -18,8 +18,9 @@ pub(crate) struct Case<'a> {
     pub(crate) query: &'a Query<'static>,
     pub(crate) facts: Facts<'a>,
     pub(crate) roles: Roles,
-    /// The owner's roles as told, and with what they bring.
+    /// The roles of the owner of the item that is asked about.
     pub(crate) owner_names: Vec<String>,
+    /// The roles of the owner of the item at hand, which may be a related one.
     pub(crate) owner_roles: BTreeSet<String>,
 }
 
@@ -29,7 +30,8 @@ impl<'a> Case<'a> {
         let roles = roles::resolve(policy, query, &facts.owner);
         let by_attribute = lookup::owner_roles(&query.resource.attributes, facts.collection);
         let owner_names = roles::owner_names(policy, query, &facts.owner, by_attribute);
-        let owner_roles = roles::owner_closure(policy, &owner_names);
+        let owner_roles = roles::owner_closure(policy, &facts.owner, &owner_names);
+        let owner_names = owner_roles.iter().cloned().collect();
         Ok(Self {
             policy,
             query,
@@ -65,20 +67,17 @@ fn target_matches(selection: &Selection, facts: &Facts<'_>) -> Kleene {
     let Some(target) = &selection.to_states else {
         return Kleene::True;
     };
-    let open_stays = facts.state == State::Open && facts.stays;
-    // Whether "same" is written and holds; open if the state is.
-    let same = match (target.same, &facts.state) {
+    // Where nobody tells the state before or afterwards, whether it is the same is open, unless nothing moves it.
+    let is_told = facts.state != State::Open && facts.afterwards != Afterwards::Unknown;
+    let same = match (target.same, facts.stays || is_told) {
         (false, _) => Kleene::False,
-        (true, State::Open) if !facts.stays => match facts.afterwards {
-            Afterwards::Named(_) | Afterwards::None => Kleene::Open,
-            Afterwards::Unknown => Kleene::False,
-        },
-        (true, _) => facts.stays.into(),
+        (true, true) => facts.stays.into(),
+        (true, false) => Kleene::Open,
     };
     let named = |names: &Selector| match &facts.afterwards {
         Afterwards::Named(name) => names.names().iter().any(|each| each.value == *name).into(),
-        Afterwards::Unknown if open_stays && !names.names().is_empty() => Kleene::Open,
-        Afterwards::None | Afterwards::Unknown => Kleene::False,
+        Afterwards::Unknown => Kleene::Open,
+        Afterwards::None => Kleene::False,
     };
     match &target.selector {
         Selector::Any => Kleene::True,

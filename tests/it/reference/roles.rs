@@ -279,15 +279,18 @@ pub(crate) fn owner_names(
         .map(|&role| role.to_owned())
         .collect();
     names.extend(by_attribute);
-    names.extend(given(policy, &[], owner).1);
+    let (by_group, by_table) = given(policy, &table_groups(policy, owner), owner);
+    names.extend(by_group);
+    names.extend(by_table);
     names
 }
 
 /// Returns the roles that the owner holds: the known ones and what they bring, never implicit ones.
-pub(crate) fn owner_closure(policy: &Policy, names: &[String]) -> BTreeSet<String> {
+pub(crate) fn owner_closure(policy: &Policy, owner: &str, names: &[String]) -> BTreeSet<String> {
+    let (by_group, by_table) = given(policy, &table_groups(policy, owner), owner);
     names
         .iter()
-        .filter(|role| is_claimable(policy, role))
+        .filter(|role| is_claimable(policy, role) || by_table.contains(role) || by_group.contains(role))
         .flat_map(|role| closure(policy, role, None))
         .filter(|role| find(policy, role).is_some_and(|role| role.implicit.is_none()))
         .collect()
