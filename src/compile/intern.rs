@@ -99,7 +99,7 @@ impl<'s> Interner<'s> {
         let mut actions: Vec<Action> = (0..count)
             .map(|index| Action {
                 title: compiled::Title::default(),
-                operation: usual_operation(self.model.action_names.name(index)),
+                operation: Operation::usual(self.model.action_names.name(index)),
                 listed_by: ActionId::new(index),
             })
             .collect();
@@ -219,7 +219,7 @@ impl<'s> Interner<'s> {
         let sources = self.sources;
         let file = self
             .files
-            .entry(u32::try_from(span.file.index()).unwrap_or(u32::MAX))
+            .entry(span.file.index())
             .or_insert_with(|| Arc::from(sources.path(span.file)));
         let origin = Origin {
             file: Arc::clone(file),
@@ -284,17 +284,6 @@ impl<'s> Interner<'s> {
             );
             collection.known_fields = known.into_iter().collect();
         }
-    }
-}
-
-/// What an undeclared action does, by its name.
-fn usual_operation(action: &str) -> Operation {
-    match action {
-        "create" => Operation::Create,
-        "read" => Operation::Read,
-        "update" => Operation::Update,
-        "delete" => Operation::Delete,
-        _ => Operation::Other,
     }
 }
 

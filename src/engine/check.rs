@@ -138,8 +138,8 @@ fn find_action(model: &Model, name: &str, allows_anything: bool) -> Option<Step>
             operation: action.operation,
         }),
         None => allows_anything.then_some(Step {
-            action: None,
-            operation: Operation::Other,
+            action: Some(model.unknown_action()),
+            operation: Operation::usual(name),
         }),
     }
 }
@@ -197,10 +197,6 @@ impl<'q> Judge<'_, 'q> {
     }
 
     /// A change of state in a closed workflow must be one that is open; `Ok(None)` if nothing of the kind is asked.
-    #[expect(
-        clippy::type_complexity,
-        reason = "the outer error is the caller's, the inner one an answer"
-    )]
     fn closed<T: Trace>(
         &self,
         position: &Position<'q>,

@@ -160,7 +160,7 @@ impl<'s> Scene<'s> {
             notes.needs_rows = false;
             return truth;
         };
-        let Found::Value(View::List(items)) = self.walk(&join.path, rows) else {
+        let Found::Value(View::List(items)) = self.walk(&join.path, rows, join.path.len()) else {
             return self.joined(program, rest, rows, notes);
         };
         if !(join.is_prefix || join.is_many || is_related(items)) {
@@ -210,7 +210,7 @@ impl<'s> Scene<'s> {
 
     fn related<'m: 's>(&self, related: &'m Related, notes: &mut Notes<'m>) -> Truth {
         // The quantifier is about all related items, whichever of them other leaves share.
-        let items = match self.walk(&related.path, &Rows::new()) {
+        let items = match self.walk(&related.path, &Rows::new(), 0) {
             Found::Value(View::List(items)) => items,
             Found::Value(View::Null) => &[],
             Found::Absent => return Truth::True,
@@ -240,6 +240,7 @@ impl<'s> Scene<'s> {
                 }
             };
             if truth != Truth::False
+                && matches!(item, Value::Object(_))
                 && let Some(collection) = related.permitted
             {
                 truth = truth.and(self.permitted(collection, item, notes));
@@ -270,7 +271,13 @@ impl<'s> Scene<'s> {
         }
         let mut left = match &leaf.left {
             Left::Fact(variable) => self.variable(variable),
-            Left::Field(path) => match self.walk(path, rows) {
+            // A count is of the list itself, not of the item that other leaves share.
+            Left::Field(path) => match self.walk(
+                path,
+                rows,
+                path.len()
+                    .saturating_sub(usize::from(leaf.function == Some(Function::Count))),
+            ) {
                 Found::Open => Side::Open,
                 // What is not submitted passes, unless a function of it is asked for.
                 Found::Absent => return Truth::of(leaf.function.is_none()),
@@ -304,7 +311,9 @@ impl<'s> Scene<'s> {
             // A related item stands for its key.
             left = match object.get(&leaf.key) {
                 Some(key) => Side::View(key.view()),
-                None => self.untold(),
+                None if leaf.is_relation => self.untold(),
+                // Some other object: no comparison fits it.
+                None => left,
             };
         }
         if matches!(left, Side::Open) {
@@ -404,11 +413,11 @@ impl<'s> Scene<'s> {
         matches!(self.item, Item::Submitted(_))
     }
 
-    /// Follows a path from the item, or from the row that stands for its longest prefix.
-    fn walk(&self, path: &'s [Box<str>], rows: &Rows<'s>) -> Found<'s> {
+    /// Follows a path from the item, or from the row that stands for its longest prefix of at most `joined` steps.
+    fn walk(&self, path: &'s [Box<str>], rows: &Rows<'s>, joined: usize) -> Found<'s> {
         let row = rows
             .iter()
-            .filter(|(prefix, _)| path.starts_with(prefix))
+            .filter(|(prefix, _)| prefix.len() <= joined && path.starts_with(prefix))
             .max_by_key(|(prefix, _)| prefix.len());
         let (mut here, rest) = match row {
             Some((prefix, view)) => (*view, path.get(prefix.len()..).unwrap_or_default()),

@@ -374,11 +374,10 @@ impl<'q> Weighing<'_, 'q> {
             .iter()
             .filter(|each| each.reason != Reason::FieldOutOfReach)
             .peekable();
-        let is_denied = if self.asked.star && self.asked.count == 0 {
-            !self.denied.rules.is_empty()
-        } else {
-            in_reach.peek().is_some() && in_reach.all(|each| each.reason == Reason::Denied)
-        };
+        let star = self.asked.star;
+        let is_denied = (star || in_reach.peek().is_some())
+            && in_reach.all(|each| each.reason == Reason::Denied)
+            && (!star || !self.denied.rules.is_empty());
         let reason = if is_denied {
             Reason::Denied
         } else {

@@ -114,6 +114,17 @@ pub enum Operation {
 }
 
 impl Operation {
+    /// Returns what an action does that nobody declares, by its name.
+    pub fn usual(action: &str) -> Self {
+        match action {
+            "create" => Operation::Create,
+            "read" => Operation::Read,
+            "update" => Operation::Update,
+            "delete" => Operation::Delete,
+            _ => Operation::Other,
+        }
+    }
+
     /// Returns the word of the native format and the wire (`READ`).
     pub fn name(self) -> &'static str {
         match self {
