@@ -31,8 +31,8 @@ pub fn missing<'q>(model: &'q Model, query: &'q Query<'q>, decision: &Decision<'
         return Vec::new();
     };
     let touched = touched(model, query);
-    let unknowns = unknowns(query, &touched, decision);
     let transition = decision.transition.and_then(|id| model.transition(id));
+    let unknowns = unknowns(query, &touched, decision, transition);
     let counts = if decision.approvals.is_empty() {
         // Approvals come last; a decision that fails earlier has not counted them.
         transition.map_or_else(Vec::new, |transition| approvals::count(&facts, transition))
@@ -382,9 +382,15 @@ fn with<'x>(object: &Object<'x>, path: &'x [Box<str>], value: &Value<'x>) -> Obj
 }
 
 /// Finds the facts that a decision lacked, and what they are compared with.
-fn unknowns<'q>(query: &'q Query<'q>, touched: &Touched<'q>, decision: &Decision<'_>) -> Vec<Unknown<'q>> {
+fn unknowns<'q>(
+    query: &'q Query<'q>,
+    touched: &Touched<'q>,
+    decision: &Decision<'_>,
+    transition: Option<&Transition>,
+) -> Vec<Unknown<'q>> {
     let mut unknowns: Vec<Unknown<'q>> = Vec::new();
-    if decision.lacking.contains(&DIGEST) {
+    let is_bound = transition.is_some_and(|row| row.approvals.iter().any(|rule| rule.content_bound));
+    if is_bound && query.resource.content_digest.is_empty() {
         unknowns.push(Unknown {
             name: DIGEST,
             place: Place::Digest,
