@@ -147,7 +147,10 @@ async fn lists_answer_as_in_process() {
     let mut there = client.list_allowed_actions(request).await.unwrap().into_inner();
     for answer in [&mut here, &mut there] {
         settle_snapshot(&mut answer.snapshot);
-        answer.actions.iter_mut().for_each(|action| settle(action.decision.as_mut()));
+        answer
+            .actions
+            .iter_mut()
+            .for_each(|action| settle(action.decision.as_mut()));
     }
     let titles: Vec<&str> = here.actions.iter().map(|action| action.title.as_str()).collect();
     assert_eq!(titles.get(..4).unwrap(), ["Create", "Read", "Update", "Delete"]);
@@ -165,11 +168,22 @@ async fn lists_answer_as_in_process() {
         }),
     );
     let mut here = service.list_allowed_transitions(&request).unwrap();
-    let mut there = client.list_allowed_transitions(request).await.unwrap().into_inner();
+    let mut there = client
+        .list_allowed_transitions(request)
+        .await
+        .unwrap()
+        .into_inner();
     settle_snapshot(&mut here.snapshot);
     settle_snapshot(&mut there.snapshot);
     let titles: Vec<&str> = here.denied.iter().map(|option| option.title.as_str()).collect();
-    assert_eq!(titles, ["Veröffentlichen", "Auf der Titelseite veröffentlichen", "Zurückgeben"]);
+    assert_eq!(
+        titles,
+        [
+            "Veröffentlichen",
+            "Auf der Titelseite veröffentlichen",
+            "Zurückgeben"
+        ]
+    );
     assert_eq!(here, there);
 
     let request: v1::FilterFieldsRequest = message(
@@ -186,17 +200,28 @@ async fn lists_answer_as_in_process() {
     settle_snapshot(&mut there.snapshot);
     assert_eq!(here.allowed, ["id", "title"]);
     assert_eq!(here.document.as_ref().unwrap().fields.len(), 2);
-    assert_eq!(here.filter_fields.iter().map(|each| each.usable).collect::<Vec<_>>(), [true, false]);
+    assert_eq!(
+        here.filter_fields
+            .iter()
+            .map(|each| each.usable)
+            .collect::<Vec<_>>(),
+        [true, false]
+    );
     assert_eq!(here, there);
 
-    let request: v1::DescribeWorkflowRequest =
-        message("DescribeWorkflowRequest", json!({"profile": "editorial", "collection": "articles", "explain": true}));
+    let request: v1::DescribeWorkflowRequest = message(
+        "DescribeWorkflowRequest",
+        json!({"profile": "editorial", "collection": "articles", "explain": true}),
+    );
     let mut here = service.describe_workflow(&request).unwrap();
     let mut there = client.describe_workflow(request).await.unwrap().into_inner();
     settle_snapshot(&mut here.snapshot);
     settle_snapshot(&mut there.snapshot);
     let workflow = here.workflow.as_ref().unwrap();
-    assert_eq!((workflow.initial_state.as_str(), workflow.states.len()), ("draft", 3));
+    assert_eq!(
+        (workflow.initial_state.as_str(), workflow.states.len()),
+        ("draft", 3)
+    );
     assert_eq!(here, there);
 }
 
@@ -221,10 +246,18 @@ async fn a_batch_answers_as_its_checks_and_a_bad_one_fails_alone() {
             ],
         }),
     );
-    let results = client.check_batch(request.clone()).await.unwrap().into_inner().results;
+    let results = client
+        .check_batch(request.clone())
+        .await
+        .unwrap()
+        .into_inner()
+        .results;
     let here = service.check_batch(&request).unwrap().results;
     assert_eq!(
-        results.iter().map(|result| result.id.as_str()).collect::<Vec<_>>(),
+        results
+            .iter()
+            .map(|result| result.id.as_str())
+            .collect::<Vec<_>>(),
         ["bare", "why", "bad", "none", "bare"]
     );
     let decision = |result: &v1::CheckResult| match result.result.clone() {
@@ -247,7 +280,8 @@ async fn a_batch_answers_as_its_checks_and_a_bad_one_fails_alone() {
     };
     let bare = single(common.clone());
     assert_eq!(bare.reason(), v1::Reason::ExplanationRequired);
-    let why = single(json!({"now": NOW, "explanation": "typo", "attributes": {"mode": "a", "channel": "web"}}));
+    let why =
+        single(json!({"now": NOW, "explanation": "typo", "attributes": {"mode": "a", "channel": "web"}}));
     assert_eq!(why.reason(), v1::Reason::Allowed);
     for results in [&results, &here] {
         assert_eq!(decision(&results[0]), bare);
@@ -258,8 +292,15 @@ async fn a_batch_answers_as_its_checks_and_a_bad_one_fails_alone() {
             Some(v1::check_result::Result::Error(error)) => error.clone(),
             other => panic!("{other:?}"),
         };
-        let fields: Vec<String> = error(2).field_violations.into_iter().map(|each| each.field).collect();
-        assert_eq!(fields, ["checks[2].action", "checks[2].resource.local_roles[0].holder"]);
+        let fields: Vec<String> = error(2)
+            .field_violations
+            .into_iter()
+            .map(|each| each.field)
+            .collect();
+        assert_eq!(
+            fields,
+            ["checks[2].action", "checks[2].resource.local_roles[0].holder"]
+        );
         assert_eq!(error(3).field_violations[0].field, "checks[3].action");
         assert_eq!(error(3).code, i32::from(Code::InvalidArgument));
     }
@@ -276,7 +317,11 @@ fn a_context_of_ones_own_is_laid_over_the_common_one() {
         {"roles": ["everyone"], "collections": ["articles"], "actions": ["update"], "networks": ["10.0.0.0/8"]},
     ]});
     fs::write(profile.join("grants.json"), grants.to_string()).unwrap();
-    fs::write(profile.join("profile.json"), r#"{"id": "desk", "dialect": "native"}"#).unwrap();
+    fs::write(
+        profile.join("profile.json"),
+        r#"{"id": "desk", "dialect": "native"}"#,
+    )
+    .unwrap();
     let service = local(directory.path());
     let resource = json!({"collection": "articles"});
     let request: v1::CheckBatchRequest = message(
@@ -316,7 +361,11 @@ fn a_list_agrees_with_check_on_each_of_its_entries() {
             let with = |key: &str, value: &str| {
                 let mut request = base.clone();
                 request[key] = json!(value);
-                service.check(&message("CheckRequest", request)).unwrap().decision.unwrap()
+                service
+                    .check(&message("CheckRequest", request))
+                    .unwrap()
+                    .decision
+                    .unwrap()
             };
             let actions = service
                 .list_allowed_actions(&message("ListAllowedActionsRequest", base.clone()))
@@ -365,13 +414,24 @@ fn how_much_is_told_can_be_bounded() {
         (answer.decision.unwrap(), answer.trace.unwrap())
     };
     let (full, trace) = ask(Detail::Full);
-    assert!(!full.message.is_empty() && !full.missing.is_empty() && !trace.withheld && !trace.events.is_empty());
+    assert!(
+        !full.message.is_empty() && !full.missing.is_empty() && !trace.withheld && !trace.events.is_empty()
+    );
     assert_eq!(full.grants[0].id, "intern-update");
-    assert_eq!(full.grants[0].origin.as_ref().unwrap().file, "newsroom/grants.json");
+    assert_eq!(
+        full.grants[0].origin.as_ref().unwrap().file,
+        "newsroom/grants.json"
+    );
     let (code, trace) = ask(Detail::Code);
     assert!(trace.withheld && trace.events.is_empty() && trace.roles.is_empty());
-    assert_eq!((code.reason(), code.message.as_str(), code.missing.len()), (full.reason(), "", 0));
-    assert_eq!((code.grants[0].id.as_str(), &code.grants[0].origin), ("intern-update", &None));
+    assert_eq!(
+        (code.reason(), code.message.as_str(), code.missing.len()),
+        (full.reason(), "", 0)
+    );
+    assert_eq!(
+        (code.grants[0].id.as_str(), &code.grants[0].origin),
+        ("intern-update", &None)
+    );
     let (none, trace) = ask(Detail::None);
     assert!(trace.withheld && none.grants.is_empty() && none.message.is_empty());
     assert_eq!(none.effect(), full.effect());
@@ -381,16 +441,22 @@ fn how_much_is_told_can_be_bounded() {
 fn calls() -> [(&'static str, Vec<u8>); 7] {
     let collection = json!({"collection": "articles"});
     let check: v1::CheckRequest = message("CheckRequest", json!({"action": "read", "resource": collection}));
-    let batch: v1::CheckBatchRequest =
-        message("CheckBatchRequest", json!({"checks": [{"action": "read", "resource": collection}]}));
+    let batch: v1::CheckBatchRequest = message(
+        "CheckBatchRequest",
+        json!({"checks": [{"action": "read", "resource": collection}]}),
+    );
     let actions: v1::ListAllowedActionsRequest =
         message("ListAllowedActionsRequest", json!({"resource": collection}));
     let transitions: v1::ListAllowedTransitionsRequest =
         message("ListAllowedTransitionsRequest", json!({"resource": collection}));
-    let fields: v1::FilterFieldsRequest =
-        message("FilterFieldsRequest", json!({"resource": collection, "operation": "OPERATION_READ"}));
-    let plan: v1::PlanQueryRequest =
-        message("PlanQueryRequest", json!({"action": "read", "collection": "articles"}));
+    let fields: v1::FilterFieldsRequest = message(
+        "FilterFieldsRequest",
+        json!({"resource": collection, "operation": "OPERATION_READ"}),
+    );
+    let plan: v1::PlanQueryRequest = message(
+        "PlanQueryRequest",
+        json!({"action": "read", "collection": "articles"}),
+    );
     let describe: v1::DescribeWorkflowRequest =
         message("DescribeWorkflowRequest", json!({"collection": "articles"}));
     [
@@ -460,7 +526,10 @@ async fn send(channel: &Channel, call: &str, parts: &[&[u8]]) -> Status {
 }
 
 fn reason(status: &Status) -> String {
-    status.get_details_error_info().map(|info| info.reason).unwrap_or_default()
+    status
+        .get_details_error_info()
+        .map(|info| info.reason)
+        .unwrap_or_default()
 }
 
 fn fields(status: &Status) -> Vec<String> {
@@ -474,14 +543,26 @@ async fn every_call_refuses_what_it_cannot_answer_with_the_same_status() {
     let channel = daemon.connect().await;
     for (call, valid) in calls() {
         let good = send(&channel, call, &[&valid, &head(json!({"profile": "editorial"}))]).await;
-        let expected = if call == "PlanQuery" { Code::Unimplemented } else { Code::Ok };
+        let expected = if call == "PlanQuery" {
+            Code::Unimplemented
+        } else {
+            Code::Ok
+        };
         assert_eq!(good.code(), expected, "{call}: {good:?}");
 
         let status = send(&channel, call, &[&valid, &head(json!({"profile": "no\u{7f}pe"}))]).await;
-        assert_eq!((status.code(), fields(&status)), (Code::InvalidArgument, vec!["profile".to_owned()]), "{call}");
+        assert_eq!(
+            (status.code(), fields(&status)),
+            (Code::InvalidArgument, vec!["profile".to_owned()]),
+            "{call}"
+        );
 
         let status = send(&channel, call, &[&valid, &head(json!({"profile": "nope"}))]).await;
-        assert_eq!((status.code(), reason(&status).as_str()), (Code::NotFound, "UNKNOWN_PROFILE"), "{call}");
+        assert_eq!(
+            (status.code(), reason(&status).as_str()),
+            (Code::NotFound, "UNKNOWN_PROFILE"),
+            "{call}"
+        );
         assert_eq!(status.get_details_resource_info().unwrap().resource_name, "nope");
 
         let status = send(&channel, call, &[&valid]).await;
@@ -493,25 +574,39 @@ async fn every_call_refuses_what_it_cannot_answer_with_the_same_status() {
 
         let pinned = head(json!({"profile": "editorial", "digest": "00"}));
         let status = send(&channel, call, &[&valid, &pinned]).await;
-        assert_eq!((status.code(), reason(&status).as_str()), (Code::FailedPrecondition, "OTHER_DIGEST"), "{call}");
+        assert_eq!(
+            (status.code(), reason(&status).as_str()),
+            (Code::FailedPrecondition, "OTHER_DIGEST"),
+            "{call}"
+        );
 
         let controls = head(json!({
             "profile": "editorial", "subject": {"id": "a\u{1}", "roles": ["b", "c\n"]}, "context": {"ip": "here"},
         }));
         let status = send(&channel, call, &[&valid, &controls]).await;
         assert_eq!(status.code(), Code::InvalidArgument, "{call}");
-        assert_eq!(fields(&status), ["subject.id", "subject.roles[1]", "context.ip"], "{call}");
+        assert_eq!(
+            fields(&status),
+            ["subject.id", "subject.roles[1]", "context.ip"],
+            "{call}"
+        );
         assert!(!status.message().chars().any(char::is_control));
     }
 }
 
 /// Attributes that nest this deep.
 pub(crate) fn nested(depth: usize) -> Struct {
-    let mut value = Value { kind: Some(Kind::BoolValue(true)) };
+    let mut value = Value {
+        kind: Some(Kind::BoolValue(true)),
+    };
     for _ in 1..depth {
-        value = Value { kind: Some(Kind::ListValue(ListValue { values: vec![value] })) };
+        value = Value {
+            kind: Some(Kind::ListValue(ListValue { values: vec![value] })),
+        };
     }
-    Struct { fields: [("a".to_owned(), value)].into() }
+    Struct {
+        fields: [("a".to_owned(), value)].into(),
+    }
 }
 
 #[tokio::test]
@@ -519,7 +614,10 @@ async fn every_call_survives_what_is_no_request() {
     let daemon = samples();
     let channel = daemon.connect().await;
     let with_attributes = |attributes| {
-        let subject = v1::Subject { attributes: Some(attributes), ..v1::Subject::default() };
+        let subject = v1::Subject {
+            attributes: Some(attributes),
+            ..v1::Subject::default()
+        };
         v1::CheckRequest {
             profile: "editorial".to_owned(),
             subject: Some(subject),
@@ -527,10 +625,17 @@ async fn every_call_survives_what_is_no_request() {
         }
         .encode_to_vec()
     };
-    let long = Value { kind: Some(Kind::StringValue("x".repeat(4 * 1024 * 1024))) };
-    let oversized = with_attributes(Struct { fields: [("a".to_owned(), long)].into() });
-    let (fits, deep, abyss) =
-        (with_attributes(nested(32)), with_attributes(nested(33)), with_attributes(nested(200)));
+    let long = Value {
+        kind: Some(Kind::StringValue("x".repeat(4 * 1024 * 1024))),
+    };
+    let oversized = with_attributes(Struct {
+        fields: [("a".to_owned(), long)].into(),
+    });
+    let (fits, deep, abyss) = (
+        with_attributes(nested(32)),
+        with_attributes(nested(33)),
+        with_attributes(nested(200)),
+    );
     for (call, valid) in calls() {
         let status = send(&channel, call, &[&[0x12, 0x05, 0xff]]).await;
         assert_eq!(status.code(), Code::Internal, "{call}: {status:?}");
@@ -540,9 +645,16 @@ async fn every_call_survives_what_is_no_request() {
         assert_eq!(status.code(), Code::Internal, "{call}: {status:?}");
         let status = send(&channel, call, &[&valid, &deep]).await;
         assert_eq!(status.code(), Code::InvalidArgument, "{call}: {status:?}");
-        assert!(fields(&status)[0].starts_with("subject.attributes.a[0][0]"), "{call}: {status:?}");
+        assert!(
+            fields(&status)[0].starts_with("subject.attributes.a[0][0]"),
+            "{call}: {status:?}"
+        );
         let good = send(&channel, call, &[&valid, &fits]).await;
-        let expected = if call == "PlanQuery" { Code::Unimplemented } else { Code::Ok };
+        let expected = if call == "PlanQuery" {
+            Code::Unimplemented
+        } else {
+            Code::Ok
+        };
         assert_eq!(good.code(), expected, "{call}: {good:?}");
     }
 }
@@ -551,7 +663,9 @@ async fn every_call_survives_what_is_no_request() {
 async fn a_request_full_of_mistakes_gets_a_status_that_fits_a_trailer() {
     let daemon = samples();
     let channel = daemon.connect().await;
-    let names: Vec<String> = (0..1000).map(|index| format!("{}\u{1}{index}", "é".repeat(300))).collect();
+    let names: Vec<String> = (0..1000)
+        .map(|index| format!("{}\u{1}{index}", "é".repeat(300)))
+        .collect();
     let attributes = names.iter().map(|name| {
         let value = Value { kind: None };
         (name.clone(), value)
@@ -559,13 +673,19 @@ async fn a_request_full_of_mistakes_gets_a_status_that_fits_a_trailer() {
     let request = v1::CheckRequest {
         profile: "editorial".to_owned(),
         fields: names.clone(),
-        changes: Some(Struct { fields: attributes.collect() }),
+        changes: Some(Struct {
+            fields: attributes.collect(),
+        }),
         ..v1::CheckRequest::default()
     };
     let status = send(&channel, "Check", &[&request.encode_to_vec()]).await;
     assert_eq!(status.code(), Code::InvalidArgument, "{status:?}");
     assert!(status.details().len() < 6 * 1024, "{}", status.details().len());
-    assert!(status.message().ends_with("further ones are not listed)"), "{}", status.message());
+    assert!(
+        status.message().ends_with("further ones are not listed)"),
+        "{}",
+        status.message()
+    );
     assert!(fields(&status).len() <= 32);
 }
 
@@ -577,26 +697,46 @@ async fn what_nobody_knows_is_a_denial_or_an_empty_answer() {
         .list_allowed_actions(&message("ListAllowedActionsRequest", base.clone()))
         .unwrap()
         .actions;
-    let reasons: Vec<_> = actions.iter().map(|action| action.decision.as_ref().unwrap().reason()).collect();
+    let reasons: Vec<_> = actions
+        .iter()
+        .map(|action| action.decision.as_ref().unwrap().reason())
+        .collect();
     assert_eq!(reasons, vec![v1::Reason::UnknownCollection; 4]);
-    let answer =
-        service.list_allowed_transitions(&message("ListAllowedTransitionsRequest", base.clone())).unwrap();
+    let answer = service
+        .list_allowed_transitions(&message("ListAllowedTransitionsRequest", base.clone()))
+        .unwrap();
     assert!(answer.transitions.is_empty() && answer.denied.is_empty());
     let mut request = base.clone();
     request["fields"] = json!(["title"]);
     request["operation"] = json!("OPERATION_UPDATE");
-    let answer = service.filter_fields(&message("FilterFieldsRequest", request)).unwrap();
-    assert_eq!((answer.allowed.len(), answer.denied[0].reason()), (0, v1::Reason::UnknownCollection));
-    for (field, name, reason_word) in
-        [("collection", "pages", "UNKNOWN_COLLECTION"), ("id", "nope", "UNKNOWN_WORKFLOW")]
-    {
+    let answer = service
+        .filter_fields(&message("FilterFieldsRequest", request))
+        .unwrap();
+    assert_eq!(
+        (answer.allowed.len(), answer.denied[0].reason()),
+        (0, v1::Reason::UnknownCollection)
+    );
+    for (field, name, reason_word) in [
+        ("collection", "pages", "UNKNOWN_COLLECTION"),
+        ("id", "nope", "UNKNOWN_WORKFLOW"),
+    ] {
         let request = json!({"profile": "editorial", field: name});
-        let status = service.describe_workflow(&message("DescribeWorkflowRequest", request)).unwrap_err();
-        assert_eq!((status.code(), reason(&status).as_str()), (Code::NotFound, reason_word));
+        let status = service
+            .describe_workflow(&message("DescribeWorkflowRequest", request))
+            .unwrap_err();
+        assert_eq!(
+            (status.code(), reason(&status).as_str()),
+            (Code::NotFound, reason_word)
+        );
     }
     let request = json!({"profile": "newsroom", "collection": "photos"});
-    let status = service.describe_workflow(&message("DescribeWorkflowRequest", request)).unwrap_err();
-    assert_eq!((status.code(), reason(&status).as_str()), (Code::NotFound, "NO_WORKFLOW"));
+    let status = service
+        .describe_workflow(&message("DescribeWorkflowRequest", request))
+        .unwrap_err();
+    assert_eq!(
+        (status.code(), reason(&status).as_str()),
+        (Code::NotFound, "NO_WORKFLOW")
+    );
 }
 
 #[test]
@@ -605,20 +745,33 @@ fn questions_that_contradict_themselves_name_the_field() {
     let resource = json!({"collection": "articles", "state": "draft", "attributes": {"status": "published"}});
     let request = json!({"profile": "editorial", "action": "read", "resource": resource});
     let status = service.check(&message("CheckRequest", request)).unwrap_err();
-    assert_eq!((status.code(), fields(&status)), (Code::InvalidArgument, vec!["resource.state".to_owned()]));
+    assert_eq!(
+        (status.code(), fields(&status)),
+        (Code::InvalidArgument, vec!["resource.state".to_owned()])
+    );
     let request = json!({"profile": "editorial", "resource": {"collection": "articles"}});
     let status = service.check(&message("CheckRequest", request)).unwrap_err();
     assert_eq!(fields(&status), ["action"]);
-    for (operation, action) in [("OPERATION_DELETE", ""), ("OPERATION_READ", "update"), ("OPERATION_UNSPECIFIED", "")]
-    {
+    for (operation, action) in [
+        ("OPERATION_DELETE", ""),
+        ("OPERATION_READ", "update"),
+        ("OPERATION_UNSPECIFIED", ""),
+    ] {
         let request = json!({
             "profile": "editorial", "operation": operation, "action": action, "resource": {"collection": "articles"},
         });
-        let status = service.filter_fields(&message("FilterFieldsRequest", request)).unwrap_err();
+        let status = service
+            .filter_fields(&message("FilterFieldsRequest", request))
+            .unwrap_err();
         assert_eq!(fields(&status), ["operation"], "{operation} {action}");
     }
-    for request in [json!({"profile": "editorial"}), json!({"profile": "editorial", "id": "a", "collection": "b"})] {
-        let status = service.describe_workflow(&message("DescribeWorkflowRequest", request)).unwrap_err();
+    for request in [
+        json!({"profile": "editorial"}),
+        json!({"profile": "editorial", "id": "a", "collection": "b"}),
+    ] {
+        let status = service
+            .describe_workflow(&message("DescribeWorkflowRequest", request))
+            .unwrap_err();
         assert_eq!(fields(&status), ["id"]);
     }
 }
@@ -627,28 +780,63 @@ fn questions_that_contradict_themselves_name_the_field() {
 async fn the_administration_tells_reloads_and_watches() {
     let daemon = samples();
     let mut client = PolicyAdminServiceClient::new(daemon.connect().await);
-    let all = v1::GetStatusRequest { profile: String::new(), include_reads: true };
+    let all = v1::GetStatusRequest {
+        profile: String::new(),
+        include_reads: true,
+    };
     let status = client.get_status(all).await.unwrap().into_inner();
     let ids = |profiles: &[v1::ProfileStatus]| -> Vec<(String, v1::ProfileState)> {
         profiles
             .iter()
-            .map(|profile| (profile.snapshot.as_ref().unwrap().profile.clone(), profile.state()))
+            .map(|profile| {
+                (
+                    profile.snapshot.as_ref().unwrap().profile.clone(),
+                    profile.state(),
+                )
+            })
             .collect()
     };
     let current = v1::ProfileState::Current;
     assert_eq!(
         ids(&status.profiles),
-        [("editorial".to_owned(), current), ("newsroom".to_owned(), current)]
+        [
+            ("editorial".to_owned(), current),
+            ("newsroom".to_owned(), current)
+        ]
     );
-    assert_eq!((status.version.as_str(), status.profiles[0].is_default), (env!("CARGO_PKG_VERSION"), false));
-    assert_eq!((status.profiles[0].dialect.as_str(), status.profiles[0].mode.as_str()), ("native", "strict"));
-    let update = status.profiles[0].reads.iter().find(|reads| reads.action == "update").unwrap();
+    assert_eq!(
+        (status.version.as_str(), status.profiles[0].is_default),
+        (env!("CARGO_PKG_VERSION"), false)
+    );
+    assert_eq!(
+        (
+            status.profiles[0].dialect.as_str(),
+            status.profiles[0].mode.as_str()
+        ),
+        ("native", "strict")
+    );
+    let update = status.profiles[0]
+        .reads
+        .iter()
+        .find(|reads| reads.action == "update")
+        .unwrap();
     assert_eq!(update.paths, ["author", "body", "featured", "title"]);
-    let comment = status.profiles[1].reads.iter().find(|reads| reads.action == "comment.delete").unwrap();
-    assert!(comment.paths.contains(&"$CONTEXT.comment_author_id".to_owned()), "{comment:?}");
+    let comment = status.profiles[1]
+        .reads
+        .iter()
+        .find(|reads| reads.action == "comment.delete")
+        .unwrap();
+    assert!(
+        comment.paths.contains(&"$CONTEXT.comment_author_id".to_owned()),
+        "{comment:?}"
+    );
     assert!(comment.paths.contains(&"$CURRENT_USER".to_owned()), "{comment:?}");
 
-    let mut stream = client.watch_status(v1::WatchStatusRequest::default()).await.unwrap().into_inner();
+    let mut stream = client
+        .watch_status(v1::WatchStatusRequest::default())
+        .await
+        .unwrap()
+        .into_inner();
     let first = stream.message().await.unwrap().unwrap();
     assert!(first.initial);
     assert_eq!(ids(&first.profiles).len(), 2);
@@ -657,24 +845,50 @@ async fn the_administration_tells_reloads_and_watches() {
     let good = fs::read_to_string(&grants).unwrap();
     fs::write(&grants, format!("{good}\n")).unwrap();
     let news = stream.message().await.unwrap().unwrap();
-    assert_eq!((news.initial, ids(&news.profiles)), (false, vec![("editorial".to_owned(), current)]));
+    assert_eq!(
+        (news.initial, ids(&news.profiles)),
+        (false, vec![("editorial".to_owned(), current)])
+    );
     assert_eq!(news.profiles[0].snapshot.as_ref().unwrap().generation, 2);
 
     fs::write(&grants, "{").unwrap();
-    let results = client.reload(v1::ReloadRequest::default()).await.unwrap().into_inner().results;
+    let results = client
+        .reload(v1::ReloadRequest::default())
+        .await
+        .unwrap()
+        .into_inner()
+        .results;
     let broken = results[0].status.as_ref().unwrap();
     assert_eq!(broken.state(), v1::ProfileState::Stale);
-    assert_eq!((broken.diagnostics.len(), results[0].outcome()), (1, v1::ReloadOutcome::Failed));
-    assert_eq!(broken.diagnostics[0].origin.as_ref().unwrap().file, "editorial/grants.json");
+    assert_eq!(
+        (broken.diagnostics.len(), results[0].outcome()),
+        (1, v1::ReloadOutcome::Failed)
+    );
+    assert_eq!(
+        broken.diagnostics[0].origin.as_ref().unwrap().file,
+        "editorial/grants.json"
+    );
     assert_eq!(results[1].outcome(), v1::ReloadOutcome::Unchanged);
 
     for (name, code) in [("nope", Code::NotFound), ("a\u{1}", Code::InvalidArgument)] {
         let profile = name.to_owned();
-        let request = v1::GetStatusRequest { profile: profile.clone(), include_reads: false };
+        let request = v1::GetStatusRequest {
+            profile: profile.clone(),
+            include_reads: false,
+        };
         assert_eq!(client.get_status(request).await.unwrap_err().code(), code);
-        let request = v1::ReloadRequest { profile: profile.clone() };
+        let request = v1::ReloadRequest {
+            profile: profile.clone(),
+        };
         assert_eq!(client.reload(request).await.unwrap_err().code(), code);
-        assert_eq!(client.watch_status(v1::WatchStatusRequest { profile }).await.unwrap_err().code(), code);
+        assert_eq!(
+            client
+                .watch_status(v1::WatchStatusRequest { profile })
+                .await
+                .unwrap_err()
+                .code(),
+            code
+        );
     }
 }
 
@@ -687,9 +901,15 @@ fn a_profile_that_was_never_good_is_unavailable() {
     let service = local(directory.path());
     let request: v1::CheckRequest = message("CheckRequest", json!({"profile": "broken", "action": "read"}));
     let status = service.check(&request).unwrap_err();
-    assert_eq!((status.code(), reason(&status).as_str()), (Code::Unavailable, "NEVER_LOADED"));
+    assert_eq!(
+        (status.code(), reason(&status).as_str()),
+        (Code::Unavailable, "NEVER_LOADED")
+    );
     assert!(status.get_details_retry_info().is_some());
     let empty = DecisionService::new(Arc::new(PolicyStore::new(None)), Timestamp::now);
     let status = empty.check(&request).unwrap_err();
-    assert_eq!((status.code(), reason(&status).as_str()), (Code::Unavailable, "NOT_READY"));
+    assert_eq!(
+        (status.code(), reason(&status).as_str()),
+        (Code::Unavailable, "NOT_READY")
+    );
 }
