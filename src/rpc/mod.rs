@@ -154,6 +154,7 @@ impl DecisionIds {
     fn new() -> Self {
         // The keys of a hasher are random, which is all that is needed to tell processes apart.
         Self {
+            process: RandomState::new().hash_one("placet"),
             process: RandomState::new().hash_one(()),
             next: AtomicU64::new(1),
         }
