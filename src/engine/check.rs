@@ -304,13 +304,13 @@ impl<'q> Judge<'_, 'q> {
         let mut decision = self.steps(&steps, &position, transition.explain && !is_administrator, trace)?;
         decision.conditional |= conditional;
         decision.transition = Some(id);
+        decision.approvals = approvals::count(self.facts, transition);
         if !decision.is_allow() {
             return Ok(decision);
         }
         if steps.is_empty() {
             decision.deciding.push(Rule::Transition(id));
         }
-        decision.approvals = approvals::count(self.facts, transition);
         if decision.approvals.iter().any(|each| each.given < each.needed) {
             let lacks_digest = self.facts.query.resource.content_digest.is_empty()
                 && transition.approvals.iter().any(|rule| rule.content_bound);
