@@ -155,7 +155,6 @@ impl DecisionIds {
         // The keys of a hasher are random, which is all that is needed to tell processes apart.
         Self {
             process: RandomState::new().hash_one("placet"),
-            process: RandomState::new().hash_one(()),
             next: AtomicU64::new(1),
         }
     }

@@ -36,7 +36,7 @@ fn write_desk(root: &Path) {
   "states": {"draft": {"transitions": ["submit"]}, "review": {"transitions": ["publish"]}, "published": {"transitions": []}},
   "transitions": {
     "submit": {"to": "review", "actions": ["update"]},
-    "publish": {"to": "published", "actions": ["update"], "approvals": [{"count": 1, "roles": ["editor"]}]}}}]}"#,
+    "publish": {"to": "published", "actions": ["update"], "approvals": [{"count": 1, "roles": ["editor"], "content_bound": false}]}}}]}"#,
     );
 }
 

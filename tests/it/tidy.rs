@@ -119,18 +119,11 @@ const ROOMS: &[Room] = &[
 ];
 
 /// Paths that are used in spite of the table, each with its room and the reason.
-const EXCEPTIONS: &[(&str, &str, &str)] = &[
-    (
-        "rpc",
-        "crate::load::LoadedProfile",
-        "the administration tells what became of a profile, which the store keeps as it was loaded",
-    ),
-    (
-        "server",
-        "crate::source::diagnostic::did_you_mean",
-        "an option that names no profile gets the suggestion that a mistyped name in a file gets",
-    ),
-];
+const EXCEPTIONS: &[(&str, &str, &str)] = &[(
+    "server",
+    "crate::source::diagnostic::did_you_mean",
+    "an option that names no profile gets the suggestion that a mistyped name in a file gets",
+)];
 
 /// Lines of code that a file may have, tests aside.
 const FILE_LINES_MAX: usize = 800;
