@@ -13,9 +13,8 @@ use crate::vocab::effect::Operation;
 use crate::vocab::limits::{MISSING_ALTERNATIVES_MAX, MISSING_TRIALS_MAX};
 use crate::vocab::value::{Object, Value};
 
-use super::approvals;
 use super::check::check;
-use super::decision::{Alternative, ApprovalCount, Decision, Fact};
+use super::decision::{Alternative, Decision, Fact};
 use super::facts::Facts;
 use super::programs::{Touched, each_leaf, touched};
 use super::query::{Approval, Names, Query};
@@ -33,18 +32,18 @@ pub fn missing<'q>(model: &'q Model, query: &'q Query<'q>, decision: &Decision<'
     let touched = touched(model, query);
     let transition = decision.transition.and_then(|id| model.transition(id));
     let unknowns = unknowns(query, &touched, decision, transition);
-    let counts = if decision.approvals.is_empty() {
-        // Approvals come last; a decision that fails earlier has not counted them.
-        transition.map_or_else(Vec::new, |transition| approvals::count(&facts, transition))
-    } else {
-        decision.approvals.clone()
-    };
-    let candidates = candidates(&facts, decision, &counts, &touched, &unknowns);
+    let candidates = candidates(&facts, decision, &touched, &unknowns);
     let action = model
         .action_names
         .find(query.action)
         .and_then(|id| model.action(ActionId::new(id)));
-    let most = counts.iter().map(|each| each.needed).max().unwrap_or(0).min(64);
+    let most = decision
+        .approvals
+        .iter()
+        .map(|each| each.needed)
+        .max()
+        .unwrap_or(0)
+        .min(64);
     let mut search = Search {
         model,
         query,
@@ -113,7 +112,6 @@ fn tidy<'q>(model: &Model, found: Vec<Vec<Fact<'q>>>) -> Vec<Alternative<'q>> {
 fn candidates<'q>(
     facts: &Facts<'q>,
     decision: &Decision<'_>,
-    counts: &[ApprovalCount],
     touched: &Touched<'q>,
     unknowns: &[Unknown<'q>],
 ) -> Vec<Fact<'q>> {
@@ -122,7 +120,7 @@ fn candidates<'q>(
     if facts.query.context.explanation.trim().is_empty() {
         candidates.push(Fact::Explanation);
     }
-    let lacking = counts.iter().filter(|each| each.given < each.needed);
+    let lacking = decision.approvals.iter().filter(|each| each.given < each.needed);
     candidates.extend(lacking.map(|each| Fact::Approvals {
         rule: each.rule,
         count: each.needed - each.given,
@@ -389,7 +387,9 @@ fn unknowns<'q>(
     transition: Option<&Transition>,
 ) -> Vec<Unknown<'q>> {
     let mut unknowns: Vec<Unknown<'q>> = Vec::new();
-    let is_bound = transition.is_some_and(|row| row.approvals.iter().any(|rule| rule.content_bound));
+    // Approvals that are bound to the content count for none that nobody names.
+    let is_bound =
+        transition.is_some_and(|transition| transition.approvals.iter().any(|rule| rule.content_bound));
     if is_bound && query.resource.content_digest.is_empty() {
         unknowns.push(Unknown {
             name: DIGEST,

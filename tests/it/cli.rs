@@ -36,7 +36,7 @@ fn write_desk(root: &Path) {
   "states": {"draft": {"transitions": ["submit"]}, "review": {"transitions": ["publish"]}, "published": {"transitions": []}},
   "transitions": {
     "submit": {"to": "review", "actions": ["update"]},
-    "publish": {"to": "published", "actions": ["update"], "approvals": [{"count": 1, "roles": ["editor"]}]}}}]}"#,
+    "publish": {"to": "published", "actions": ["update"], "approvals": [{"count": 1, "roles": ["editor"], "content_bound": false}]}}}]}"#,
     );
 }
 
@@ -149,7 +149,7 @@ fn a_deny_ends_with_1_and_says_what_is_missing() {
         "DENY EXPLANATION_REQUIRED: to execute `publish` in `articles` (state `review`) needs an explanation, and none was \
          given\n  \
          decided by the grant `editors-publish` at desk/grants.json:4:3\n  \
-         missing: an explanation, and 1 approval by `editor`, and the digest of the content\n  \
+         missing: an explanation, and 1 approval by `editor`\n  \
          answered by `desk`"
     );
 }
@@ -209,7 +209,7 @@ fn transitions_are_listed_with_what_they_lack() {
          explanation, and none was given\n  \
          needs an explanation\n  \
          has 0 of 1 approvals\n  \
-         missing: an explanation, and 1 approval by `editor`, and the digest of the content\n  \
+         missing: an explanation, and 1 approval by `editor`\n  \
          answered by `desk`"
     );
     assert_eq!(
