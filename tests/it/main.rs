@@ -28,6 +28,7 @@ mod matrix;
 mod native;
 mod nick;
 mod properties;
+mod readme;
 mod recordings;
 mod reference;
 mod reload;
