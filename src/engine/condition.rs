@@ -692,7 +692,7 @@ impl<'s> Scene<'s> {
         Side::List(values.collect())
     }
 
-    /// Returns the value of an operand; a list of operands is visited by [`Self::each_element`].
+    /// Returns the value of an operand; a list of operands becomes one list.
     pub(super) fn operand(&self, operand: &'s Operand) -> Side<'s> {
         match operand {
             Operand::Value(value) => Side::View(value.view()),
