@@ -24,6 +24,7 @@ mod discover;
 mod generate;
 mod grpc;
 mod limits;
+mod map;
 mod matrix;
 mod native;
 mod nick;
