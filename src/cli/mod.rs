@@ -12,9 +12,16 @@
 //!
 //! Read [`run`] first.
 
+mod answer;
+mod ask;
+pub mod check;
+mod door;
 pub mod exit;
+pub mod fields;
 pub mod output;
+pub mod question;
 pub mod serve;
+pub mod transitions;
 pub mod validate;
 
 use std::ffi::OsString;
@@ -22,9 +29,12 @@ use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use crate::cli::check::CheckCommand;
 use crate::cli::exit::Exit;
+use crate::cli::fields::FieldsCommand;
 use crate::cli::output::{Color, Format, Output};
 use crate::cli::serve::ServeCommand;
+use crate::cli::transitions::TransitionsCommand;
 use crate::cli::validate::ValidateCommand;
 
 /// Holds the whole command line.
@@ -94,6 +104,12 @@ pub enum Command {
     Serve(ServeCommand),
     /// Check profiles, and say what is wrong with them and where
     Validate(ValidateCommand),
+    /// Decide one question, and say why
+    Check(Box<CheckCommand>),
+    /// List the transitions that are open on an item, and what the others lack
+    Transitions(Box<TransitionsCommand>),
+    /// Tell which fields may be read or written
+    Fields(Box<FieldsCommand>),
 }
 
 /// Runs the command line and returns the exit code of the process.
@@ -124,6 +140,9 @@ fn run_command(cli: &Cli) -> Exit {
     match &cli.command {
         Command::Serve(command) => serve::run(command, &cli.globals, &mut output),
         Command::Validate(command) => validate::run(command, &cli.globals, &mut output),
+        Command::Check(command) => check::run(command, &cli.globals, &mut output),
+        Command::Transitions(command) => transitions::run(command, &cli.globals, &mut output),
+        Command::Fields(command) => fields::run(command, &cli.globals, &mut output),
     }
 }
 
@@ -155,7 +174,9 @@ Examples:
   placet                                    serve the profiles in `policies` on 127.0.0.1:7420
   placet --profiles /etc/placet/profiles    serve those of another directory
   placet validate policies/newsroom         check one profile while you write it
-  placet validate --format json             the same for machines, all profiles";
+  placet validate --format json             the same for machines, all profiles
+  placet check --profile editorial --role editor --action update --collection articles --state published
+                                            one decision, and why; `placet help check` has more";
 
 #[cfg(test)]
 mod tests {

@@ -62,6 +62,11 @@ impl Output {
         self.line(&format!("{value:#}"));
     }
 
+    /// Writes text to standard error as it is.
+    pub fn error_text(&mut self, text: &str) {
+        let _ = io::stderr().lock().write_all(text.as_bytes());
+    }
+
     /// Writes to standard error why the command cannot do what it should, with the causes, and what to do about it.
     pub fn failure(&mut self, error: &dyn Error, help: Option<&str>) {
         let mut text = format!("placet: {error}");

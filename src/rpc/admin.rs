@@ -15,7 +15,6 @@ use super::proto::v1;
 use super::proto::v1::policy_admin_service_server::PolicyAdminService;
 use super::violation::Path;
 use super::{convert, snapshot_info, status};
-use crate::load::LoadedProfile;
 use crate::source::diagnostic::{Diagnostic, Severity};
 use crate::source::file::SourceMap;
 use crate::source::span::Span;
@@ -286,7 +285,7 @@ fn profile_status(published: &Published, id: &Arc<str>, entry: &Entry) -> v1::Pr
         last_attempt_at: Some(convert::moment(entry.attempted_at)),
         diagnostics: latest
             .iter()
-            .flat_map(|loaded| diagnostics(loaded))
+            .flat_map(|loaded| write_diagnostics(&loaded.diagnostics, &loaded.sources))
             .take(DIAGNOSTICS_TOLD_MAX)
             .collect(),
         diagnostics_dropped: u32::try_from(complaints.saturating_sub(DIAGNOSTICS_TOLD_MAX))
@@ -307,11 +306,8 @@ fn removed(id: &str) -> v1::ProfileStatus {
     }
 }
 
-fn diagnostics(loaded: &LoadedProfile) -> impl Iterator<Item = v1::Diagnostic> {
-    loaded
-        .diagnostics
-        .iter()
-        .map(|diagnostic| write_diagnostic(diagnostic, &loaded.sources))
+fn write_diagnostics(diagnostics: &[Diagnostic], sources: &SourceMap) -> impl Iterator<Item = v1::Diagnostic> {
+    diagnostics.iter().map(move |diagnostic| write_diagnostic(diagnostic, sources))
 }
 
 fn write_diagnostic(diagnostic: &Diagnostic, sources: &SourceMap) -> v1::Diagnostic {

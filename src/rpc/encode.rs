@@ -217,6 +217,8 @@ impl Encoder<'_> {
                 Wire::Approvals(self.approvals(decision.transition, *rule, *count))
             }
             Fact::State(state) => Wire::State((*state).to_owned()),
+            // The engine names a fact of the request that is no attribute by its place there.
+            Fact::Attribute("resource.content_digest") => Wire::ContentDigest(true),
             Fact::Attribute(path) => Wire::Attribute(v1::MissingAttribute {
                 path: (*path).to_owned(),
                 operator: v1::Operator::Unspecified.into(),

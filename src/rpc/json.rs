@@ -43,7 +43,7 @@ static POOL: LazyLock<Option<DescriptorPool>> = LazyLock::new(|| DescriptorPool:
 pub fn from_json<M: Message + Default>(name: &str, json: &Value) -> Result<M, JsonError> {
     let options = DeserializeOptions::new().deny_unknown_fields(true);
     let message =
-        DynamicMessage::deserialize_with_options(descriptor(name)?, json, &options).map_err(|source| {
+        DynamicMessage::deserialize_with_options(descriptor(&format!("placet.v1.{name}"))?, json, &options).map_err(|source| {
             JsonError::Unfit {
                 name: name.to_owned(),
                 source,
@@ -58,6 +58,10 @@ pub fn from_json<M: Message + Default>(name: &str, json: &Value) -> Result<M, Js
 ///
 /// A [`JsonError`] if the message is none of that name.
 pub fn to_json<M: Message>(name: &str, message: &M) -> Result<Value, JsonError> {
+    write(&format!("placet.v1.{name}"), message)
+}
+
+fn write<M: Message>(name: &str, message: &M) -> Result<Value, JsonError> {
     let mut dynamic = DynamicMessage::new(descriptor(name)?);
     dynamic.merge(message.encode_to_vec().as_slice())?;
     let options = SerializeOptions::new()
@@ -66,8 +70,17 @@ pub fn to_json<M: Message>(name: &str, message: &M) -> Result<Value, JsonError> 
     Ok(dynamic.serialize_with_options(serde_json::value::Serializer, &options)?)
 }
 
+/// Writes named values as JSON.
+///
+/// # Errors
+///
+/// A [`JsonError`] if they hold what JSON cannot.
+pub fn object_to_json(object: &prost_types::Struct) -> Result<Value, JsonError> {
+    write("google.protobuf.Struct", object)
+}
+
 fn descriptor(name: &str) -> Result<MessageDescriptor, JsonError> {
     POOL.as_ref()
-        .and_then(|pool| pool.get_message_by_name(&format!("placet.v1.{name}")))
+        .and_then(|pool| pool.get_message_by_name(name))
         .ok_or_else(|| JsonError::UnknownMessage(name.to_owned()))
 }
