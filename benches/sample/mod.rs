@@ -93,7 +93,8 @@ impl Size {
         collection_name(self.collections() / 2)
     }
 
-    /// Returns the name of the last role.
+    /// Returns the name of the last role; not every benchmark asks for it.
+    #[allow(dead_code, reason = "the benchmarks share this page, each uses a part of it")]
     pub(crate) fn last_role(self) -> String {
         if self.roles > 4 {
             extra_role(self.roles - 5)

@@ -6,7 +6,11 @@ use crate::source::diagnostic::quote;
 
 /// Writes a text in a colour, if colours are wanted.
 pub(super) fn paint(output: &Output, text: &str, color: &str) -> String {
-    if output.color { format!("\u{1b}[{color}m{text}\u{1b}[0m") } else { text.to_owned() }
+    if output.color {
+        format!("\u{1b}[{color}m{text}\u{1b}[0m")
+    } else {
+        text.to_owned()
+    }
 }
 
 /// The colour of what is allowed.
@@ -17,9 +21,17 @@ pub(super) const BAD: &str = "1;31";
 /// Writes a decision.
 pub(super) fn write_decision(decision: &v1::Decision, output: &mut Output) {
     let is_allow = decision.effect() == v1::Effect::Allow;
-    let word = if is_allow { paint(output, "ALLOW", GOOD) } else { paint(output, "DENY", BAD) };
+    let word = if is_allow {
+        paint(output, "ALLOW", GOOD)
+    } else {
+        paint(output, "DENY", BAD)
+    };
     let reason = reason_word(decision.reason());
-    let mut head = if is_allow { word } else { format!("{word} {reason}") };
+    let mut head = if is_allow {
+        word
+    } else {
+        format!("{word} {reason}")
+    };
     if decision.conditional {
         head.push_str(" (for some items)");
     }
@@ -49,9 +61,16 @@ pub(super) fn write_decision(decision: &v1::Decision, output: &mut Output) {
 /// Writes which version answered.
 pub(super) fn write_snapshot(snapshot: Option<&v1::SnapshotInfo>, output: &mut Output) {
     if let Some(snapshot) = snapshot {
-        let stale = if snapshot.stale { ", stale: the files are newer but broken" } else { "" };
+        let stale = if snapshot.stale {
+            ", stale: the files are newer but broken"
+        } else {
+            ""
+        };
         let digest: String = snapshot.digest.chars().take(12).collect();
-        output.line(&format!("  answered by {} ({digest}{stale})", quote(&snapshot.profile)));
+        output.line(&format!(
+            "  answered by {} ({digest}{stale})",
+            quote(&snapshot.profile)
+        ));
     }
 }
 
@@ -79,7 +98,11 @@ pub(super) fn write_trace(trace: Option<&v1::Trace>, output: &mut Output) {
         return;
     }
     let roles: Vec<String> = trace.roles.iter().map(role_text).collect();
-    let roles = if roles.is_empty() { "none".to_owned() } else { roles.join(", ") };
+    let roles = if roles.is_empty() {
+        "none".to_owned()
+    } else {
+        roles.join(", ")
+    };
     output.line(&format!("  roles that count: {roles}"));
     for event in &trace.events {
         let rule = event.rule.as_ref().map_or_else(String::new, rule_text);
@@ -120,7 +143,10 @@ pub(super) fn value_text(value: &prost_types::Value) -> String {
             format!("[{}]", values.join(", "))
         }
         Some(Kind::StructValue(object)) => {
-            let entries = object.fields.iter().map(|(name, value)| format!("{name:?}: {}", value_text(value)));
+            let entries = object
+                .fields
+                .iter()
+                .map(|(name, value)| format!("{name:?}: {}", value_text(value)));
             format!("{{{}}}", entries.collect::<Vec<_>>().join(", "))
         }
     }
@@ -165,7 +191,10 @@ fn place_text(origin: &v1::Origin) -> String {
 
 fn violation_text(violation: &v1::Violation) -> String {
     if !violation.message.is_empty() {
-        let place = violation.origin.as_ref().map(|origin| format!(" at {}", place_text(origin)));
+        let place = violation
+            .origin
+            .as_ref()
+            .map(|origin| format!(" at {}", place_text(origin)));
         return format!("{}{}", violation.message, place.unwrap_or_default());
     }
     quote(&violation.field)
@@ -179,7 +208,9 @@ fn fact_text(fact: &v1::MissingFact) -> String {
         Some(Fact::State(state)) => format!("the state {}", quote(state)),
         Some(Fact::Explanation(_)) => "an explanation".to_owned(),
         Some(Fact::Approvals(approvals)) => approvals_text(approvals),
-        Some(Fact::Attribute(attribute)) if attribute.absent => format!("a fitting {}", quote(&attribute.path)),
+        Some(Fact::Attribute(attribute)) if attribute.absent => {
+            format!("a fitting {}", quote(&attribute.path))
+        }
         Some(Fact::Attribute(attribute)) => format!("another {}", quote(&attribute.path)),
         Some(Fact::ContentDigest(_)) => "the digest of the content".to_owned(),
         Some(Fact::Ownership(_)) => "owning the item".to_owned(),
@@ -195,7 +226,11 @@ fn approvals_text(approvals: &v1::MissingApprovals) -> String {
         let roles: Vec<String> = approvals.roles.iter().map(|role| quote(role)).collect();
         roles.join(" or ")
     };
-    let word = if approvals.count == 1 { "approval" } else { "approvals" };
+    let word = if approvals.count == 1 {
+        "approval"
+    } else {
+        "approvals"
+    };
     format!("{} {word} by {who}", approvals.count)
 }
 

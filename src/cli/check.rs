@@ -12,16 +12,14 @@ use crate::rpc::proto::v1;
 
 /// Holds the options of `placet check`.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Examples:\n  \
+#[command(after_help = "Examples:\n  \
                   placet check --profile editorial --action read --collection articles --state published\n  \
                   placet check --profile editorial --role editor --transition publish --collection articles \\\n    \
                   --state ready_for_review --attributes '{\"title\": \"T\", \"body\": \"B\", \"featured\": false}'\n  \
                   placet check --profile newsroom --subject 7 --role intern --action update --collection articles \\\n    \
                   --state draft --owner 7 --changes '{\"title\": \"T\"}' --explanation typo --explain\n  \
                   placet check --address 127.0.0.1:7420 --request @question.json --format json\n\n\
-                  Ends with 0 if the decision is an allow, with 1 if it is a deny."
-)]
+                  Ends with 0 if the decision is an allow, with 1 if it is a deny.")]
 pub struct CheckCommand {
     /// Action to be decided, in the words of the profile
     #[arg(long, value_name = "NAME", env = "PLACET_ACTION")]
@@ -40,7 +38,12 @@ pub struct CheckCommand {
     pub fields: Vec<String>,
 
     /// Fields by which the request selects or sorts; repeat it or separate by commas
-    #[arg(long, value_name = "FIELD", env = "PLACET_FILTER_FIELDS", value_delimiter = ',')]
+    #[arg(
+        long,
+        value_name = "FIELD",
+        env = "PLACET_FILTER_FIELDS",
+        value_delimiter = ','
+    )]
     pub filter_fields: Vec<String>,
 
     /// Proposed values: a JSON object, or `@FILE`
@@ -63,11 +66,16 @@ pub(super) fn run(command: &CheckCommand, globals: &Globals, output: &mut Output
         Err(error) => return ask::refuse(&error, output),
     };
     let profile = request.profile.clone();
-    let response = match ask::ask(globals, command.address.as_deref(), &profile, output, |door| door.check(request)) {
+    let response = match ask::ask(globals, command.address.as_deref(), &profile, output, |door| {
+        door.check(request)
+    }) {
         Ok(response) => response,
         Err(exit) => return exit,
     };
-    let is_allow = response.decision.as_ref().is_some_and(|decision| decision.effect() == v1::Effect::Allow);
+    let is_allow = response
+        .decision
+        .as_ref()
+        .is_some_and(|decision| decision.effect() == v1::Effect::Allow);
     match globals.format {
         Format::Json => {
             if let Err(exit) = ask::write_json("CheckResponse", &response, output) {

@@ -27,7 +27,10 @@ pub(super) struct Door {
 }
 
 enum Place {
-    Here { service: DecisionService, store: Arc<PolicyStore> },
+    Here {
+        service: DecisionService,
+        store: Arc<PolicyStore>,
+    },
     There(PolicyDecisionServiceClient<Channel>),
 }
 
@@ -73,9 +76,10 @@ impl Door {
     pub(super) fn check(&mut self, request: v1::CheckRequest) -> Result<v1::CheckResponse, DoorError> {
         match &mut self.place {
             Place::Here { service, .. } => service.check(&request),
-            Place::There(client) => {
-                self.runtime.block_on(client.check(request)).map(tonic::Response::into_inner)
-            }
+            Place::There(client) => self
+                .runtime
+                .block_on(client.check(request))
+                .map(tonic::Response::into_inner),
         }
         .map_err(DoorError::Refused)
     }
@@ -87,30 +91,46 @@ impl Door {
     ) -> Result<v1::ListAllowedTransitionsResponse, DoorError> {
         match &mut self.place {
             Place::Here { service, .. } => service.list_allowed_transitions(&request),
-            Place::There(client) => {
-                self.runtime.block_on(client.list_allowed_transitions(request)).map(tonic::Response::into_inner)
-            }
+            Place::There(client) => self
+                .runtime
+                .block_on(client.list_allowed_transitions(request))
+                .map(tonic::Response::into_inner),
         }
         .map_err(DoorError::Refused)
     }
 
     /// Asks `FilterFields`.
-    pub(super) fn fields(&mut self, request: v1::FilterFieldsRequest) -> Result<v1::FilterFieldsResponse, DoorError> {
+    pub(super) fn fields(
+        &mut self,
+        request: v1::FilterFieldsRequest,
+    ) -> Result<v1::FilterFieldsResponse, DoorError> {
         match &mut self.place {
             Place::Here { service, .. } => service.filter_fields(&request),
-            Place::There(client) => {
-                self.runtime.block_on(client.filter_fields(request)).map(tonic::Response::into_inner)
-            }
+            Place::There(client) => self
+                .runtime
+                .block_on(client.filter_fields(request))
+                .map(tonic::Response::into_inner),
         }
         .map_err(DoorError::Refused)
     }
 
     /// Writes what is wrong with a local profile that could not answer.
     pub(super) fn complain(&self, profile: &str, output: &mut Output) {
-        let Place::Here { store, .. } = &self.place else { return };
+        let Place::Here { store, .. } = &self.place else {
+            return;
+        };
         let published = store.current();
-        let id = if profile.is_empty() { published.default_id().map_or("", |id| id) } else { profile };
-        for loaded in published.entries().get(id).into_iter().flat_map(|entry| entry.latest()) {
+        let id = if profile.is_empty() {
+            published.default_id().map_or("", |id| id)
+        } else {
+            profile
+        };
+        for loaded in published
+            .entries()
+            .get(id)
+            .into_iter()
+            .flat_map(|entry| entry.latest())
+        {
             output.error_text(&render::render_text(&loaded.diagnostics, &loaded.sources, false));
         }
     }
@@ -123,7 +143,9 @@ impl DoorError {
             Self::Start(_) | Self::Root(_) | Self::Unreachable { .. } => Exit::Unavailable,
             Self::Address(_) => Exit::Usage,
             Self::Refused(status) => match status.code() {
-                Code::InvalidArgument | Code::NotFound | Code::FailedPrecondition | Code::OutOfRange => Exit::Usage,
+                Code::InvalidArgument | Code::NotFound | Code::FailedPrecondition | Code::OutOfRange => {
+                    Exit::Usage
+                }
                 Code::Unavailable if is_remote => Exit::Unavailable,
                 Code::Unavailable => Exit::BadProfile,
                 Code::DeadlineExceeded
@@ -132,9 +154,12 @@ impl DoorError {
                 | Code::PermissionDenied
                 | Code::Unauthenticated
                 | Code::Unimplemented => Exit::Unavailable,
-                Code::Ok | Code::Unknown | Code::AlreadyExists | Code::Aborted | Code::Internal | Code::DataLoss => {
-                    Exit::Fault
-                }
+                Code::Ok
+                | Code::Unknown
+                | Code::AlreadyExists
+                | Code::Aborted
+                | Code::Internal
+                | Code::DataLoss => Exit::Fault,
             },
         }
     }
@@ -146,16 +171,21 @@ impl DoorError {
                 Some("say where the profiles are with `--profiles` (`PLACET_PROFILES`)".to_owned())
             }
             Self::Address(_) => Some("write it like `127.0.0.1:7420` or `http://host:7420`".to_owned()),
-            Self::Unreachable { .. } => {
-                Some("start one with `placet serve`, or leave `--address` away to ask local profiles".to_owned())
-            }
+            Self::Unreachable { .. } => Some(
+                "start one with `placet serve`, or leave `--address` away to ask local profiles".to_owned(),
+            ),
             Self::Start(_) => None,
             Self::Refused(status) => {
                 let details = status.get_error_details();
-                let violations = details.bad_request().map_or(&[][..], |request| &request.field_violations);
+                let violations = details
+                    .bad_request()
+                    .map_or(&[][..], |request| &request.field_violations);
                 // The first one is in the message already.
-                let more: Vec<_> =
-                    violations.iter().skip(1).map(|each| format!("{}: {}", each.field, each.description)).collect();
+                let more: Vec<_> = violations
+                    .iter()
+                    .skip(1)
+                    .map(|each| format!("{}: {}", each.field, each.description))
+                    .collect();
                 (!more.is_empty()).then(|| format!("also {}", more.join("; ")))
             }
         }
@@ -163,7 +193,9 @@ impl DoorError {
 }
 
 async fn load(globals: &Globals) -> Result<Place, DoorError> {
-    let store = Arc::new(PolicyStore::new(globals.default_profile.as_deref().filter(|id| !id.is_empty())));
+    let store = Arc::new(PolicyStore::new(
+        globals.default_profile.as_deref().filter(|id| !id.is_empty()),
+    ));
     let (mut reloader, rounds) = Reloader::new(ReloadConfig::new(&globals.profiles), Arc::clone(&store));
     reloader.reload();
     let failure = rounds.first().await.ok().and_then(|round| round.failure);
@@ -175,10 +207,20 @@ async fn load(globals: &Globals) -> Result<Place, DoorError> {
 }
 
 async fn connect(address: &str) -> Result<Place, DoorError> {
-    let url = if address.contains("://") { address.to_owned() } else { format!("http://{address}") };
+    let url = if address.contains("://") {
+        address.to_owned()
+    } else {
+        format!("http://{address}")
+    };
     let endpoint = Endpoint::from_shared(url).map_err(|_| DoorError::Address(address.to_owned()))?;
-    let channel = endpoint.connect_timeout(PATIENCE).timeout(PATIENCE).connect().await;
-    let channel =
-        channel.map_err(|source| DoorError::Unreachable { address: address.to_owned(), source })?;
+    let channel = endpoint
+        .connect_timeout(PATIENCE)
+        .timeout(PATIENCE)
+        .connect()
+        .await;
+    let channel = channel.map_err(|source| DoorError::Unreachable {
+        address: address.to_owned(),
+        source,
+    })?;
     Ok(Place::There(PolicyDecisionServiceClient::new(channel)))
 }

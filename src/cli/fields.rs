@@ -13,15 +13,13 @@ use crate::source::diagnostic::quote;
 
 /// Holds the options of `placet fields`.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Examples:\n  \
+#[command(after_help = "Examples:\n  \
                   placet fields --profile newsroom --role intern --collection articles --state published\n  \
                   placet fields --profile editorial --role editor --operation update --collection articles \\\n    \
                   --state ready_for_review --id 7\n  \
                   placet fields --profile newsroom --role intern --collection articles --state published \\\n    \
                   --document @article.json --format json\n\n\
-                  Ends with 0 if a field is open, with 1 if none is."
-)]
+                  Ends with 0 if a field is open, with 1 if none is.")]
 pub struct FieldsCommand {
     /// What is done with the fields [default: read, if no action is named]
     #[arg(long, value_name = "OPERATION", env = "PLACET_OPERATION")]
@@ -36,7 +34,12 @@ pub struct FieldsCommand {
     pub fields: Vec<String>,
 
     /// Fields that shall select or sort; repeat it or separate by commas
-    #[arg(long, value_name = "FIELD", env = "PLACET_FILTER_FIELDS", value_delimiter = ',')]
+    #[arg(
+        long,
+        value_name = "FIELD",
+        env = "PLACET_FILTER_FIELDS",
+        value_delimiter = ','
+    )]
     pub filter_fields: Vec<String>,
 
     /// State in which the item would be afterwards
@@ -90,7 +93,11 @@ pub(super) fn run(command: &FieldsCommand, globals: &Globals, output: &mut Outpu
             }
         }
     }
-    if response.allowed.is_empty() && !response.others_allowed { Exit::Refused } else { Exit::Done }
+    if response.allowed.is_empty() && !response.others_allowed {
+        Exit::Refused
+    } else {
+        Exit::Done
+    }
 }
 
 fn request(command: &FieldsCommand) -> Result<v1::FilterFieldsRequest, QuestionError> {
@@ -121,18 +128,38 @@ fn request(command: &FieldsCommand) -> Result<v1::FilterFieldsRequest, QuestionE
 }
 
 fn write_text(response: &v1::FilterFieldsResponse, output: &mut Output) -> Result<(), Exit> {
-    let note = if response.conditional { " (for some items)" } else { "" };
+    let note = if response.conditional {
+        " (for some items)"
+    } else {
+        ""
+    };
     let mut open: Vec<String> = response.allowed.iter().map(|field| quote(field)).collect();
     if response.others_allowed {
         open.push("any other".to_owned());
     }
-    let list = |names: Vec<String>| if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+    let list = |names: Vec<String>| {
+        if names.is_empty() {
+            "none".to_owned()
+        } else {
+            names.join(", ")
+        }
+    };
     output.line(&format!("open{note}: {}", list(open)));
-    output.line(&format!("closed: {}", list(response.denied.iter().map(left_out_text).collect())));
+    output.line(&format!(
+        "closed: {}",
+        list(response.denied.iter().map(left_out_text).collect())
+    ));
     for field in &response.filter_fields {
         let word = if field.usable { "may" } else { "may not" };
-        let reason = if field.usable { String::new() } else { format!(" ({})", reason_word(field.reason())) };
-        output.line(&format!("  {} {word} select and sort{reason}", quote(&field.field)));
+        let reason = if field.usable {
+            String::new()
+        } else {
+            format!(" ({})", reason_word(field.reason()))
+        };
+        output.line(&format!(
+            "  {} {word} select and sort{reason}",
+            quote(&field.field)
+        ));
     }
     write_presets(response.presets.as_ref(), output);
     if let Some(document) = &response.document {

@@ -111,7 +111,10 @@ pub(super) enum QuestionError {
     },
     /// A text is no JSON.
     #[error("`--{option}` is not JSON")]
-    Syntax { option: &'static str, source: serde_json::Error },
+    Syntax {
+        option: &'static str,
+        source: serde_json::Error,
+    },
     /// A JSON value is no object.
     #[error("`--{0}` is no JSON object")]
     NoObject(&'static str),
@@ -143,7 +146,11 @@ impl QuestionArgs {
         set(&mut subject.id, self.subject.as_ref());
         set_list(&mut subject.roles, &self.roles);
         set_list(&mut subject.groups, &self.groups);
-        set_object(&mut subject.attributes, "subject-attributes", self.subject_attributes.as_ref())?;
+        set_object(
+            &mut subject.attributes,
+            "subject-attributes",
+            self.subject_attributes.as_ref(),
+        )?;
         let context = context.get_or_insert_default();
         set(&mut context.ip, self.ip.as_ref());
         set(&mut context.explanation, self.explanation.as_ref());
@@ -215,7 +222,9 @@ fn read_json(option: &'static str, text: &str) -> Result<Value, QuestionError> {
 
 fn read_bounded(reader: impl Read) -> std::io::Result<String> {
     let mut text = String::new();
-    reader.take(REQUEST_FILE_BYTES_MAX + 1).read_to_string(&mut text)?;
+    reader
+        .take(REQUEST_FILE_BYTES_MAX + 1)
+        .read_to_string(&mut text)?;
     if text.len() as u64 > REQUEST_FILE_BYTES_MAX {
         let message = format!("it has more than {REQUEST_FILE_BYTES_MAX} bytes");
         return Err(std::io::Error::new(std::io::ErrorKind::FileTooLarge, message));
@@ -224,7 +233,12 @@ fn read_bounded(reader: impl Read) -> std::io::Result<String> {
 }
 
 fn wire_object(entries: serde_json::Map<String, Value>) -> Struct {
-    Struct { fields: entries.into_iter().map(|(name, value)| (name, wire_value(value))).collect() }
+    Struct {
+        fields: entries
+            .into_iter()
+            .map(|(name, value)| (name, wire_value(value)))
+            .collect(),
+    }
 }
 
 /// JSON text nests at most 128 deep, so this cannot run away.
@@ -235,9 +249,9 @@ fn wire_value(value: Value) -> prost_types::Value {
         // A number too large for a double is infinite, which the request is refused for.
         Value::Number(value) => Kind::NumberValue(value.as_f64().unwrap_or(f64::INFINITY)),
         Value::String(value) => Kind::StringValue(value),
-        Value::Array(values) => {
-            Kind::ListValue(prost_types::ListValue { values: values.into_iter().map(wire_value).collect() })
-        }
+        Value::Array(values) => Kind::ListValue(prost_types::ListValue {
+            values: values.into_iter().map(wire_value).collect(),
+        }),
         Value::Object(entries) => Kind::StructValue(wire_object(entries)),
     };
     prost_types::Value { kind: Some(kind) }

@@ -13,13 +13,11 @@ use crate::source::diagnostic::quote;
 
 /// Holds the options of `placet transitions`.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Examples:\n  \
+#[command(after_help = "Examples:\n  \
                   placet transitions --profile editorial --role editor --collection articles --state ready_for_review\n  \
                   placet transitions --profile newsroom --role staff --collection articles       for a new article\n  \
                   placet transitions --address 127.0.0.1:7420 --collection articles --state draft --format json\n\n\
-                  Ends with 0 if a transition is open, with 1 if none is."
-)]
+                  Ends with 0 if a transition is open, with 1 if none is.")]
 pub struct TransitionsCommand {
     /// Name open transitions alone, not those that are closed to the subject
     #[arg(long, env = "PLACET_OPEN_ONLY")]
@@ -45,7 +43,9 @@ pub(super) fn run(command: &TransitionsCommand, globals: &Globals, output: &mut 
         Err(error) => return ask::refuse(&error, output),
     };
     let (profile, address) = (request.profile.clone(), command.address.as_deref());
-    let response = match ask::ask(globals, address, &profile, output, |door| door.transitions(request)) {
+    let response = match ask::ask(globals, address, &profile, output, |door| {
+        door.transitions(request)
+    }) {
         Ok(response) => response,
         Err(exit) => return exit,
     };
@@ -57,7 +57,11 @@ pub(super) fn run(command: &TransitionsCommand, globals: &Globals, output: &mut 
         }
         Format::Text => write_text(&response, output),
     }
-    if response.transitions.is_empty() { Exit::Refused } else { Exit::Done }
+    if response.transitions.is_empty() {
+        Exit::Refused
+    } else {
+        Exit::Done
+    }
 }
 
 fn request(command: &TransitionsCommand) -> Result<v1::ListAllowedTransitionsRequest, QuestionError> {
@@ -80,7 +84,11 @@ fn write_text(response: &v1::ListAllowedTransitionsResponse, output: &mut Output
         write_option(option, &paint(output, "open", GOOD), output);
     }
     for option in &response.denied {
-        let word = format!("{} {}", paint(output, "closed", BAD), reason_word(option.reason()));
+        let word = format!(
+            "{} {}",
+            paint(output, "closed", BAD),
+            reason_word(option.reason())
+        );
         write_option(option, &word, output);
     }
     if response.transitions.is_empty() && response.denied.is_empty() {
@@ -109,7 +117,10 @@ fn write_option(option: &v1::TransitionOption, word: &str, output: &mut Output) 
         output.line("  needs an explanation");
     }
     if let Some(approvals) = &option.approvals {
-        output.line(&format!("  has {} of {} approvals", approvals.given, approvals.needed));
+        output.line(&format!(
+            "  has {} of {} approvals",
+            approvals.given, approvals.needed
+        ));
     }
     write_missing(&option.missing, output);
     write_trace(option.trace.as_ref(), output);

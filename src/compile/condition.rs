@@ -143,6 +143,7 @@ fn compile_leaf(leaf: &Leaf, place: Place, interner: &Interner<'_>) -> compiled:
         pattern,
         kind: end.kind,
         key: key.into(),
+        is_relation: end.collection.is_some(),
         is_many: end.is_many,
         operand_name: first_variable(&leaf.right)
             .map(variable_text)

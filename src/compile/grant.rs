@@ -332,7 +332,8 @@ impl<T: Copy> SlotsBuilder<T> {
     fn new(interner: &Interner<'_>) -> Self {
         Self {
             named: vec![BTreeMap::new(); interner.model.collection_names.len()],
-            any: vec![Vec::new(); interner.model.action_names.len()],
+            // One more than there are names: what is for any action is for unknown ones, too.
+            any: vec![Vec::new(); interner.model.action_names.len() + 1],
         }
     }
 
@@ -346,7 +347,7 @@ impl<T: Copy> SlotsBuilder<T> {
                 .filter_map(|name| names.find(&name.value)),
         );
         let actions: Vec<ActionId> = match &selection.actions {
-            Selector::Any | Selector::Except(_) => (0..names.len())
+            Selector::Any | Selector::Except(_) => (0..=names.len())
                 .filter(|index| !written.contains(*index))
                 .map(ActionId::new)
                 .collect(),

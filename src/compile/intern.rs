@@ -219,7 +219,7 @@ impl<'s> Interner<'s> {
         let sources = self.sources;
         let file = self
             .files
-            .entry(u32::try_from(span.file.index()).unwrap_or(u32::MAX))
+            .entry(span.file.index())
             .or_insert_with(|| Arc::from(sources.path(span.file)));
         let origin = Origin {
             file: Arc::clone(file),

@@ -1,7 +1,7 @@
 //! The room `dialect`: the ways of writing a profile, and how each is read.
 //!
 //! **In** comes an [`Input`]: the profile file and, layer by layer, the parsed files of one profile. **Out** goes a
-//! [`Policy`](crate::policy::Policy) in which nothing tells any more which dialect it was written in, and complaints.
+//! [`Policy`] in which nothing tells any more which dialect it was written in, and complaints.
 //!
 //! What holds here:
 //!

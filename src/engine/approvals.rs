@@ -134,10 +134,12 @@ fn take(
         return false;
     };
     for (index, approver) in approvers.iter().enumerate() {
-        let is_new = tried
-            .get_mut(index)
-            .is_some_and(|tried| !std::mem::replace(tried, true));
-        if !is_new || !approver.serves.get(rule).copied().unwrap_or(false) {
+        let serves = approver.serves.get(rule).copied().unwrap_or(false);
+        if !serves
+            || tried
+                .get_mut(index)
+                .is_none_or(|tried| std::mem::replace(tried, true))
+        {
             continue;
         }
         let other = places.iter().position(|(_, taken)| *taken == Some(index));

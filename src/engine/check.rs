@@ -138,7 +138,7 @@ fn find_action(model: &Model, name: &str, allows_anything: bool) -> Option<Step>
             operation: action.operation,
         }),
         None => allows_anything.then_some(Step {
-            action: None,
+            action: Some(model.unknown_action()),
             operation: Operation::usual(name),
         }),
     }
@@ -197,10 +197,6 @@ impl<'q> Judge<'_, 'q> {
     }
 
     /// A change of state in a closed workflow must be one that is open; `Ok(None)` if nothing of the kind is asked.
-    #[expect(
-        clippy::type_complexity,
-        reason = "the outer error is the caller's, the inner one an answer"
-    )]
     fn closed<T: Trace>(
         &self,
         position: &Position<'q>,
@@ -308,13 +304,13 @@ impl<'q> Judge<'_, 'q> {
         let mut decision = self.steps(&steps, &position, transition.explain && !is_administrator, trace)?;
         decision.conditional |= conditional;
         decision.transition = Some(id);
+        decision.approvals = approvals::count(self.facts, transition);
         if !decision.is_allow() {
             return Ok(decision);
         }
         if steps.is_empty() {
             decision.deciding.push(Rule::Transition(id));
         }
-        decision.approvals = approvals::count(self.facts, transition);
         if decision.approvals.iter().any(|each| each.given < each.needed) {
             let lacks_digest = self.facts.query.resource.content_digest.is_empty()
                 && transition.approvals.iter().any(|rule| rule.content_bound);

@@ -32,6 +32,11 @@ impl Side<'_> {
         }
     }
 
+    /// Tells whether the request does not tell the side.
+    pub(super) fn is_open(&self) -> bool {
+        matches!(self, Side::Open)
+    }
+
     /// Tells whether the side is null.
     pub(super) fn is_null(&self) -> bool {
         matches!(self, Side::View(View::Null))

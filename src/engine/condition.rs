@@ -240,6 +240,7 @@ impl<'s> Scene<'s> {
                 }
             };
             if truth != Truth::False
+                && matches!(item, Value::Object(_))
                 && let Some(collection) = related.permitted
             {
                 truth = truth.and(self.permitted(collection, item, notes));
@@ -310,7 +311,9 @@ impl<'s> Scene<'s> {
             // A related item stands for its key.
             left = match object.get(&leaf.key) {
                 Some(key) => Side::View(key.view()),
-                None => self.untold(),
+                None if leaf.is_relation => self.untold(),
+                // Some other object: no comparison fits it.
+                None => left,
             };
         }
         if matches!(left, Side::Open) {
@@ -689,7 +692,7 @@ impl<'s> Scene<'s> {
         Side::List(values.collect())
     }
 
-    /// Returns the value of an operand; a list of operands is visited by [`Self::each_element`].
+    /// Returns the value of an operand; a list of operands becomes one list.
     pub(super) fn operand(&self, operand: &'s Operand) -> Side<'s> {
         match operand {
             Operand::Value(value) => Side::View(value.view()),

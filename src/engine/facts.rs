@@ -257,7 +257,9 @@ pub(super) fn told_owner_roles<'v>(
             .iter()
             .filter_map(|value| view_text(value.view()))
             .collect(),
-        view => view_text(view).into_iter().collect(),
+        View::Null | View::Bool(_) | View::Number(_) | View::Text(_) | View::Object(_) => {
+            view_text(here).into_iter().collect()
+        }
     }
 }
 

@@ -126,7 +126,11 @@ fn filter_related(
             for item in items {
                 match item {
                     Value::Object(item) => kept.extend(filter_item(model, query, relation, item)?),
-                    key => kept.push(key.clone().into_owned()),
+                    key @ (Value::Null
+                    | Value::Bool(_)
+                    | Value::Number(_)
+                    | Value::Text(_)
+                    | Value::List(_)) => kept.push(key.clone().into_owned()),
                 }
             }
             Ok(Value::List(kept))

@@ -126,13 +126,8 @@ impl<'q> Bout<'_, 'q> {
     }
 
     fn blame(&self, grant: &Grant, part: Outcome) -> String {
-        let program = match part {
-            Outcome::Condition => grant
-                .selection
-                .when
-                .and_then(|when| self.facts.model.condition(when)),
-            _ => None,
-        };
+        let when = grant.selection.when.filter(|_| part == Outcome::Condition);
+        let program = when.and_then(|when| self.facts.model.condition(when));
         program.map_or_else(String::new, |program| {
             self.scene(Item::Stored, None).blame(program).0.to_owned()
         })
@@ -170,12 +165,12 @@ impl<'q> Bout<'_, 'q> {
                 }
             };
             // What is sure outweighs what is broken, and that what is open; so the order of files does not matter.
-            let weight = |reason| match reason {
-                Reason::Denied => 0,
-                Reason::BrokenRule => 1,
-                _ => 2,
+            let weight = |reason| {
+                [Reason::BrokenRule, Reason::Denied]
+                    .iter()
+                    .position(|each| *each == reason)
             };
-            if refused.is_none_or(|(other, _)| weight(reason) < weight(other)) {
+            if refused.is_none_or(|(other, _)| weight(reason) > weight(other)) {
                 refused = Some((reason, id));
             }
             if reason == Reason::Denied && !T::ENABLED {
@@ -313,7 +308,7 @@ impl<'q> Bout<'_, 'q> {
         }
         let (valid, is_assumed) = match self.valid(grant, asked, presets, notes) {
             Truth::Open if any_item => (Truth::True, true),
-            valid => (valid, false),
+            valid @ (Truth::True | Truth::Open | Truth::False) => (valid, false),
         };
         let outcome = if valid == Truth::True {
             Outcome::Matched
@@ -432,35 +427,20 @@ impl<'q> Bout<'_, 'q> {
         }
         tally.any_matched |= any_neutral;
         let tally = &*tally;
-        let refusal = |reason, about| {
-            let mut decision = Decision::deny(reason);
-            decision.about = about;
-            if reason == Reason::MissingAttribute {
-                decision.lacking = notes.lacking.clone();
-            }
-            decision.conditional = tally.conditional;
-            Covered {
-                decision,
-                demanded: false,
-            }
+        let open = if notes.fault {
+            Reason::Fault
+        } else {
+            Reason::MissingAttribute
         };
-        let open = || {
-            if notes.fault {
-                Reason::Fault
-            } else {
-                Reason::MissingAttribute
-            }
-        };
+        let refusal = |reason, about| refused(reason, about, tally, notes);
         if !tally.any_matched {
-            return refusal(
-                match (tally.any_open, tally.any_in_reach) {
-                    (true, _) => open(),
-                    (false, true) => Reason::NoMatchingGrant,
-                    (false, false) if self.facts.effective.is_stranger => Reason::UnknownRole,
-                    (false, false) => Reason::NoGrant,
-                },
-                None,
-            );
+            let reason = match (tally.any_open, tally.any_in_reach) {
+                (true, _) => open,
+                (false, true) => Reason::NoMatchingGrant,
+                (false, false) if self.facts.effective.is_stranger => Reason::UnknownRole,
+                (false, false) => Reason::NoGrant,
+            };
+            return refusal(reason, None);
         }
         let weighing = Weighing {
             asked,
@@ -481,7 +461,7 @@ impl<'q> Bout<'_, 'q> {
             .and_then(|passing| weighing.filters().map(|()| passing))
         {
             Ok(outcome) => outcome,
-            Err((Reason::MissingAttribute, about)) => return refusal(open(), about),
+            Err((Reason::MissingAttribute, about)) => return refusal(open, about),
             Err((reason, about)) => {
                 let mut covered = refusal(reason, about);
                 if reason == Reason::Denied {
@@ -508,5 +488,19 @@ impl<'q> Bout<'_, 'q> {
 impl Fit {
     fn and_fit(self, other: Fit) -> Fit {
         self.and(other.truth, other.part)
+    }
+}
+
+/// A refusal for a reason, about a field.
+fn refused<'q>(reason: Reason, about: Option<&'q str>, tally: &Tally, notes: &Notes<'q>) -> Covered<'q> {
+    let mut decision = Decision::deny(reason);
+    decision.about = about;
+    decision.conditional = tally.conditional;
+    if reason == Reason::MissingAttribute {
+        decision.lacking = notes.lacking.clone();
+    }
+    Covered {
+        decision,
+        demanded: false,
     }
 }

@@ -30,7 +30,8 @@ pub fn missing<'q>(model: &'q Model, query: &'q Query<'q>, decision: &Decision<'
         return Vec::new();
     };
     let touched = touched(model, query);
-    let unknowns = unknowns(query, &touched, decision);
+    let transition = decision.transition.and_then(|id| model.transition(id));
+    let unknowns = unknowns(query, &touched, decision, transition);
     let candidates = candidates(&facts, decision, &touched, &unknowns);
     let action = model
         .action_names
@@ -47,7 +48,7 @@ pub fn missing<'q>(model: &'q Model, query: &'q Query<'q>, decision: &Decision<'
         model,
         query,
         facts: &facts,
-        transition: decision.transition.and_then(|id| model.transition(id)),
+        transition,
         is_creation: action.is_some_and(|action| action.operation == Operation::Create),
         strangers: (0..most * 2).map(|number| format!("approver:{number}")).collect(),
         trials: 0,
@@ -379,9 +380,17 @@ fn with<'x>(object: &Object<'x>, path: &'x [Box<str>], value: &Value<'x>) -> Obj
 }
 
 /// Finds the facts that a decision lacked, and what they are compared with.
-fn unknowns<'q>(query: &'q Query<'q>, touched: &Touched<'q>, decision: &Decision<'_>) -> Vec<Unknown<'q>> {
+fn unknowns<'q>(
+    query: &'q Query<'q>,
+    touched: &Touched<'q>,
+    decision: &Decision<'_>,
+    transition: Option<&Transition>,
+) -> Vec<Unknown<'q>> {
     let mut unknowns: Vec<Unknown<'q>> = Vec::new();
-    if decision.lacking.contains(&DIGEST) {
+    // Approvals that are bound to the content count for none that nobody names.
+    let is_bound =
+        transition.is_some_and(|transition| transition.approvals.iter().any(|rule| rule.content_bound));
+    if is_bound && query.resource.content_digest.is_empty() {
         unknowns.push(Unknown {
             name: DIGEST,
             place: Place::Digest,

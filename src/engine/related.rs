@@ -78,25 +78,57 @@ pub(super) fn admits<'s, 'm: 's>(
         return Truth::True;
     }
     // A neutral grant drops out beside others that have conditions.
+    let place = Place {
+        position,
+        owner: owner.as_deref(),
+        owns,
+        owner_roles,
+    };
     let any_conditioned = held
         .iter()
         .any(|grant| grant.selection.when.is_some() && !grant.neutral);
+    let counting = held.iter().filter(|grant| !(grant.neutral && any_conditioned));
     let mut admitted = Truth::False;
-    for grant in held.iter().filter(|grant| !(grant.neutral && any_conditioned)) {
-        let mut truth = position
-            .is_in(&grant.selection.states)
-            .and(position.leads_to(grant.selection.to_states.as_ref()))
-            .and(Truth::of(in_scope(
-                scene,
-                grant,
-                owner.as_deref(),
-                owns,
-                &owner_roles,
-            )))
-            .and(Truth::of(counts(grant.networks.as_deref(), facts.address())));
-        if truth != Truth::False
-            && let Some(program) = grant.selection.when.and_then(|when| facts.model.condition(when))
-        {
+    for grant in counting {
+        admitted = admitted.or(matches_item(scene, grant, item, &place, notes));
+        if admitted == Truth::True {
+            break;
+        }
+    }
+    admitted
+}
+
+/// Where a related item stands, and whose it is.
+struct Place<'s> {
+    position: Position<'s>,
+    owner: Option<&'s str>,
+    owns: bool,
+    owner_roles: Bits,
+}
+
+fn matches_item<'s>(
+    scene: &Scene<'s>,
+    grant: &'s Grant,
+    item: &'s Value<'s>,
+    place: &Place<'_>,
+    notes: &mut Notes<'_>,
+) -> Truth {
+    let facts = scene.facts;
+    let truth = place
+        .position
+        .is_in(&grant.selection.states)
+        .and(place.position.leads_to(grant.selection.to_states.as_ref()))
+        .and(Truth::of(in_scope(
+            scene,
+            grant,
+            place.owner,
+            place.owns,
+            &place.owner_roles,
+        )))
+        .and(Truth::of(counts(grant.networks.as_deref(), facts.address())));
+    let program = grant.selection.when.and_then(|when| facts.model.condition(when));
+    match program {
+        Some(program) if truth != Truth::False => {
             let inner = Scene {
                 item: Item::Related(item.view()),
                 state: None,
@@ -104,15 +136,12 @@ pub(super) fn admits<'s, 'm: 's>(
                 ..*scene
             };
             let mut inner_notes = Notes::new();
-            truth = truth.and(inner.run(program, &mut inner_notes));
+            let holds = inner.run(program, &mut inner_notes);
             notes.fault |= inner_notes.fault;
+            truth.and(holds)
         }
-        admitted = admitted.or(truth);
-        if admitted == Truth::True {
-            break;
-        }
+        Some(_) | None => truth,
     }
-    admitted
 }
 
 fn is_held(grant: &Grant, roles: &Bits, site: &Bits) -> bool {

@@ -61,9 +61,13 @@ pub(super) fn test<'s>(scene: &Scene<'s>, leaf: &'s Leaf, left: &Side<'s>) -> Tr
 /// A stored null matches no negative; a submitted one is told apart from what it is not.
 fn test_null<'s>(scene: &Scene<'s>, leaf: &'s Leaf) -> Truth {
     let is_submitted = scene.is_submitted_table();
-    let right = |holds: &dyn Fn(&Side<'s>) -> bool| match scene.operand(&leaf.right) {
-        Side::Open => Truth::Open,
-        side => Truth::of(holds(&side)),
+    let right = |holds: &dyn Fn(&Side<'s>) -> bool| {
+        let side = scene.operand(&leaf.right);
+        if side.is_open() {
+            Truth::Open
+        } else {
+            Truth::of(holds(&side))
+        }
     };
     // Whatever the elements are that a list is written with, null is none of them.
     let written = match &leaf.right {
@@ -211,9 +215,12 @@ fn is_fit(operator: Operator, left: &Side<'_>) -> bool {
 
 /// Tests membership; an element that is not told leaves it open unless another one decides.
 fn test_in<'s>(scene: &Scene<'s>, leaf: &'s Leaf, left: &Side<'s>) -> Truth {
-    each_element(scene, &leaf.right, &mut |element| match element {
-        Side::Open => Truth::Open,
-        side => Truth::of(equal(left, side, leaf.kind)),
+    each_element(scene, &leaf.right, &mut |element| {
+        if element.is_open() {
+            Truth::Open
+        } else {
+            Truth::of(equal(left, element, leaf.kind))
+        }
     })
 }
 
@@ -262,9 +269,11 @@ fn test_between<'s>(scene: &Scene<'s>, leaf: &'s Leaf, left: &Side<'s>) -> Truth
     let (Some(low), Some(high)) = (order(left, &low), order(left, &high)) else {
         return Truth::False;
     };
-    Truth::of(match leaf.operator {
-        Operator::Nbetween => low.is_lt() || high.is_gt(),
-        _ => low.is_ge() && high.is_le(),
+    let is_inside = low.is_ge() && high.is_le();
+    Truth::of(if leaf.operator == Operator::Nbetween {
+        low.is_lt() || high.is_gt()
+    } else {
+        is_inside
     })
 }
 

@@ -79,6 +79,8 @@ pub struct Leaf {
     pub kind: Option<FieldType>,
     /// The key field of related items, if the path ends at a relation.
     pub key: Box<str>,
+    /// Whether the path is declared to end at a relation.
+    pub is_relation: bool,
     /// Whether the path is declared to end at a list of related items.
     pub is_many: bool,
     /// The first fact of the request that the right side reads, as messages name it; empty if there is none.

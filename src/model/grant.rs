@@ -138,11 +138,14 @@ impl Mask<Box<[FieldId]>> {
     }
 }
 
+/// The rules of one collection by action, actions ascending.
+pub type ByAction<T> = Box<[(ActionId, Box<[T]>)]>;
+
 /// Which rules are for a collection and an action: those that name the collection, and those for any.
 #[derive(Clone, Debug)]
 pub struct Slots<T> {
     /// By collection: the rules by action, actions ascending.
-    named: Vec<Box<[(ActionId, Box<[T]>)]>>,
+    named: Vec<ByAction<T>>,
     /// By action.
     any: Vec<Box<[T]>>,
     /// Whether no rule is here at all, as is usual of denies and constraints.
@@ -161,7 +164,7 @@ impl<T> Default for Slots<T> {
 
 impl<T: Copy> Slots<T> {
     /// Returns slots of these lists; the lists of a collection must ascend by action.
-    pub fn new(named: Vec<Box<[(ActionId, Box<[T]>)]>>, any: Vec<Box<[T]>>) -> Self {
+    pub fn new(named: Vec<ByAction<T>>, any: Vec<Box<[T]>>) -> Self {
         let is_empty =
             any.iter().all(|rules| rules.is_empty()) && named.iter().all(|actions| actions.is_empty());
         Self { named, any, is_empty }

@@ -101,6 +101,11 @@ pub struct Action {
 }
 
 impl Model {
+    /// Returns the id that stands for every action that the policy does not know.
+    pub fn unknown_action(&self) -> ActionId {
+        ActionId::new(self.action_names.len())
+    }
+
     /// Returns an action.
     pub fn action(&self, id: ActionId) -> Option<&Action> {
         self.actions.get(id.index())

@@ -306,8 +306,13 @@ fn removed(id: &str) -> v1::ProfileStatus {
     }
 }
 
-fn write_diagnostics(diagnostics: &[Diagnostic], sources: &SourceMap) -> impl Iterator<Item = v1::Diagnostic> {
-    diagnostics.iter().map(move |diagnostic| write_diagnostic(diagnostic, sources))
+fn write_diagnostics(
+    diagnostics: &[Diagnostic],
+    sources: &SourceMap,
+) -> impl Iterator<Item = v1::Diagnostic> {
+    diagnostics
+        .iter()
+        .map(move |diagnostic| write_diagnostic(diagnostic, sources))
 }
 
 fn write_diagnostic(diagnostic: &Diagnostic, sources: &SourceMap) -> v1::Diagnostic {

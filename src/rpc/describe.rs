@@ -144,7 +144,7 @@ impl Writer<'_> {
             title: title(&transition.title, self.locale, &transition.name),
             to_state,
             targets,
-            from_states: self.from_states(id, transition, workflow),
+            from_states: self.states_of(id, transition, workflow),
             actions: transition
                 .actions
                 .iter()
@@ -161,7 +161,7 @@ impl Writer<'_> {
     }
 
     /// The states from which a transition can be executed, in the order of the workflow.
-    fn from_states(&self, id: TransitionId, transition: &Transition, workflow: &Workflow) -> Vec<String> {
+    fn states_of(&self, id: TransitionId, transition: &Transition, workflow: &Workflow) -> Vec<String> {
         let is_from = |state: &&State| match &transition.from {
             None => state.offers.contains(&id),
             Some(Mask::Any) => true,

@@ -43,11 +43,10 @@ static POOL: LazyLock<Option<DescriptorPool>> = LazyLock::new(|| DescriptorPool:
 pub fn from_json<M: Message + Default>(name: &str, json: &Value) -> Result<M, JsonError> {
     let options = DeserializeOptions::new().deny_unknown_fields(true);
     let message =
-        DynamicMessage::deserialize_with_options(descriptor(&format!("placet.v1.{name}"))?, json, &options).map_err(|source| {
-            JsonError::Unfit {
-                name: name.to_owned(),
-                source,
-            }
+        DynamicMessage::deserialize_with_options(descriptor(&format!("placet.v1.{name}"))?, json, &options)
+            .map_err(|source| JsonError::Unfit {
+            name: name.to_owned(),
+            source,
         })?;
     Ok(M::decode(message.encode_to_vec().as_slice())?)
 }

@@ -154,7 +154,7 @@ impl DecisionIds {
     fn new() -> Self {
         // The keys of a hasher are random, which is all that is needed to tell processes apart.
         Self {
-            process: RandomState::new().hash_one(std::process::id()),
+            process: RandomState::new().hash_one("placet"),
             next: AtomicU64::new(1),
         }
     }

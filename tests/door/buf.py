@@ -3,19 +3,26 @@
 Writes one JSON object per call: its name, the status, the answer and the fields that an error complains about.
 """
 
+import base64
 import json
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
+from google.rpc import error_details_pb2
+
 DEADLINE = 15
 
 
 def violations(error):
+    """Returns the fields that the details of an error complain about."""
     fields = []
     for detail in error.get("details", []):
-        for violation in detail.get("debug", detail.get("value", {})).get("fieldViolations", []):
-            fields.append(violation["field"])
+        if detail["type"] == "google.rpc.BadRequest":
+            # buf leaves out the padding.
+            value = base64.b64decode(detail["value"] + "==")
+            bad = error_details_pb2.BadRequest.FromString(value)
+            fields += [violation.field for violation in bad.field_violations]
     return fields
 
 

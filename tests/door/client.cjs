@@ -5,9 +5,10 @@
 const fs = require("node:fs");
 const grpc = require("@grpc/grpc-js");
 const loader = require("@grpc/proto-loader");
+const { FileDescriptorProto } = require("protobufjs/ext/descriptor");
 
 const DEADLINE_MS = 10_000;
-const OPTIONS = { defaults: true, arrays: true, enums: String, longs: String };
+const OPTIONS = { defaults: true, arrays: true, enums: String, longs: String, keepCase: true };
 
 // What of the reflection protocol is needed here.
 const REFLECTION = {
@@ -38,7 +39,8 @@ const REFLECTION = {
   },
 };
 
-// Fields of the contract that hold a google.protobuf.Struct, which proto-loader leaves in its wire form.
+// Fields of the contract that hold a google.protobuf.Struct, which proto-loader leaves in its wire form; from a descriptor set
+// it makes a map the list of entries that it is on the wire, and keeps the names of fields as they are declared.
 const STRUCTS = new Set(["attributes", "changes", "document", "presets"]);
 
 function deadline() {
@@ -59,6 +61,20 @@ function reflect(address) {
     });
 }
 
+// Collects the file of a symbol and all that it depends on, dependencies first.
+async function collect(reflected, request, files = new Map()) {
+  const answer = await reflected(request);
+  for (const bytes of answer.files.file) {
+    const { name, dependency } = FileDescriptorProto.decode(bytes);
+    if (files.has(name)) continue;
+    for (const needed of dependency) {
+      if (!files.has(needed)) await collect(reflected, { fileByFilename: needed }, files);
+    }
+    files.set(name, bytes);
+  }
+  return files;
+}
+
 // A FileDescriptorSet is nothing but its files one after the other, each as field 1.
 function descriptorSet(files) {
   return Buffer.concat(
@@ -77,40 +93,47 @@ function descriptorSet(files) {
 }
 
 function toStruct(object) {
-  const fields = Object.entries(object).map(([key, value]) => [key, toValue(value)]);
-  return { fields: Object.fromEntries(fields) };
+  return { fields: Object.entries(object).map(([key, value]) => ({ key, value: toValue(value) })) };
 }
 
 function toValue(value) {
-  if (value === null) return { nullValue: "NULL_VALUE" };
-  if (typeof value === "boolean") return { boolValue: value };
-  if (typeof value === "number") return { numberValue: value };
-  if (typeof value === "string") return { stringValue: value };
-  if (Array.isArray(value)) return { listValue: { values: value.map(toValue) } };
-  return { structValue: toStruct(value) };
+  if (value === null) return { null_value: "NULL_VALUE" };
+  if (typeof value === "boolean") return { bool_value: value };
+  if (typeof value === "number") return { number_value: value };
+  if (typeof value === "string") return { string_value: value };
+  if (Array.isArray(value)) return { list_value: { values: value.map(toValue) } };
+  return { struct_value: toStruct(value) };
 }
 
 function fromStruct(struct) {
-  const fields = Object.entries(struct.fields ?? {}).map(([key, value]) => [key, fromValue(value)]);
-  return Object.fromEntries(fields);
+  return Object.fromEntries(struct.fields.map(({ key, value }) => [key, fromValue(value)]));
 }
 
 function fromValue(value) {
-  if ("boolValue" in value) return value.boolValue;
-  if ("numberValue" in value) return value.numberValue;
-  if ("stringValue" in value) return value.stringValue;
-  if ("listValue" in value) return (value.listValue.values ?? []).map(fromValue);
-  if ("structValue" in value) return fromStruct(value.structValue);
+  if (value.bool_value !== undefined) return value.bool_value;
+  if (value.number_value !== undefined) return value.number_value;
+  if (value.string_value !== undefined) return value.string_value;
+  if (value.list_value) return value.list_value.values.map(fromValue);
+  if (value.struct_value) return fromStruct(value.struct_value);
   return null;
 }
 
-// Walks over a message and converts the fields that hold a Struct.
-function convert(message, converter) {
-  if (Array.isArray(message)) return message.map((each) => convert(each, converter));
+function toTimestamp(text) {
+  const [, whole, fraction] = /^([^.]*?)(?:\.(\d+))?Z$/.exec(text);
+  return { seconds: Date.parse(`${whole}Z`) / 1000, nanos: Number((fraction ?? "").padEnd(9, "0")) };
+}
+
+const snake = (name) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+const camel = (name) => name.replace(/_([a-z])/g, (_, letter) => letter.toUpperCase());
+
+// Walks over a message, renames its fields, and converts those that hold a Struct.
+function convert(message, rename, struct) {
+  if (Array.isArray(message)) return message.map((each) => convert(each, rename, struct));
   if (message === null || typeof message !== "object") return message;
   const fields = Object.entries(message).map(([key, value]) => {
-    const struct = STRUCTS.has(key) && value !== null;
-    return [key, struct ? converter(value) : convert(value, converter)];
+    if (STRUCTS.has(key) && value !== null) return [key, struct(value)];
+    if (key === "now") return [key, toTimestamp(value)];
+    return [rename(key), convert(value, rename, struct)];
   });
   return Object.fromEntries(fields);
 }
@@ -119,13 +142,13 @@ function ask(clients, call) {
   const [service, method] = call.method.split("/");
   const client = clients[service];
   const { responseStream } = client[method];
-  const request = convert(call.request, toStruct);
+  const request = convert(call.request, snake, toStruct);
   return new Promise((resolve) => {
     const done = (error, answer) =>
       resolve(
         error
           ? { status: grpc.status[error.code], message: error.details }
-          : { status: "OK", answer: convert(answer, fromStruct) },
+          : { status: "OK", answer: convert(answer, camel, fromStruct) },
       );
     if (!responseStream) {
       client[method](request, new grpc.Metadata(), deadline(), done);
@@ -147,8 +170,8 @@ async function main(address, table) {
   const clients = {};
   const methods = [];
   for (const name of services.filter((each) => each.startsWith("placet."))) {
-    const { files } = await reflected({ fileContainingSymbol: name });
-    const definition = loader.loadFileDescriptorSetFromBuffer(descriptorSet(files.file), OPTIONS);
+    const files = await collect(reflected, { fileContainingSymbol: name });
+    const definition = loader.loadFileDescriptorSetFromBuffer(descriptorSet([...files.values()]), OPTIONS);
     const short = name.replace("placet.v1.", "");
     const Client = grpc.makeClientConstructor(definition[name], short);
     clients[short] = new Client(address, grpc.credentials.createInsecure());

@@ -4,21 +4,30 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::wildcard_enum_match_arm,
+    clippy::too_many_lines,
+    clippy::cast_possible_truncation,
+    clippy::field_reassign_with_default,
     clippy::print_stdout,
     clippy::print_stderr,
-    reason = "tests fail by panicking, in their helpers too, and say what they saw"
+    reason = "tests fail by panicking, in their helpers too, say what they saw, and are read from top to bottom"
 )]
 
+mod agreement;
 mod ask;
+mod cli;
 mod contract;
 mod decisions;
 mod diagnostics;
 mod discover;
 mod generate;
+mod grpc;
+mod limits;
 mod matrix;
 mod native;
 mod nick;
 mod properties;
+mod readme;
 mod recordings;
 mod reference;
 mod reload;

@@ -33,7 +33,7 @@ fn seed() -> u64 {
 }
 
 /// Compiles a policy, or tells why it is not valid.
-fn model(policy: &Policy) -> Result<Model, Vec<Diagnostic>> {
+pub(crate) fn model(policy: &Policy) -> Result<Model, Vec<Diagnostic>> {
     let mut sources = SourceMap::new();
     sources.add("grants.json".to_owned(), "{}".to_owned());
     let mut diagnostics = Vec::new();

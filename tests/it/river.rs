@@ -1,12 +1,17 @@
 //! From the bytes of a profile to its decisions: what holds for any, tried on the samples and on a few odd ones.
 //!
-//! The fuzz targets `river`, `nick` and `condition` ask the same oracle for anything that they can think of.
+//! The fuzz targets `river`, `nick` and `condition` ask the same oracle, `decode` asks the one of `wire.rs`, for anything that they can think of.
 
 pub(crate) mod oracle;
+pub(crate) mod wire;
 
 use std::fs;
 use std::path::Path;
 
+use placet::rpc::proto::v1;
+use proptest::collection::vec;
+use proptest::prelude::{any, proptest};
+use prost::Message;
 use serde_json::{Map, Value, json};
 
 /// Reads a directory of the project as the object of file names and contents that the oracle takes.
@@ -71,5 +76,38 @@ fn conditions_and_their_opposites_hold() {
                 oracle::check_condition(&case.to_string());
             }
         }
+    }
+}
+
+#[test]
+fn requests_of_all_kinds_are_answered_alike_twice() {
+    let resource = v1::Resource {
+        collection: "articles".to_owned(),
+        id: "7".to_owned(),
+        state: "draft".to_owned(),
+        ..v1::Resource::default()
+    };
+    let check = v1::CheckRequest {
+        action: "update".to_owned(),
+        resource: Some(resource),
+        ..v1::CheckRequest::default()
+    };
+    let encoded = check.encode_to_vec();
+    let mut answered = 0;
+    for call in 0..wire::CALLS {
+        let bytes: Vec<u8> = [call].into_iter().chain(encoded.iter().copied()).collect();
+        answered += usize::from(wire::check_request(&bytes));
+        // Cut off anywhere it is another request, or none.
+        for end in 0..bytes.len() {
+            wire::check_request(&bytes[..end]);
+        }
+    }
+    assert!(answered >= 3, "only {answered} calls understood the request");
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_a_request_or_none(bytes in vec(any::<u8>(), 0..200)) {
+        wire::check_request(&bytes);
     }
 }

@@ -37,7 +37,7 @@ fn write_profile(root: &Path, name: &str, grants: &str) {
 }
 
 /// Prepares the binary, deaf to the environment of whoever runs the tests.
-fn placet(arguments: &[&str]) -> Command {
+pub(crate) fn placet(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_placet"));
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("PLACET_")) {
         command.env_remove(name);
@@ -61,15 +61,15 @@ fn stderr(output: &Output) -> String {
 }
 
 /// A running daemon; killed if a test fails.
-struct Daemon {
+pub(crate) struct Daemon {
     process: Child,
     log: Receiver<Value>,
-    root: PathBuf,
+    pub(crate) root: PathBuf,
     _directory: TempDir,
 }
 
 impl Daemon {
-    fn start(prepare: impl FnOnce(&Path), options: &[&str]) -> Self {
+    pub(crate) fn start(prepare: impl FnOnce(&Path), options: &[&str]) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let root = directory.path().join("profiles");
         fs::create_dir(&root).unwrap();
@@ -100,7 +100,7 @@ impl Daemon {
     }
 
     /// Waits for a line of the log.
-    fn wait_for(&self, message: &str) -> Value {
+    pub(crate) fn wait_for(&self, message: &str) -> Value {
         let deadline = Instant::now() + PATIENCE;
         let mut seen = Vec::new();
         while let Ok(line) = self
@@ -115,7 +115,7 @@ impl Daemon {
         panic!("no line `{message}` in {seen:#?}");
     }
 
-    async fn connect(&self) -> Channel {
+    pub(crate) async fn connect(&self) -> Channel {
         let address = self.wait_for("listening")["address"].as_str().unwrap().to_owned();
         self.wait_for("ready");
         let endpoint = Channel::from_shared(format!("http://{address}")).unwrap();

@@ -16,7 +16,8 @@ struct Room {
     never: &'static [&'static [&'static str]],
 }
 
-const FILES: &[&str] = &["std::fs", "std::env", "std::process", "tokio::fs"];
+const DISK: &[&str] = &["std::fs", "tokio::fs"];
+const SYSTEM: &[&str] = &["std::env", "std::process"];
 const ASYNC: &[&str] = &[
     "tokio",
     "tokio_stream",
@@ -38,42 +39,42 @@ const ROOMS: &[Room] = &[
     Room {
         name: "vocab",
         imports: &[],
-        never: &[FILES, ASYNC, CLOCK, WIRE, JSON],
+        never: &[DISK, SYSTEM, ASYNC, CLOCK, WIRE, JSON],
     },
     Room {
         name: "source",
         imports: &["vocab"],
-        never: &[FILES, ASYNC, CLOCK, WIRE],
+        never: &[DISK, SYSTEM, ASYNC, CLOCK, WIRE],
     },
     Room {
         name: "policy",
         imports: &["source", "vocab"],
-        never: &[FILES, ASYNC, CLOCK, WIRE, JSON],
+        never: &[DISK, SYSTEM, ASYNC, CLOCK, WIRE, JSON],
     },
     Room {
         name: "model",
         imports: &["vocab"],
-        never: &[FILES, ASYNC, CLOCK, WIRE, JSON],
+        never: &[DISK, SYSTEM, ASYNC, CLOCK, WIRE, JSON],
     },
     Room {
         name: "dialect",
         imports: &["policy", "source", "vocab"],
-        never: &[FILES, ASYNC, CLOCK, WIRE],
+        never: &[DISK, SYSTEM, ASYNC, CLOCK, WIRE],
     },
     Room {
         name: "validate",
         imports: &["policy", "source", "vocab"],
-        never: &[FILES, ASYNC, CLOCK, WIRE, JSON],
+        never: &[DISK, SYSTEM, ASYNC, CLOCK, WIRE, JSON],
     },
     Room {
         name: "engine",
         imports: &["model", "vocab"],
-        never: &[FILES, ASYNC, CLOCK, WIRE, JSON],
+        never: &[DISK, SYSTEM, ASYNC, CLOCK, WIRE, JSON],
     },
     Room {
         name: "compile",
         imports: &["validate", "policy", "model", "source", "vocab"],
-        never: &[FILES, ASYNC, CLOCK, WIRE, JSON],
+        never: &[DISK, SYSTEM, ASYNC, CLOCK, WIRE, JSON],
     },
     Room {
         name: "load",
@@ -99,12 +100,12 @@ const ROOMS: &[Room] = &[
     },
     Room {
         name: "rpc",
-        imports: &["store", "engine", "model", "observe", "source", "vocab"],
-        never: &[FILES],
+        imports: &["load", "store", "engine", "model", "observe", "source", "vocab"],
+        never: &[DISK],
     },
     Room {
         name: "server",
-        imports: &["rpc", "store", "observe", "vocab"],
+        imports: &["rpc", "store", "observe", "source", "vocab"],
         never: &[],
     },
     Room {
@@ -116,6 +117,13 @@ const ROOMS: &[Room] = &[
         never: &[],
     },
 ];
+
+/// Paths that are used in spite of the table, each with its room and the reason.
+const EXCEPTIONS: &[(&str, &str, &str)] = &[(
+    "server",
+    "crate::source::diagnostic::did_you_mean",
+    "an option that names no profile gets the suggestion that a mistyped name in a file gets",
+)];
 
 /// Lines of code that a file may have, tests aside.
 const FILE_LINES_MAX: usize = 800;
@@ -136,6 +144,7 @@ const CORPUS_FILES: &[(&str, &str)] = &[("decisions/newsroom.json", "samples")];
 #[test]
 fn rooms_import_only_what_stands_above_them() {
     let mut findings = Vec::new();
+    let mut stale: BTreeSet<_> = EXCEPTIONS.iter().map(|(room, path, _)| (*room, *path)).collect();
     for file in sources() {
         let Some(room) = file.module.first() else { continue };
         let Some(row) = ROOMS.iter().find(|row| row.name == room) else {
@@ -144,7 +153,12 @@ fn rooms_import_only_what_stands_above_them() {
         };
         for path in &file.paths {
             let place = format!("{}:{}", file.name, path.line);
-            if let Some(target) = path.room() {
+            let exception = EXCEPTIONS
+                .iter()
+                .find(|(in_room, used, _)| in_room == room && path.contains(used));
+            if let Some((in_room, used, _)) = exception {
+                stale.remove(&(*in_room, *used));
+            } else if let Some(target) = path.room() {
                 if target != row.name && !row.imports.contains(&target) {
                     findings.push(format!("{place}: `{room}` must not import `{target}`"));
                 }
@@ -153,6 +167,11 @@ fn rooms_import_only_what_stands_above_them() {
             }
         }
     }
+    findings.extend(
+        stale
+            .iter()
+            .map(|(room, path)| format!("`{room}` no longer needs `{path}`: strike it out")),
+    );
     report(&findings);
 }
 
@@ -303,18 +322,21 @@ fn every_file_is_a_module() {
         if !ours || ["mod", "lib", "main"].contains(&module) {
             continue;
         }
-        let declarations = [format!("mod {module};"), format!("pub mod {module};")];
         let mut parents = ["mod", "lib", "main"]
             .map(|parent| format!("{folder}/{parent}.rs"))
             .to_vec();
         parents.push(format!("{folder}.rs"));
+        let declaration = format!("mod {module};");
         let declared = parents
             .iter()
             .filter(|parent| files.contains(parent))
             .any(|parent| {
-                read(parent)
-                    .lines()
-                    .any(|line| declarations.iter().any(|declaration| line == declaration))
+                let text = read(parent);
+                text.lines().any(|line| {
+                    let line = line.trim_end();
+                    line == declaration
+                        || line.starts_with("pub") && line.ends_with(&format!(" {declaration}"))
+                })
             });
         if !declared {
             findings.push(format!(

@@ -1,7 +1,7 @@
 //! Random conditions on the fields of a collection.
 
 use placet::policy::condition::{Condition, Leaf, Left, Node, Operand, OwnerPart, Related, Variable};
-use placet::policy::grant::Grant;
+
 use placet::vocab::operator::{Function, Operand as Form, Operator};
 use placet::vocab::time::{Step, Unit};
 use placet::vocab::value::Value;
@@ -510,14 +510,4 @@ pub(crate) fn preset(random: &mut Random, holds: Holds) -> Operand {
         Holds::Rows => Operand::Value(Value::Null),
         _ => scalar(random, holds, false),
     }
-}
-
-/// Returns all conditions of a grant.
-pub(crate) fn of_grant(grant: &mut Grant) -> Vec<&mut Condition> {
-    grant
-        .selection
-        .when
-        .iter_mut()
-        .chain(grant.validate.iter_mut())
-        .collect()
 }

@@ -218,7 +218,11 @@ fn by_key(
     match value {
         Value::Object(object) if compares => match object.get(bind::key_of(policy, declared.related)) {
             Some(key) => Side::known(key.clone()),
-            None => absent(policy),
+            None if declared.related.is_some() => absent(policy),
+            None => Side::Known {
+                value: value.clone(),
+                moment,
+            },
         },
         other => Side::Known {
             value: other.clone(),

@@ -1,0 +1,438 @@
+//! The commands that ask: what they print, and how they end.
+
+use std::fs;
+use std::path::Path;
+use std::process::Output;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::serve::{Daemon, placet};
+
+/// Writes a profile that stays as it is, whatever becomes of the samples.
+fn write_desk(root: &Path) {
+    let directory = root.join("desk");
+    fs::create_dir_all(&directory).unwrap();
+    let write = |name: &str, text: &str| fs::write(directory.join(name), text).unwrap();
+    write("profile.json", r#"{"id": "desk", "dialect": "native"}"#);
+    write("roles.json", r#"{"roles": [{"id": "author"}, {"id": "editor"}]}"#);
+    write(
+        "collections.json",
+        r#"{"collections": [{"id": "articles", "workflow": "desk", "state_field": "status", "owner": "author",
+  "fields": {"author": "string", "title": "string", "notes": "text", "status": "string"}}]}"#,
+    );
+    write(
+        "grants.json",
+        r#"{"grants": [
+  {"id": "authors-write", "roles": ["author"], "collections": ["articles"], "actions": ["read", "update"], "states": ["draft"],
+   "to_states": ["same", "review"], "fields": ["title"], "scope": "mine"},
+  {"id": "editors-publish", "roles": ["editor"], "collections": ["articles"], "actions": ["update"], "states": ["review"],
+   "to_states": ["published"], "explain": true}],
+"constraints": [{"id": "titled", "collections": ["articles"], "actions": ["update"], "require": {"title": {"_nempty": true}}}]}"#,
+    );
+    write(
+        "workflows.json",
+        r#"{"workflows": [{"id": "desk", "initial_state": "draft",
+  "states": {"draft": {"transitions": ["submit"]}, "review": {"transitions": ["publish"]}, "published": {"transitions": []}},
+  "transitions": {
+    "submit": {"to": "review", "actions": ["update"]},
+    "publish": {"to": "published", "actions": ["update"], "approvals": [{"count": 1, "roles": ["editor"], "content_bound": false}]}}}]}"#,
+    );
+}
+
+/// Runs a command on the profile.
+struct Desk {
+    directory: TempDir,
+}
+
+impl Desk {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        write_desk(directory.path());
+        Self { directory }
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        let root = self.directory.path().to_str().unwrap();
+        placet(&[arguments, &["--profiles", root]].concat())
+            .output()
+            .unwrap()
+    }
+
+    /// Checks the exit code and returns what was printed, without the digest, which is tested elsewhere.
+    fn print(&self, arguments: &[&str], code: i32) -> String {
+        let output = self.run(arguments);
+        let text = String::from_utf8(output.stdout).unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}\n{text}{errors}");
+        assert_eq!(errors, "", "{arguments:?}");
+        let without_digest = |line: &str| match line.split_once(" (") {
+            Some((before, _)) if before.starts_with("  answered by") => before.to_owned(),
+            _ => line.to_owned(),
+        };
+        text.lines().map(without_digest).collect::<Vec<_>>().join("\n")
+    }
+
+    /// Checks the exit code of a command that fails, and returns what it said.
+    fn fail(&self, arguments: &[&str], code: i32) -> String {
+        let output = self.run(arguments);
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}\n{text}");
+        assert!(output.stdout.is_empty(), "{arguments:?}");
+        text
+    }
+}
+
+const UPDATE: [&str; 13] = [
+    "check",
+    "--subject",
+    "7",
+    "--role",
+    "author",
+    "--action",
+    "update",
+    "--collection",
+    "articles",
+    "--id",
+    "1",
+    "--state",
+    "draft",
+];
+
+#[test]
+fn an_allow_ends_with_0_and_names_what_allowed() {
+    let desk = Desk::new();
+    let text = desk.print(
+        &[&UPDATE[..], &["--owner", "7", "--changes", r#"{"title": "T"}"#]].concat(),
+        0,
+    );
+    assert_eq!(
+        text,
+        "ALLOW: allowed by the rule `authors-write`\n  \
+         decided by the grant `authors-write` at desk/grants.json:2:3\n  \
+         answered by `desk`"
+    );
+}
+
+#[test]
+fn a_deny_ends_with_1_and_says_what_is_missing() {
+    let desk = Desk::new();
+    let text = desk.print(
+        &[&UPDATE[..], &["--owner", "7", "--changes", r#"{"title": ""}"#]].concat(),
+        1,
+    );
+    assert_eq!(
+        text,
+        "DENY VIOLATION: the field `title` does not satisfy `_nempty` of the rule `titled`\n  \
+         decided by the constraint `titled` at desk/grants.json:6:17\n  \
+         violated: the field `title` does not satisfy `_nempty` of the rule `titled` at desk/grants.json:6:17\n  \
+         answered by `desk`"
+    );
+    let publish = [
+        "check",
+        "--subject",
+        "9",
+        "--role",
+        "editor",
+        "--transition",
+        "publish",
+        "--collection",
+        "articles",
+        "--state",
+        "review",
+        "--attributes",
+        r#"{"title": "T"}"#,
+    ];
+    let text = desk.print(&publish, 1);
+    assert_eq!(
+        text,
+        "DENY EXPLANATION_REQUIRED: to execute `publish` in `articles` (state `review`) needs an explanation, and none was \
+         given\n  \
+         decided by the grant `editors-publish` at desk/grants.json:4:3\n  \
+         missing: an explanation, and 1 approval by `editor`\n  \
+         answered by `desk`"
+    );
+}
+
+#[test]
+fn an_explained_answer_lists_roles_and_rules() {
+    let desk = Desk::new();
+    let text = desk.print(
+        &[&UPDATE[..], &["--owner", "8", "--fields", "title", "--explain"]].concat(),
+        1,
+    );
+    assert!(text.starts_with(
+        "DENY NO_MATCHING_GRANT: the subject may `update` in `articles` (state `draft`) in general"
+    ));
+    assert!(
+        text.contains("\n  roles that count: `everyone` (implicit), `authenticated` (implicit), `author`\n"),
+        "{text}"
+    );
+    let rule =
+        "the grant `authors-write` at desk/grants.json:2:3: for `update`: is for items of other people";
+    assert!(text.contains(rule), "{text}");
+}
+
+#[test]
+fn transitions_are_listed_with_what_they_lack() {
+    let desk = Desk::new();
+    let item = [
+        "--collection",
+        "articles",
+        "--id",
+        "1",
+        "--owner",
+        "7",
+        "--attributes",
+        r#"{"title": "T"}"#,
+    ];
+    let ask = |state: &str, role: &str, subject: &str, code| {
+        let who = [
+            "transitions",
+            "--state",
+            state,
+            "--role",
+            role,
+            "--subject",
+            subject,
+        ];
+        desk.print(&[&who[..], &item].concat(), code)
+    };
+    assert_eq!(
+        ask("draft", "author", "7", 0),
+        "`submit` to `review`: open\n  answered by `desk`"
+    );
+    let closed = ask("review", "editor", "9", 1);
+    assert_eq!(
+        closed,
+        "`publish` to `published`: closed EXPLANATION_REQUIRED: to execute `publish` in `articles` (state `review`) needs an \
+         explanation, and none was given\n  \
+         needs an explanation\n  \
+         has 0 of 1 approvals\n  \
+         missing: an explanation, and 1 approval by `editor`\n  \
+         answered by `desk`"
+    );
+    assert_eq!(
+        ask("published", "editor", "9", 1),
+        "the state offers nothing\n  answered by `desk`"
+    );
+}
+
+#[test]
+fn fields_are_told_with_the_document() {
+    let desk = Desk::new();
+    let item = [
+        "--collection",
+        "articles",
+        "--id",
+        "1",
+        "--state",
+        "draft",
+        "--owner",
+        "7",
+    ];
+    let who = ["fields", "--subject", "7", "--role", "author"];
+    let text = desk.print(
+        &[
+            &who[..],
+            &item,
+            &["--document", r#"{"title": "T", "notes": "N"}"#],
+        ]
+        .concat(),
+        0,
+    );
+    assert_eq!(
+        text,
+        "open: `title`\nclosed: `notes` (FIELD_OUT_OF_REACH)\n{\n  \"title\": \"T\"\n}\n  answered by `desk`"
+    );
+    let text = desk.print(&[&["fields", "--role", "editor"], &item[..]].concat(), 1);
+    assert!(text.starts_with("open: none\n"), "{text}");
+}
+
+#[test]
+fn the_json_of_an_answer_is_that_of_the_contract() {
+    let desk = Desk::new();
+    let request = json!({
+        "action": "update", "subject": {"id": "7", "roles": ["author"]}, "changes": {"title": "T"},
+        "resource": {"collection": "articles", "id": "1", "state": "draft", "owner": {"id": "7"}},
+    });
+    let path = desk.directory.path().join("request.json");
+    fs::write(&path, request.to_string()).unwrap();
+    let at = format!("@{}", path.display());
+    let text = desk.print(&["check", "--format", "json", "--request", &at], 0);
+    let mut answer: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(answer["snapshot"]["profile"], "desk");
+    answer["decision"].as_object_mut().unwrap().remove("id").unwrap();
+    assert_eq!(
+        answer["decision"],
+        json!({
+            "effect": "EFFECT_ALLOW", "reason": "REASON_ALLOWED", "message": "allowed by the rule `authors-write`",
+            "grants": [{
+                "id": "authors-write", "kind": "RULE_KIND_GRANT", "effect": "EFFECT_ALLOW",
+                "origin": {"file": "desk/grants.json", "line": 2, "column": 3},
+            }],
+            "obligations": {},
+        })
+    );
+    // An option is laid over the request.
+    desk.print(&["check", "--request", &at, "--state", "review"], 1);
+}
+
+#[test]
+fn what_makes_no_sense_ends_with_2() {
+    let desk = Desk::new();
+    let cases: [(&[&str], &str); 9] = [
+        (&["check", "--actoin", "read"], "unexpected argument '--actoin'"),
+        (
+            &["check", "--action", "read", "--now", "soon"],
+            "invalid value 'soon'",
+        ),
+        (
+            &["check", "--action", "read", "--profile", "dusk"],
+            "placet: there is no profile `dusk`",
+        ),
+        (
+            &["check", "--collection", "articles"],
+            "placet: action: name an action or a transition",
+        ),
+        (
+            &["check", "--action", "read", "--attributes", "{"],
+            "placet: `--attributes` is not JSON: ",
+        ),
+        (
+            &["check", "--action", "read", "--attributes", "[]"],
+            "placet: `--attributes` is no JSON object",
+        ),
+        (
+            &["check", "--request", r#"{"acton": "read"}"#],
+            "placet: `--request` does not fit: the JSON is no",
+        ),
+        (
+            &["check", "--action", "read", "--ip", "here"],
+            "placet: context.ip: `here` is no IPv4 or IPv6 address",
+        ),
+        (
+            &["transitions", "--address", "a b"],
+            "placet: `a b` is no address of a daemon",
+        ),
+    ];
+    for (arguments, message) in cases {
+        let text = desk.fail(arguments, 2);
+        assert!(text.contains(message), "{arguments:?}\n{text}");
+    }
+}
+
+#[test]
+fn a_broken_profile_ends_with_3_and_its_complaints() {
+    let desk = Desk::new();
+    fs::write(desk.directory.path().join("desk/grants.json"), "{").unwrap();
+    let text = desk.fail(&["check", "--action", "read"], 3);
+    assert!(
+        text.starts_with("placet: the profile `desk` could not be loaded yet\n"),
+        "{text}"
+    );
+    assert!(text.contains("desk/grants.json:1:2"), "{text}");
+}
+
+#[test]
+fn what_cannot_be_reached_ends_with_4() {
+    let desk = Desk::new();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    drop(listener);
+    let text = desk.fail(&["check", "--action", "read", "--address", &address], 4);
+    assert!(
+        text.starts_with(&format!("placet: cannot reach a daemon at `{address}`")),
+        "{text}"
+    );
+    assert!(text.contains("help: start one with `placet serve`"), "{text}");
+    let text = desk.fail(
+        &["check", "--action", "read", "--attributes", "@/nowhere.json"],
+        4,
+    );
+    assert!(
+        text.contains("cannot read `/nowhere.json` for `--attributes`"),
+        "{text}"
+    );
+    let output = placet(&["check", "--action", "read", "--profiles", "/nowhere"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(4), "{output:?}");
+}
+
+#[tokio::test]
+async fn a_daemon_answers_as_the_files_do() {
+    let desk = Desk::new();
+    let daemon = Daemon::start(write_desk, &[]);
+    let address = daemon.wait_for("listening")["address"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    daemon.wait_for("ready");
+    let item = [
+        "--subject",
+        "7",
+        "--role",
+        "author",
+        "--collection",
+        "articles",
+        "--state",
+        "draft",
+        "--owner",
+        "7",
+    ];
+    let commands: [(&[&str], i32); 4] = [
+        (
+            &[
+                "check",
+                "--action",
+                "update",
+                "--fields",
+                "title",
+                "--attributes",
+                r#"{"title": "T"}"#,
+                "--explain",
+            ],
+            0,
+        ),
+        (&["check", "--action", "update", "--fields", "notes"], 1),
+        (&["transitions", "--attributes", r#"{"title": "T"}"#], 0),
+        (
+            &[
+                "fields",
+                "--operation",
+                "update",
+                "--attributes",
+                r#"{"title": "T"}"#,
+                "--explain",
+            ],
+            0,
+        ),
+    ];
+    for (command, code) in commands {
+        let here = desk.print(&[command, &item].concat(), code);
+        let there = desk.print(&[command, &item, &["--address", &address]].concat(), code);
+        assert_eq!(here, there);
+    }
+    let unknown = [
+        "check",
+        "--action",
+        "read",
+        "--profile",
+        "dusk",
+        "--address",
+        &address,
+    ];
+    assert!(desk.fail(&unknown, 2).contains("there is no profile `dusk`"));
+}
+
+#[test]
+fn colours_are_for_those_who_want_them() {
+    let desk = Desk::new();
+    let read = ["check", "--action", "read", "--collection", "articles"];
+    assert!(
+        desk.print(&[&read[..], &["--color", "always"]].concat(), 1)
+            .starts_with("\u{1b}[1;31mDENY\u{1b}[0m")
+    );
+    assert!(desk.print(&read, 1).starts_with("DENY"));
+}
