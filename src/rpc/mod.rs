@@ -1,8 +1,8 @@
 //! The room `rpc`: the doors of the daemon, from the wire to the engine and back.
 //!
-//! **In** comes a message of the contract in `proto/placet/v1`; [`decode`] checks it against every limit and borrows a question
+//! **In** comes a message of the contract in `proto/placet/v1`; `decode.rs` checks it against every limit and borrows a question
 //! from it, the engine answers, and [`encode`] writes names, origins and sentences. **Out** goes a message, or a status that
-//! only [`status`] can make.
+//! only `status.rs` can make.
 //!
 //! What holds here:
 //!

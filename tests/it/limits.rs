@@ -12,7 +12,8 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
 use crate::decisions::project;
-use crate::grpc::{local, message, nested};
+use crate::grpc::{local, message};
+use crate::statuses::nested;
 
 /// Puts something of a size into a request.
 type Fill = fn(&mut v1::CheckRequest, usize);

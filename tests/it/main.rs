@@ -13,6 +13,7 @@
     reason = "tests fail by panicking, in their helpers too, say what they saw, and are read from top to bottom"
 )]
 
+mod admin;
 mod agreement;
 mod ask;
 mod cli;
@@ -35,6 +36,7 @@ mod river;
 mod samples;
 mod serve;
 mod source;
+mod statuses;
 mod tidy;
 mod validate;
 mod watch;

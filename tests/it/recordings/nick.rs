@@ -32,7 +32,8 @@ pub(crate) fn run() {
         };
         tally.count(vector["id"].as_str().unwrap_or("?"), judged);
     }
-    print!("{}", tally.report(&format!("nick/{FILE}"), "exact"));
+    // On lines of their own, behind what the test harness has begun to print.
+    print!("\n{}", tally.report(&format!("nick/{FILE}"), "exact"));
     assert_eq!(tally.disagreements(), 0, "some cases are not as recorded");
 }
 
