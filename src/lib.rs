@@ -93,17 +93,22 @@
 //! | word | means |
 //! |---|---|
 //! | profile | a directory of JSON files, one policy domain |
-//! | dialect | a way of writing a profile |
+//! | dialect, mode | a way of writing a profile; how closely its CMS is followed |
+//! | strict, exact | the modes: what a CMS documents, what it does |
 //! | layer, base | a directory inside a profile; a profile that it extends |
 //! | lower | to say in the neutral policy what a dialect's file says |
 //! | policy | what a profile declares, with places, before it is checked |
 //! | valid policy | one that passed every check |
 //! | model | the compiled form; immutable |
 //! | snapshot | a model with its generation, digest, time and warnings |
+//! | stale | of a snapshot: the files are newer, and broken or gone |
+//! | subject, resource (item), collection | who asks, about what, and of which type that is |
 //! | query, decision | what is asked, what is answered, in the engine's types; on the wire: request, response |
 //! | grant, constraint | what allows or denies; what holds whoever allowed |
 //! | in reach, matching | a grant whose names fit the question; one whose conditions fit as well |
 //! | open | what the request does not tell |
+//! | conditional | an answer for "some item" that rests on something open |
+//! | stored, submitted | the two tables of comparisons: for the item as it is or will be, for proposed values |
 //! | origin | the file, line and column where a rule was declared |
 //! | diagnostic | a complaint about a profile, with a code and a place |
 //! | trace | what happened to each rule while deciding |
@@ -123,13 +128,17 @@
 //!   [`policy`] that lacks a word: talk first.
 //! * **a call?** The proto, with comments, which are its reference; a file in [`engine`] if the question is new; a file in
 //!   [`rpc`] with a plain function of [`rpc::DecisionService`], and its line in `rpc/service.rs`; a property in
-//!   `tests/it/agreement.rs`, a test of the door in `tests/it/grpc.rs`; a row in README.
+//!   `tests/it/agreement.rs`, a test of the door in `tests/it/grpc.rs`, a question to
+//!   foreign clients in `tests/door/calls.json`; a row in README.
 //! * **a check on profiles?** A row in [`source::code`], a function in the file of its subject in [`validate`] (or in the reader,
-//!   if only a dialect can see it), a case in `tests/corpus/diagnostics/<code>/`.
+//!   if only a dialect can see it), a case in `tests/corpus/diagnostics/<code>/`; `UPDATE_GOLDEN=1 cargo test readme` writes
+//!   it into README.
+//! * **a key of the native format?** The reader of its file (`dialect/native_….rs`), a word for it in [`policy`], its row in
+//!   README.
 //! * **a reason?** A variant of [`vocab::effect::Reason`]; the compiler leads to its sentence (`rpc/words.rs`) and to the wire
 //!   (`rpc/convert.rs`, `decision.proto`). Released reasons keep their meaning.
 //! * **a command?** A file in [`cli`] and a variant of [`cli::Command`]; what it prints goes through [`cli::output`], how it ends
-//!   is a row of [`cli::exit`].
+//!   is a row of [`cli::exit`]. Options have variables of the environment, and rows in README.
 //! * **a limit?** A constant in [`vocab::limits`], who refuses what lies beyond (a diagnostic or a status), a test on both sides
 //!   of it, a row in README.
 //!

@@ -6,7 +6,8 @@
 //!   directory; every one must load without a complaint.
 //! * `console` holds commands behind `$ `, each followed by what it prints. They run where the directories of these
 //!   profiles lie beside `policies`. The digest of a profile is not compared.
-//! * `sh` and `text` are for people alone.
+//! * `jsonc` is the answer to the question that the `sh` blocks before it put to a daemon.
+//! * Other `sh` blocks are for people alone.
 //!
 //! `UPDATE_GOLDEN=1` writes what the commands print, and the table of diagnostics, into README.
 
@@ -25,6 +26,7 @@ use placet::source::render::render_text;
 use placet::vocab::effect::Reason;
 use placet::vocab::operator::{FieldType, Function, Operator};
 use regex::Regex;
+use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::decisions::{load_all, project};
@@ -206,6 +208,36 @@ fn commands_print_what_is_shown() {
     }
     assert!(commands >= 20, "README runs only {commands} commands");
     replace(&changes);
+}
+
+#[test]
+fn the_first_decision_is_as_shown() {
+    let readme = readme();
+    let question = Regex::new(r"(?s)(?:--data|-d) '([^']+)'").unwrap();
+    let (mut asked, mut answered) = (Vec::new(), None);
+    for block in blocks(&readme) {
+        let text = block.body.join("\n");
+        if block.is("sh") {
+            asked.extend(question.captures_iter(&text).map(|found| found[1].to_owned()));
+        } else if block.is("jsonc") {
+            answered = Some(serde_json::from_str::<Value>(&text).unwrap());
+        }
+    }
+    assert_eq!(asked.len(), 2, "one question, by two clients");
+    let mut shown = answered.unwrap()["decision"].take();
+    shown["id"].take();
+    for question in asked {
+        let output = Command::new(env!("CARGO_BIN_EXE_placet"))
+            .args(["check", "--format", "json", "--request", &question])
+            .current_dir(project(""))
+            .env_clear()
+            .output()
+            .unwrap();
+        let mut answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let mut decision = answer["decision"].take();
+        decision["id"].take();
+        assert_eq!(decision, shown);
+    }
 }
 
 /// Returns each command of a block with its continuation lines.
