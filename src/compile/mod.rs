@@ -1,6 +1,6 @@
 //! From a valid policy to a model. It cannot fail: `validate` has taken care.
 //!
-//! Comes in: a [`ValidPolicy`] and the sources for its positions. Goes out: a [`Model`]. Names become ids in [`intern`];
+//! Comes in: a [`ValidPolicy`] and the sources for its positions. Goes out: a [`Model`]. Names become ids in `intern.rs`;
 //! every grant, constraint and transition keeps its origin.
 //!
 //! INVARIANT: a rule that names something that does not exist is not for that thing; it is never widened.

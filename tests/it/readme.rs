@@ -414,7 +414,7 @@ fn spell(name: &str, value: &str) -> String {
     let units = [(30, "GiB"), (20, "MiB"), (10, "KiB")];
     let unit = units
         .iter()
-        .find(|(shift, _)| number >= 1 << shift && number % (1 << shift) == 0);
+        .find(|(shift, _)| number >= 1 << shift && number.is_multiple_of(1 << shift));
     match unit.filter(|_| name.contains("BYTES")) {
         Some((shift, unit)) => format!("{} {unit}", number >> shift),
         None => group(number),
