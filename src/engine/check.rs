@@ -306,6 +306,13 @@ impl<'q> Judge<'_, 'q> {
         decision.transition = Some(id);
         decision.approvals = approvals::count(self.facts, transition);
         if !decision.is_allow() {
+            let lacks = transition.explain && decision.reason == Reason::ExplanationRequired;
+            let outcome = if lacks {
+                Outcome::Explanation
+            } else {
+                Outcome::Matched
+            };
+            self.note(trace, id, outcome, false);
             return Ok(decision);
         }
         if steps.is_empty() {
@@ -330,19 +337,15 @@ impl<'q> Judge<'_, 'q> {
             self.note(trace, id, Outcome::Approvals, lacks_digest);
             return Ok(refused);
         }
+        self.note(trace, id, Outcome::Matched, false);
         Ok(decision)
     }
 
     fn note<T: Trace>(&self, trace: &mut T, id: TransitionId, outcome: Outcome, open: bool) {
         if T::ENABLED {
-            let rule = Rule::Transition(id);
-            trace.record(Event {
-                rule,
-                action: None,
-                outcome,
-                detail: String::new(),
-                open,
-            });
+            let mut event = Event::new(Rule::Transition(id), None, outcome);
+            event.open = open;
+            trace.record(event);
         }
     }
 
@@ -399,7 +402,7 @@ impl<'q> Judge<'_, 'q> {
                 Truth::True => {}
                 Truth::Open if any_item => conditional = true,
                 Truth::Open => {
-                    self.note(trace, id, Outcome::Condition, true);
+                    bout.unmet(trace, id, when, true);
                     let reason = if notes.fault {
                         Reason::Fault
                     } else {
@@ -408,7 +411,7 @@ impl<'q> Judge<'_, 'q> {
                     return refuse(reason, notes.lacking.first().copied());
                 }
                 Truth::False => {
-                    self.note(trace, id, Outcome::Condition, false);
+                    bout.unmet(trace, id, when, false);
                     return refuse(Reason::NotOffered, None);
                 }
             }
