@@ -175,13 +175,49 @@ impl<T: Copy> Slots<T> {
         self.is_empty
     }
 
-    /// Returns the rules that name the collection, and those for any collection.
-    pub fn find(&self, collection: Option<CollectionId>, action: ActionId) -> [&[T]; 2] {
+    /// Returns the rules that name the collection, then those for any collection.
+    #[inline]
+    pub fn find(&self, collection: Option<CollectionId>, action: ActionId) -> Rules<'_, T> {
+        if self.is_empty {
+            return Rules::default();
+        }
         let named = collection
             .and_then(|collection| self.named.get(collection.index()))
             .and_then(|actions| actions.iter().find(|(each, _)| *each == action))
             .map_or(&[][..], |(_, rules)| rules);
-        [named, self.any.get(action.index()).map_or(&[][..], |rules| rules)]
+        Rules {
+            named: named.iter(),
+            any: self.any.get(action.index()).map_or(&[][..], |rules| rules),
+        }
+    }
+}
+
+/// The rules of a slot, one after the other.
+#[derive(Clone, Debug)]
+pub struct Rules<'s, T> {
+    named: std::slice::Iter<'s, T>,
+    any: &'s [T],
+}
+
+impl<T> Default for Rules<'_, T> {
+    fn default() -> Self {
+        Self {
+            named: [].iter(),
+            any: &[],
+        }
+    }
+}
+
+impl<T: Copy> Iterator for Rules<'_, T> {
+    type Item = T;
+
+    #[inline]
+    fn next(&mut self) -> Option<T> {
+        if let Some(rule) = self.named.next() {
+            return Some(*rule);
+        }
+        self.named = std::mem::take(&mut self.any).iter();
+        self.named.next().copied()
     }
 }
 

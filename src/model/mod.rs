@@ -135,8 +135,7 @@ impl Model {
         [&self.refusals, &self.takings, &self.allows]
             .into_iter()
             .flat_map(move |slots| slots.find(collection, action))
-            .flatten()
-            .filter_map(|id| Some((*id, self.grant(*id)?)))
+            .filter_map(|id| Some((id, self.grant(id)?)))
     }
 
     /// Returns a grant.
