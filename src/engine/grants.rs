@@ -1,8 +1,9 @@
 //! Denies, allows and the fields that they cover: steps three to five of a decision.
 
 use crate::model::bits::Bits;
-use crate::model::grant::{Grant, Rules, Slots};
+use crate::model::grant::Grant;
 use crate::model::id::GrantId;
+use crate::model::slot::{Found, Rules, Slots};
 use crate::vocab::effect::{Operation, Reason};
 
 use super::condition::{Notes, Truth};
@@ -60,11 +61,22 @@ impl<'q> Bout<'_, 'q> {
         }
     }
 
-    fn rules(&self, slots: &'q Slots<GrantId>) -> impl Iterator<Item = (GrantId, &'q Grant)> + use<'q> {
-        let model = self.facts.model;
-        let rules = self.action.map_or_else(Rules::default, |action| {
-            slots.find(self.facts.collection_id, action)
-        });
+    /// Returns the rules of a slot that may be for the subject's roles; all of them where somebody listens.
+    fn rules<'s, T: Trace>(
+        &self,
+        slots: &'s Slots<GrantId>,
+        found: &'s mut Found<GrantId>,
+    ) -> impl Iterator<Item = (GrantId, &'q Grant)> + use<'s, 'q, T>
+    where
+        'q: 's,
+    {
+        let facts = self.facts;
+        let model = facts.model;
+        let rules = match self.action {
+            None => Rules::default(),
+            Some(action) if T::ENABLED => slots.find(facts.collection_id, action),
+            Some(action) => slots.find_held(facts.collection_id, action, &facts.effective.all, found),
+        };
         rules.filter_map(move |id| Some((id, model.grant(id)?)))
     }
 
@@ -106,7 +118,8 @@ impl<'q> Bout<'_, 'q> {
         trace: &mut T,
     ) -> Option<Decision<'q>> {
         let mut refused: Option<(Reason, GrantId)> = None;
-        for (id, grant) in self.rules(&self.facts.model.refusals) {
+        let mut found = Found::new();
+        for (id, grant) in self.rules::<T>(&self.facts.model.refusals, &mut found) {
             let Some(fit) = self.fit(id, grant, notes, trace) else {
                 continue;
             };
@@ -179,7 +192,8 @@ impl<'q> Bout<'_, 'q> {
         trace: &mut T,
     ) {
         let mut notes = Notes::new();
-        for (id, grant) in self.rules(&self.facts.model.takings) {
+        let mut found = Found::new();
+        for (id, grant) in self.rules::<T>(&self.facts.model.takings, &mut found) {
             let Some(fit) = self.fit(id, grant, &mut notes, trace) else {
                 continue;
             };
@@ -226,7 +240,8 @@ impl<'q> Bout<'_, 'q> {
         trace: &mut T,
     ) -> Option<Rule> {
         let asks_nothing = !T::ENABLED && asked.names.is_empty() && !asked.star;
-        for (id, grant) in self.rules(&self.facts.model.allows) {
+        let mut found = Found::new();
+        for (id, grant) in self.rules::<T>(&self.facts.model.allows, &mut found) {
             self.allow(id, grant, asked, denied, presets, tally, notes, trace);
             if asks_nothing && let Some(rule) = tally.settling() {
                 return Some(rule);

@@ -7,7 +7,7 @@ use crate::vocab::network::Network;
 
 use super::bits::Bits;
 use super::condition::Operand;
-use super::id::{ActionId, CollectionId, ConditionId, DocumentGrantId, FieldId, OriginId};
+use super::id::{CollectionId, ConditionId, DocumentGrantId, FieldId, OriginId};
 
 /// Which ids a rule is for.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -135,89 +135,6 @@ impl Mask<Box<[FieldId]>> {
             Mask::Only(ids) => holds(ids),
             Mask::Except(ids) => !holds(ids),
         }
-    }
-}
-
-/// The rules of one collection by action, actions ascending.
-pub type ByAction<T> = Box<[(ActionId, Box<[T]>)]>;
-
-/// Which rules are for a collection and an action: those that name the collection, and those for any.
-#[derive(Clone, Debug)]
-pub struct Slots<T> {
-    /// By collection: the rules by action, actions ascending.
-    named: Vec<ByAction<T>>,
-    /// By action.
-    any: Vec<Box<[T]>>,
-    /// Whether no rule is here at all, as is usual of denies and constraints.
-    is_empty: bool,
-}
-
-impl<T> Default for Slots<T> {
-    fn default() -> Self {
-        Self {
-            named: Vec::new(),
-            any: Vec::new(),
-            is_empty: true,
-        }
-    }
-}
-
-impl<T: Copy> Slots<T> {
-    /// Returns slots of these lists; the lists of a collection must ascend by action.
-    pub fn new(named: Vec<ByAction<T>>, any: Vec<Box<[T]>>) -> Self {
-        let is_empty =
-            any.iter().all(|rules| rules.is_empty()) && named.iter().all(|actions| actions.is_empty());
-        Self { named, any, is_empty }
-    }
-
-    /// Tells whether no rule is here at all.
-    pub fn is_empty(&self) -> bool {
-        self.is_empty
-    }
-
-    /// Returns the rules that name the collection, then those for any collection.
-    #[inline]
-    pub fn find(&self, collection: Option<CollectionId>, action: ActionId) -> Rules<'_, T> {
-        if self.is_empty {
-            return Rules::default();
-        }
-        let named = collection
-            .and_then(|collection| self.named.get(collection.index()))
-            .and_then(|actions| actions.iter().find(|(each, _)| *each == action))
-            .map_or(&[][..], |(_, rules)| rules);
-        Rules {
-            named: named.iter(),
-            any: self.any.get(action.index()).map_or(&[][..], |rules| rules),
-        }
-    }
-}
-
-/// The rules of a slot, one after the other.
-#[derive(Clone, Debug)]
-pub struct Rules<'s, T> {
-    named: std::slice::Iter<'s, T>,
-    any: &'s [T],
-}
-
-impl<T> Default for Rules<'_, T> {
-    fn default() -> Self {
-        Self {
-            named: [].iter(),
-            any: &[],
-        }
-    }
-}
-
-impl<T: Copy> Iterator for Rules<'_, T> {
-    type Item = T;
-
-    #[inline]
-    fn next(&mut self) -> Option<T> {
-        if let Some(rule) = self.named.next() {
-            return Some(*rule);
-        }
-        self.named = std::mem::take(&mut self.any).iter();
-        self.named.next().copied()
     }
 }
 

@@ -6,7 +6,7 @@
 //! INVARIANT: every id in a model was made for this model, so that look-ups by id always succeed; the accessors still answer
 //! something harmless for a foreign id (an empty slice, no entry), never panic.
 //!
-//! Read [`grant`] first: [`grant::Slots`] is the path of every decision.
+//! Read [`grant`] first: [`slot::Slots`] is the path of every decision.
 
 pub mod bits;
 pub mod collection;
@@ -15,6 +15,7 @@ pub mod grant;
 pub mod id;
 pub mod origin;
 pub mod role;
+pub mod slot;
 pub mod symbol;
 pub mod workflow;
 
@@ -24,10 +25,11 @@ use crate::vocab::effect::{Operation, Reason};
 
 use collection::{Collection, Title};
 use condition::Program;
-use grant::{Constraint, DocumentGrants, Grant, Slots};
+use grant::{Constraint, DocumentGrants, Grant};
 use id::{ActionId, CollectionId, ConditionId, ConstraintId, GrantId, OriginId, TransitionId, WorkflowId};
 use origin::Origin;
 use role::Roles;
+use slot::Slots;
 use symbol::Symbols;
 use workflow::{Transition, Workflow};
 
