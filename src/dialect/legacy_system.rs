@@ -187,6 +187,7 @@ pub(super) fn add_system_rules(policy: &mut Policy, people: Option<&Place>, orig
     rules.guard_schema();
     rules.guard_presets();
     rules.guard_roles();
+    rules.guard_administrators();
     let has = |status: &str| people.is_some_and(|place| place.find_status(status).is_some());
     if has(INVITED) {
         rules.guard_invitations();
@@ -288,15 +289,16 @@ impl Rules<'_> {
         self.demand(second, Some(unused), None, None);
         for (collection, role) in [(USERS, PUBLIC), (PERMISSIONS, ADMINISTRATOR)] {
             let selection = self.select(&[collection], &["create", "update"]);
-            let other = Condition {
-                node: Node::Any(vec![
-                    field("role", Operator::Null, Value::Bool(true), origin),
-                    field("role", Operator::Neq, text(role), origin),
-                ]),
-                span: origin,
-            };
-            self.demand(selection, None, Some(other), None);
+            self.demand(selection, None, Some(is_other_role(role, origin)), None);
         }
+    }
+
+    /// Who may change a person, be it oneself, makes no administrator of it: that only administrators do.
+    fn guard_administrators(&mut self) {
+        let mut selection = self.select(&[USERS], &["create", "update"]);
+        selection.roles = Selector::Except(vec![self.at(ADMINISTRATOR)]);
+        let other = is_other_role(ADMINISTRATOR, self.origin);
+        self.demand(selection, None, Some(other), None);
     }
 
     /// The last active administrator stays one; whether it is the last only the CMS knows.
@@ -308,10 +310,13 @@ impl Rules<'_> {
             let right = Operand::Value(Value::Bool(false));
             Some(compare(left, Operator::Eq, right, origin))
         };
-        let mut delete = self.select(&[USERS], &["delete"]);
-        delete.when = when();
-        let mut leave = self.select(&[USERS], &["update"]);
-        leave.when = when();
+        let select = |action| Selection {
+            states: only(self.at(ACTIVE)),
+            when: when(),
+            ..self.select(&[USERS], &[action])
+        };
+        let delete = select("delete");
+        let mut leave = select("update");
         leave.to_states = Some(TargetStates {
             selector: Selector::Except(vec![self.at(ACTIVE)]),
             same: true,
@@ -319,6 +324,18 @@ impl Rules<'_> {
         for selection in [delete, leave] {
             self.demand(selection, others(), None, Some("216"));
         }
+    }
+}
+
+/// The role that is written, if any is, is not this one.
+fn is_other_role(role: &str, span: Span) -> Condition {
+    let parts = vec![
+        field("role", Operator::Null, Value::Bool(true), span),
+        field("role", Operator::Neq, text(role), span),
+    ];
+    Condition {
+        node: Node::Any(parts),
+        span,
     }
 }
 
