@@ -121,6 +121,7 @@ fn compile_grant(grant: &Grant, spread: Spread, interner: &mut Interner<'_>) -> 
         neutral: grant.selection.when.as_ref().is_some_and(is_neutral),
         networks: networks(grant.networks.as_deref()),
         broken: grant.broken.as_deref().map(Into::into),
+        code: grant.code.as_deref().map(Into::into),
     }
 }
 
@@ -146,6 +147,7 @@ fn compile_constraint(
             .iter()
             .map(|(field, value)| (interner.field(&field.value), compile_operand(value)))
             .collect(),
+        code: constraint.code.as_deref().map(Into::into),
         selection: compile_selection(&constraint.selection, spread, constraint.origin, interner),
     }
 }

@@ -100,6 +100,10 @@ pub struct Action {
     pub operation: Operation,
     /// The action that listings ask.
     pub listed_by: ActionId,
+    /// Error codes of the CMS by reason.
+    pub codes: BTreeMap<Reason, Box<str>>,
+    /// Those of questions for some item, which come first.
+    pub any_item_codes: BTreeMap<Reason, Box<str>>,
 }
 
 impl Model {
