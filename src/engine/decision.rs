@@ -5,6 +5,8 @@ use smallvec::SmallVec;
 
 use crate::model::id::{ConstraintId, DocumentGrantId, GrantId, RoleId, TransitionId};
 use crate::vocab::effect::{Effect, Reason};
+use crate::vocab::network::Network;
+use crate::vocab::operator::{Function, Operator};
 use crate::vocab::value::Value;
 
 /// The answer to one question. A deny is an answer, never an error.
@@ -90,6 +92,22 @@ pub struct ApprovalCount {
 pub struct Alternative<'q> {
     /// The facts; all of them are needed.
     pub facts: SmallVec<[Fact<'q>; 2]>,
+    /// What the attributes among the facts would have to satisfy, as far as a single comparison says it.
+    pub comparisons: Vec<Comparison<'q>>,
+}
+
+/// What an attribute would have to satisfy.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Comparison<'q> {
+    /// The attribute, as [`Fact::Attribute`] names it.
+    pub name: &'q str,
+    /// A function of it that is compared.
+    pub function: Option<Function>,
+    /// The operator; `None` if no operator says it.
+    pub operator: Option<Operator>,
+    /// What it is compared with, as far as the request tells it; at most
+    /// [`crate::vocab::limits::MISSING_VALUES_MAX`].
+    pub values: Vec<Value<'static>>,
 }
 
 /// A fact that is missing for an allow.
@@ -112,6 +130,10 @@ pub enum Fact<'q> {
     Attribute(&'q str),
     /// A later moment.
     Time(Timestamp),
+    /// Coming from one of these networks.
+    Networks(&'q [Network]),
+    /// Owning the item.
+    Ownership,
 }
 
 impl<'q> Decision<'q> {

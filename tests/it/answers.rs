@@ -522,3 +522,119 @@ fn ids_of_rules_without_a_name_tell_no_place_where_places_are_not_told() {
     let decision = none.decide(broken());
     assert!(decision.grants.is_empty() && decision.violations[0].constraint.is_empty());
 }
+
+/// The ways out of a denial, each fact as text.
+fn ways(decision: &v1::Decision) -> Vec<Vec<String>> {
+    use v1::missing_fact::Fact;
+    let tell = |fact: &v1::MissingFact| match fact.fact.as_ref().unwrap() {
+        Fact::Role(role) => format!("role {role}"),
+        Fact::State(state) => format!("state {state}"),
+        Fact::Ownership(true) => "ownership".to_owned(),
+        Fact::Networks(networks) => format!("networks {}", networks.networks.join(" ")),
+        Fact::Attribute(attribute) => {
+            assert!(attribute.absent);
+            let values = v1_values(&attribute.values);
+            format!(
+                "{} {} {values}",
+                attribute.path,
+                attribute.operator().as_str_name()
+            )
+        }
+        other => format!("{other:?}"),
+    };
+    let ways = decision.missing.iter();
+    ways.map(|way| way.facts.iter().map(tell).collect()).collect()
+}
+
+fn v1_values(values: &[prost_types::Value]) -> String {
+    use prost_types::value::Kind;
+    let tell = |value: &prost_types::Value| match value.kind.as_ref().unwrap() {
+        Kind::StringValue(text) => text.clone(),
+        Kind::NumberValue(number) => number.to_string(),
+        other => format!("{other:?}"),
+    };
+    let values: Vec<String> = values.iter().map(tell).collect();
+    format!("[{}]", values.join(" "))
+}
+
+#[test]
+fn what_is_missing_names_networks_and_ownership() {
+    let roles = json!({"roles": [{"id": "author"}, {"id": "editor"}, {"id": "owner"},
+        {"id": "machine", "networks": ["192.0.2.0/24", "2001:db8::7"]}]});
+    let house = House::of(&[
+        ("roles.json", roles),
+        (
+            "grants.json",
+            json!({"grants": [
+                {"roles": ["machine"], "collections": ["articles"], "actions": ["read"]},
+                {"roles": ["author"], "collections": ["articles"], "actions": ["update"], "scope": "mine"},
+                {"roles": ["owner"], "collections": ["articles"], "actions": ["share"]},
+                {"roles": ["author"], "collections": ["articles"], "actions": ["print"], "networks": ["10.0.0.1-10.0.0.9"]},
+                {"roles": ["author"], "collections": ["articles"], "actions": ["delete"]}],
+             "constraints": [
+                {"collections": ["articles"], "actions": ["delete"], "networks": ["10.0.0.0/8"]},
+                {"collections": ["articles"], "actions": ["print"], "networks": []}]}),
+        ),
+    ]);
+    let machine = json!({"subject": {"roles": ["machine"]}, "context": {"ip": "198.51.100.1"}});
+    let decision = house.decide(of_author("read", machine));
+    assert_eq!(decision.reason(), v1::Reason::NoGrant);
+    assert_eq!(ways(&decision), [["networks 192.0.2.0/24 2001:db8::7"]]);
+    let decision = house.decide(of_author("update", json!({})));
+    assert_eq!(ways(&decision), [["ownership"]]);
+    let decision = house.decide(of_author("share", json!({"resource": {"owner": {"id": "8"}}})));
+    assert_eq!(ways(&decision), [["ownership"]]);
+    // Visitors own nothing, so owning cannot be what they lack.
+    let decision = house.decide(of_author("update", json!({"subject": {"id": ""}})));
+    assert_eq!(ways(&decision), Vec::<Vec<String>>::new());
+    let decision = house.decide(of_author("delete", json!({})));
+    assert_eq!(decision.reason(), v1::Reason::Network);
+    assert_eq!(ways(&decision), [["networks 10.0.0.0/8"]]);
+    // The other rule wants it to come from nowhere, so that no place helps.
+    let decision = house.decide(of_author("print", json!({})));
+    assert_eq!(ways(&decision), Vec::<Vec<String>>::new());
+}
+
+#[test]
+fn what_is_missing_says_what_an_attribute_would_have_to_satisfy() {
+    let grant = |action: &str, when: Value| json!({"roles": ["author"], "collections": ["articles"], "actions": [action], "when": when});
+    let mut grants = vec![
+        grant("read", json!({"desk": {"_in": ["a", "b"]}})),
+        grant("update", json!({"desk": "$CURRENT_USER.desk"})),
+        grant("share", json!({"tag": {"_in": "$CURRENT_USER.tags"}})),
+        grant("print", json!({"size": {"_lt": "$CONTEXT.paper"}})),
+        grant("move", json!({"year(made_at)": {"_gte": 2020}})),
+        grant("wash", json!({"_not": {"locked": {"_eq": true}}})),
+        grant("mark", json!({"note": {"_nnull": true}})),
+        json!({"roles": ["author"], "collections": ["articles"], "actions": ["delete"]}),
+    ];
+    grants.push(json!({"effect": "deny", "collections": ["articles"], "actions": ["delete"], "when": {"pages": {"_lt": 9}}}));
+    let house = House::with_rules(json!({ "grants": grants }));
+    let attributes = json!({"desk": "sports", "tag": "x", "size": 4});
+    let lacking = |action: &str, attributes: &Value| {
+        let decision = house.decide(of_author(action, json!({"resource": {"attributes": attributes}})));
+        assert_eq!(decision.reason(), v1::Reason::MissingAttribute, "{action}");
+        ways(&decision).concat()
+    };
+    assert_eq!(lacking("read", &json!({})), ["desk OPERATOR_IN [a b]"]);
+    assert_eq!(
+        lacking("update", &attributes),
+        ["$CURRENT_USER.desk OPERATOR_EQ [sports]"]
+    );
+    assert_eq!(
+        lacking("share", &attributes),
+        ["$CURRENT_USER.tags OPERATOR_CONTAINS [x]"]
+    );
+    assert_eq!(lacking("print", &attributes), ["$CONTEXT.paper OPERATOR_GT [4]"]);
+    assert_eq!(
+        lacking("move", &attributes),
+        ["year(made_at) OPERATOR_GTE [2020]"]
+    );
+    assert_eq!(
+        lacking("wash", &attributes),
+        ["locked OPERATOR_NEQ [BoolValue(true)]"]
+    );
+    assert_eq!(lacking("mark", &attributes), ["note OPERATOR_NNULL []"]);
+    // The deny must not match.
+    assert_eq!(lacking("delete", &attributes), ["pages OPERATOR_GTE [9]"]);
+}
