@@ -38,6 +38,29 @@ pub struct Decision<'q> {
     pub conditional: bool,
 }
 
+/// The steps of a decision as far as answers tell them apart, in their order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Step {
+    /// Names, and whether the transition is open.
+    Transition,
+    /// Denies that refuse.
+    Denies,
+    /// No allow matches.
+    Grants,
+    /// What is not told decides whether an allow matches, or covers what is asked.
+    OpenGrants,
+    /// The allows that match do not cover what is asked.
+    Fields,
+    /// Constraints.
+    Constraints,
+    /// An explanation.
+    Explanation,
+    /// Approvals.
+    Approvals,
+    /// None failed.
+    Allowed,
+}
+
 /// A rule of the model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Rule {
@@ -161,6 +184,34 @@ impl<'q> Decision<'q> {
             approvals: Vec::new(),
             transition: None,
             conditional: false,
+        }
+    }
+
+    /// Tells at which step a deny failed, so that the nearest of several can be told: the later, the nearer to an allow.
+    pub(super) fn step(&self) -> Step {
+        let by = self.deciding.first();
+        match self.reason {
+            Reason::Allowed => Step::Allowed,
+            Reason::UnknownCollection
+            | Reason::UnknownAction
+            | Reason::UnknownTransition
+            | Reason::NotOffered => Step::Transition,
+            Reason::Denied if self.about.is_some() => Step::Fields,
+            Reason::Denied | Reason::BrokenRule => Step::Denies,
+            Reason::NoGrant | Reason::NoMatchingGrant | Reason::UnknownRole => Step::Grants,
+            Reason::FieldOutOfReach | Reason::FieldNotCovered => Step::Fields,
+            Reason::Violation if matches!(by, Some(Rule::Constraint(_))) => Step::Constraints,
+            Reason::Violation => Step::Fields,
+            Reason::Network => Step::Constraints,
+            Reason::ExplanationRequired => Step::Explanation,
+            Reason::ApprovalMissing => Step::Approvals,
+            Reason::MissingAttribute | Reason::Fault => match by {
+                Some(Rule::Transition(_)) if !self.approvals.is_empty() => Step::Approvals,
+                Some(Rule::Transition(_)) => Step::Transition,
+                Some(Rule::Constraint(_)) => Step::Constraints,
+                Some(Rule::Grant(_) | Rule::DocumentGrant(_) | Rule::Administrator(_)) => Step::Denies,
+                None => Step::OpenGrants,
+            },
         }
     }
 

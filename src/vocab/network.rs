@@ -129,7 +129,10 @@ mod tests {
             let network = Network::parse(read).unwrap();
             assert_eq!(network.to_string(), written, "{read}");
             assert_eq!(Network::parse(written).unwrap(), network, "{read}");
-            assert!(network.contains(Address::parse(&network.first()).unwrap()), "{read}");
+            assert!(
+                network.contains(Address::parse(&network.first()).unwrap()),
+                "{read}"
+            );
         }
     }
 }

@@ -638,3 +638,188 @@ fn what_is_missing_says_what_an_attribute_would_have_to_satisfy() {
     // The deny must not match.
     assert_eq!(lacking("delete", &attributes), ["pages OPERATOR_GTE [9]"]);
 }
+
+/// Serves articles with a workflow in which two ways lead from draft to live.
+fn press(transitions: Value, rules: Value) -> House {
+    House::of(&[
+        (
+            "roles.json",
+            json!({"roles": [{"id": "author"}, {"id": "editor"}]}),
+        ),
+        (
+            "collections.json",
+            json!({"collections": [{"id": "articles", "workflow": "w", "state_field": "status"}, {"id": "notes"}]}),
+        ),
+        (
+            "workflows.json",
+            json!({"workflows": [{"id": "w", "initial_state": "draft",
+                "states": {"draft": {"transitions": ["one", "two"]}, "live": {"transitions": ["back"]}},
+                "transitions": transitions}]}),
+        ),
+        ("grants.json", rules),
+    ])
+}
+
+#[test]
+fn of_two_ways_to_a_state_the_nearest_is_told() {
+    let back = json!({"to": "draft"});
+    let rules = json!({
+        "grants": [
+            {"roles": ["author"], "collections": ["articles"], "actions": ["update", "check"]},
+            {"roles": ["editor"], "collections": ["articles"], "actions": ["stamp"]},
+            {"id": "half", "roles": ["author"], "collections": ["articles"], "actions": ["half"], "when": {"a": 1}},
+            {"id": "no", "effect": "deny", "collections": ["articles"], "actions": ["frozen"]},
+            {"id": "bare", "roles": ["author"], "collections": ["articles"], "actions": ["bare"], "fields": ["title"]}],
+        "constraints": [
+            {"id": "full", "collections": ["articles"], "actions": ["check"], "require": {"title": {"_nempty": true}}}]});
+    let far_to_near = [
+        (
+            json!({"to": "live", "closes": "2020-01-01T00:00:00Z"}),
+            v1::Reason::NotOffered,
+        ),
+        (json!({"to": "live", "actions": ["frozen"]}), v1::Reason::Denied),
+        (json!({"to": "live", "actions": ["stamp"]}), v1::Reason::NoGrant),
+        (
+            json!({"to": "live", "actions": ["half"]}),
+            v1::Reason::MissingAttribute,
+        ),
+        (
+            json!({"to": "live", "actions": ["bare"]}),
+            v1::Reason::FieldOutOfReach,
+        ),
+        (json!({"to": "live", "actions": ["check"]}), v1::Reason::Violation),
+        (
+            json!({"to": "live", "explain": true}),
+            v1::Reason::ExplanationRequired,
+        ),
+        (
+            json!({"to": "live", "approvals": {"count": 1, "content_bound": false}}),
+            v1::Reason::ApprovalMissing,
+        ),
+    ];
+    for (far, (first, _)) in far_to_near.iter().enumerate() {
+        for (second, reason) in &far_to_near[far + 1..] {
+            for (one, two) in [(first, second), (second, first)] {
+                let house = press(json!({"one": one, "two": two, "back": back}), rules.clone());
+                let attributes = json!({"title": ""});
+                let request =
+                    json!({"resource": {"state": "draft", "attributes": attributes}, "to_state": "live"});
+                let decision = house.decide(of_author("update", request));
+                assert_eq!(decision.reason(), *reason, "{one} {two}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_list_of_transitions_says_why_there_is_nothing_to_list() {
+    let transitions = json!({"one": {"to": "live"}, "two": {"to": "live"}, "back": {"to": "draft"}});
+    let grants = |action: &str| json!({"grants": [{"roles": ["author"], "collections": ["articles", "notes"], "actions": [action]}]});
+    let list = |house: &House, resource: Value| {
+        let request = json!({"subject": {"roles": ["author"]}, "resource": resource});
+        let request: v1::ListAllowedTransitionsRequest = message("ListAllowedTransitionsRequest", request);
+        let answer = house.service.list_allowed_transitions(&request).unwrap();
+        (answer.reason(), answer.message, answer.transitions.len())
+    };
+    let house = press(transitions.clone(), grants("update"));
+    let told = |resource: Value| list(&house, resource);
+    assert_eq!(
+        told(json!({"collection": "articles", "state": "draft"})),
+        (v1::Reason::Unspecified, String::new(), 2)
+    );
+    for (resource, reason, words) in [
+        (
+            json!({"collection": "pages", "state": "draft"}),
+            v1::Reason::UnknownCollection,
+            "the profile knows no collection `pages`",
+        ),
+        (
+            json!({"collection": "notes", "state": "draft"}),
+            v1::Reason::UnknownTransition,
+            "the collection `notes` has no workflow",
+        ),
+        (
+            json!({"collection": "articles", "state": "gone"}),
+            v1::Reason::NotOffered,
+            "the workflow of `articles` does not have the state `gone`",
+        ),
+        (
+            json!({"collection": "articles", "attributes": {"status": null}}),
+            v1::Reason::NotOffered,
+            "the workflow of `articles` does not have the state of the item",
+        ),
+        (
+            json!({"collection": "articles"}),
+            v1::Reason::UnknownAction,
+            "no action of the profile creates items",
+        ),
+    ] {
+        assert_eq!(told(resource), (reason, words.to_owned(), 0));
+    }
+    let house = press(transitions, grants("create"));
+    assert_eq!(
+        list(&house, json!({"collection": "articles"})),
+        (v1::Reason::Unspecified, String::new(), 2)
+    );
+    let quiet = house.telling(Detail::Code);
+    assert_eq!(
+        list(&quiet, json!({"collection": "pages"})),
+        (v1::Reason::UnknownCollection, String::new(), 0)
+    );
+}
+
+#[test]
+fn fields_without_an_item_are_those_in_reach() {
+    let collections = json!({"collections": [{"id": "articles", "owner": "author", "state_field": "status",
+        "workflow": "w", "fields": ["title", "body", "status", "author", "secret", "note"]}]});
+    let workflows = json!({"workflows": [{"id": "w", "initial_state": "draft",
+        "states": {"draft": {"transitions": ["go"]}, "live": {"transitions": ["go"]}},
+        "transitions": {"go": {"to": {"draft": "live", "live": "draft"}}}}]});
+    let house = House::of(&[
+        (
+            "roles.json",
+            json!({"roles": [{"id": "author"}, {"id": "owner"}, {"id": "editor"}]}),
+        ),
+        ("collections.json", collections),
+        ("workflows.json", workflows),
+        (
+            "grants.json",
+            json!({"grants": [
+                {"roles": ["author"], "collections": ["articles"], "actions": ["update"], "scope": "mine", "fields": ["title"]},
+                {"roles": ["owner"], "collections": ["articles"], "actions": ["update"], "states": ["draft"], "fields": ["body"]},
+                {"roles": ["author"], "collections": ["articles"], "actions": ["update"], "when": {"$OWNER.id": "7"}, "fields": ["note"]},
+                {"roles": ["editor"], "collections": ["articles"], "actions": ["update"], "fields": ["secret"]},
+                {"effect": "deny", "roles": ["owner"], "collections": ["articles"], "actions": ["update"], "fields": ["title"]}]}),
+        ),
+    ]);
+    let filter = |subject: &str, resource: Value| {
+        let request = json!({"subject": {"id": subject, "roles": ["author"]}, "operation": "OPERATION_UPDATE", "resource": resource});
+        let request: v1::FilterFieldsRequest = message("FilterFieldsRequest", request);
+        let answer = house.service.filter_fields(&request).unwrap();
+        (answer.allowed.clone(), answer.conditional, answer.reason())
+    };
+    let open = vec!["title".to_owned(), "body".to_owned(), "note".to_owned()];
+    let articles = json!({"collection": "articles"});
+    assert_eq!(filter("7", articles.clone()), (open, true, v1::Reason::Allowed));
+    // Visitors own nothing: of their own items there are none.
+    let note = vec!["note".to_owned()];
+    assert_eq!(filter("", articles), (note, true, v1::Reason::Allowed));
+    // An item that is told is not some item: nobody owns it.
+    let item = json!({"collection": "articles", "id": "1", "state": "draft"});
+    assert_eq!(filter("7", item), (vec![], false, v1::Reason::NoMatchingGrant));
+    let unknown = json!({"collection": "pages"});
+    assert_eq!(
+        filter("7", unknown),
+        (vec![], false, v1::Reason::UnknownCollection)
+    );
+
+    // What is said to be owned by nobody is not open.
+    let some = json!({"resource": {"id": "", "any_item": true, "attributes": {"author": null}}});
+    assert_eq!(house.decide(of_author("update", some)).effect(), v1::Effect::Deny);
+    let some = json!({"resource": {"id": "", "any_item": true}});
+    let decision = house.decide(of_author("update", some));
+    assert_eq!(
+        (decision.effect(), decision.conditional),
+        (v1::Effect::Allow, true)
+    );
+}
