@@ -257,7 +257,7 @@ impl<'q> Judge<'_, 'q> {
 
     /// Whether a transition leads from this state to the one that is asked for.
     fn leads(&self, transition: &Transition, position: &Position<'q>) -> bool {
-        let State::Named(_, Some(target)) = &position.target else {
+        let State::Named(_, Some(target)) = position.target() else {
             return false;
         };
         match &transition.to {
@@ -398,11 +398,7 @@ impl<'q> Judge<'_, 'q> {
             return refuse(Reason::NotOffered, None);
         }
         if let Some(when) = transition.when {
-            let position = Position {
-                target: state.clone(),
-                state,
-                stays: Truth::True,
-            };
+            let position = Position::resting(state);
             let bout = Bout {
                 facts,
                 action: transition.actions.first().copied(),

@@ -157,7 +157,7 @@ impl<'q> Bout<'_, 'q> {
 
     /// Returns what conditions on the item as it would be look at.
     pub(super) fn as_would_be<'s>(&'s self, presets: &'s Presets<'_>, operation: Operation) -> Scene<'s> {
-        let state = match &self.position.target {
+        let state = match self.position.target() {
             State::Named(name, _) if operation == Operation::Create || self.position.stays != Truth::True => {
                 Some(name.as_ref())
             }

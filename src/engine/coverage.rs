@@ -62,7 +62,7 @@ pub(super) struct Match {
     pub(super) bits: Bits,
     /// Touches what is asked at all.
     pub(super) touches: bool,
-    /// Selects a field that may be read.
+    /// Selects a field that may be read, if whatever may be read is asked for.
     pub(super) stars: bool,
     pub(super) neutral: bool,
     pub(super) explain: bool,

@@ -271,7 +271,7 @@ impl<'q> Bout<'_, 'q> {
             return self.event(trace, rule, reach.part, reach.truth == Truth::Open, |_| {});
         }
         let bits = asked.touched(grant);
-        let stars = denied.leaves(&grant.fields, self);
+        let stars = asked.star && denied.leaves(&grant.fields, self);
         let selects = selects_some(&grant.fields);
         let touches = asked.is_plain() || asked.touches(&bits) || asked.star && selects;
         tally.any_in_reach = true;
