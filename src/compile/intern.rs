@@ -100,6 +100,7 @@ impl<'s> Interner<'s> {
             .map(|index| Action {
                 title: compiled::Title::default(),
                 operation: Operation::usual(self.model.action_names.name(index)),
+                inside: false,
                 listed_by: ActionId::new(index),
             })
             .collect();
@@ -108,6 +109,7 @@ impl<'s> Interner<'s> {
             if let Some(action) = actions.get_mut(index) {
                 action.title = title(&declared.title);
                 action.operation = declared.operation;
+                action.inside = declared.inside;
                 if let Some(id) = declared
                     .listed_by
                     .as_ref()

@@ -136,7 +136,7 @@ fn find_action(model: &Model, name: &str, allows_anything: bool) -> Option<Step>
     match model.action_names.find(name).map(ActionId::new) {
         Some(id) => model.action(id).map(|action| Step {
             action: Some(id),
-            operation: action.operation,
+            operation: action.on_item(),
         }),
         None => allows_anything.then_some(Step {
             action: Some(model.unknown_action()),
@@ -300,7 +300,7 @@ impl<'q> Judge<'_, 'q> {
                     .facts
                     .model
                     .action(*action)
-                    .map_or(Operation::Other, |row| row.operation);
+                    .map_or(Operation::Other, |row| row.on_item());
                 steps.push(Step {
                     action: Some(*action),
                     operation,

@@ -55,7 +55,7 @@ pub fn missing<'q>(model: &'q Model, query: &'q Query<'q>, decision: &Decision<'
         winners: Vec::new(),
         facts: &facts,
         transition,
-        is_creation: action.is_some_and(|action| action.operation == Operation::Create),
+        is_creation: action.is_some_and(|action| action.on_item() == Operation::Create),
         strangers: (0..most * 2).map(|number| format!("approver:{number}")).collect(),
         trials: 0,
         unknowns,

@@ -87,7 +87,7 @@ pub fn find_obstacle(model: &Model, query: &Query<'_>) -> Result<Option<Reason>,
         model
             .actions
             .iter()
-            .any(|action| action.operation == Operation::Create)
+            .any(|action| action.on_item() == Operation::Create)
     };
     Ok(match state {
         State::Named(_, Some(id)) => {
@@ -116,7 +116,7 @@ fn creations<'q>(facts: &mut Facts<'q>) -> Result<Vec<Offered<'q>>, QueryError> 
         .actions
         .iter()
         .enumerate()
-        .filter(|(_, action)| action.operation == Operation::Create)
+        .filter(|(_, action)| action.on_item() == Operation::Create)
         .map(|(index, _)| model.action_names.name(index))
         .collect();
     let mut offered = Vec::with_capacity(states.len());

@@ -96,8 +96,21 @@ pub struct Action {
     pub title: Title,
     /// What kind of work it is.
     pub operation: Operation,
+    /// Whether it creates inside of the item that is asked about.
+    pub inside: bool,
     /// The action that listings ask.
     pub listed_by: ActionId,
+}
+
+impl Action {
+    /// Returns what the action does to the item that is asked about: one that creates inside of it does nothing else to it.
+    pub fn on_item(&self) -> Operation {
+        if self.inside {
+            Operation::Other
+        } else {
+            self.operation
+        }
+    }
 }
 
 impl Model {

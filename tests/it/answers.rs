@@ -823,3 +823,54 @@ fn fields_without_an_item_are_those_in_reach() {
         (v1::Effect::Allow, true)
     );
 }
+
+#[test]
+fn an_action_inside_asks_about_the_container_and_its_state() {
+    let actions = json!({"permissions": [
+        {"id": "create"}, {"id": "add", "operation": "CREATE", "inside": true}]});
+    let house = House::of(&[
+        ("roles.json", json!({"roles": [{"id": "author"}]})),
+        ("permissions.json", actions),
+        (
+            "collections.json",
+            json!({"collections": [{"id": "articles", "workflow": "w", "state_field": "status"}]}),
+        ),
+        (
+            "workflows.json",
+            json!({"workflows": [{"id": "w", "initial_state": "draft", "states": {"draft": {"transitions": ["go"]}, "live": {}},
+                "transitions": {"go": {"to": "live"}}}]}),
+        ),
+        (
+            "grants.json",
+            json!({"grants": [
+                {"roles": ["author"], "collections": ["articles"], "actions": ["create", "add"], "states": ["draft"]}]}),
+        ),
+    ]);
+    let reason = |action: &str, resource: Value| {
+        house
+            .decide(of_author(action, json!({ "resource": resource })))
+            .reason()
+    };
+    // A new item begins in the initial state; a container is where it is.
+    assert_eq!(reason("create", json!({"id": ""})), v1::Reason::Allowed);
+    assert_eq!(reason("add", json!({})), v1::Reason::MissingAttribute);
+    assert_eq!(reason("add", json!({"id": ""})), v1::Reason::MissingAttribute);
+    assert_eq!(reason("add", json!({"state": "draft"})), v1::Reason::Allowed);
+    assert_eq!(
+        reason("add", json!({"attributes": {"status": "live"}})),
+        v1::Reason::NoGrant
+    );
+    // The value of the state field is that of the new item, and moves nothing.
+    let request = json!({"resource": {"attributes": {"status": "draft"}}, "changes": {"title": "A"}});
+    assert_eq!(
+        house.decide(of_author("add", request)).reason(),
+        v1::Reason::Allowed
+    );
+    let request = json!({"subject": {"roles": ["author"]}, "operation": "OPERATION_CREATE", "action": "add",
+        "resource": {"collection": "articles", "id": "1", "state": "draft"}, "fields": ["title"]});
+    let answer = house
+        .service
+        .filter_fields(&message("FilterFieldsRequest", request))
+        .unwrap();
+    assert_eq!(answer.allowed, ["title"]);
+}

@@ -165,11 +165,13 @@ fn print_action(action: &Action, out: &mut Lines) {
         id,
         title,
         operation,
+        inside,
         listed_by,
         origin: _,
     } = action;
     let fields = [
         ("title", print_title(title)),
+        ("inside", inside.then(|| "true".to_owned())),
         ("listed_by", listed_by.as_ref().map(quoted)),
     ];
     out.line(&format!("action {} {}", quoted(id), operation.name()), &fields);

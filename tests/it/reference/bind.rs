@@ -60,7 +60,12 @@ pub(crate) struct Facts<'a> {
 /// Returns the operation of an action.
 pub(crate) fn operation(policy: &Policy, action: &str) -> Operation {
     if let Some(declared) = policy.actions.iter().find(|each| each.id.value == action) {
-        return declared.operation;
+        // What happens inside of the item is nothing that is done to it.
+        return if declared.inside {
+            Operation::Other
+        } else {
+            declared.operation
+        };
     }
     match action {
         "create" => Operation::Create,
