@@ -24,6 +24,14 @@ pub(super) fn read_action(
     let operation = keys.text("operation", diagnostics);
     let operation = operation.and_then(|word| find_operation(&word, diagnostics));
     let operation = operation.unwrap_or_else(|| default_operation(&id.value));
+    let inside = keys.bool("inside", diagnostics);
+    if inside.is_some() && operation != Operation::Create {
+        let message = format!(
+            "`inside` means nothing of the action {}, which does not create",
+            quote(&id.value)
+        );
+        diagnostics.push(Diagnostic::new(Code::UnknownKey, id.span, message));
+    }
     let listed_by = keys.id("listed_by", diagnostics);
     let mut codes = |key| {
         keys.optional(key)
@@ -39,6 +47,7 @@ pub(super) fn read_action(
         id,
         title,
         operation,
+        inside: inside.unwrap_or(false),
         listed_by,
         codes,
         origin,

@@ -115,7 +115,8 @@ pub(super) fn judge<'q, T: Trace>(
     }
 }
 
-fn allows_anything(facts: &Facts<'_>) -> bool {
+/// Whether the subject may use names that the profile does not know.
+pub(super) fn allows_anything(facts: &Facts<'_>) -> bool {
     facts.effective.administrator.is_some()
         && facts
             .effective
@@ -135,7 +136,7 @@ fn find_action(model: &Model, name: &str, allows_anything: bool) -> Option<Step>
     match model.action_names.find(name).map(ActionId::new) {
         Some(id) => model.action(id).map(|action| Step {
             action: Some(id),
-            operation: action.operation,
+            operation: action.on_item(),
         }),
         None => allows_anything.then_some(Step {
             action: Some(model.unknown_action()),
@@ -222,7 +223,7 @@ impl<'q> Judge<'_, 'q> {
                 return Ok(Err(decision));
             }
         };
-        let mut first: Option<Decision<'q>> = None;
+        let mut nearest: Option<Decision<'q>> = None;
         for id in offers {
             let Some(transition) = self.facts.model.transition(id) else {
                 continue;
@@ -243,9 +244,15 @@ impl<'q> Judge<'_, 'q> {
             if decision.is_allow() {
                 return Ok(Ok(Some(decision)));
             }
-            first.get_or_insert(decision);
+            // Of several ways the one is told that fails last.
+            if nearest
+                .as_ref()
+                .is_none_or(|nearest| decision.step() > nearest.step())
+            {
+                nearest = Some(decision);
+            }
         }
-        Ok(Err(first.unwrap_or_else(|| Decision::deny(Reason::NotOffered))))
+        Ok(Err(nearest.unwrap_or_else(|| Decision::deny(Reason::NotOffered))))
     }
 
     /// Whether a transition leads from this state to the one that is asked for.
@@ -293,7 +300,7 @@ impl<'q> Judge<'_, 'q> {
                     .facts
                     .model
                     .action(*action)
-                    .map_or(Operation::Other, |row| row.operation);
+                    .map_or(Operation::Other, |row| row.on_item());
                 steps.push(Step {
                     action: Some(*action),
                     operation,

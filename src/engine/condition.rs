@@ -249,7 +249,7 @@ impl<'s> Scene<'s> {
         admits(self, collection, action, item, notes)
     }
 
-    fn leaf<'m: 's>(&self, leaf: &'m Leaf, rows: &Rows<'s>, notes: &mut Notes<'m>) -> Truth {
+    pub(super) fn leaf<'m: 's>(&self, leaf: &'m Leaf, rows: &Rows<'s>, notes: &mut Notes<'m>) -> Truth {
         if leaf.operator == Operator::Submitted {
             return Truth::of(self.is_submitted(leaf));
         }

@@ -46,12 +46,15 @@ impl<'q> Bout<'_, 'q> {
                     event.leaf = self.blame(selection, outcome);
                 });
             };
-            if let Err(outcome) = self.stands(selection) {
-                event(outcome, false);
-                continue;
-            }
+            let standing = match self.stands(selection) {
+                Ok(standing) => standing,
+                Err(outcome) => {
+                    event(outcome, false);
+                    continue;
+                }
+            };
             let mut notes = Notes::new();
-            let mut fit = self.reaches(selection);
+            let mut fit = self.reaches(selection, standing);
             if fit.truth != Truth::False {
                 let matched = self.matches(selection, None, &mut notes);
                 fit = fit.and(matched.truth, matched.part);

@@ -74,7 +74,10 @@ impl<'q> Bout<'_, 'q> {
         let model = facts.model;
         let rules = match self.action {
             None => Rules::default(),
-            Some(action) if T::ENABLED => slots.find(facts.collection_id, action),
+            // For some item, roles of owners may be held, too.
+            Some(action) if T::ENABLED || facts.query.resource.any_item => {
+                slots.find(facts.collection_id, action)
+            }
             Some(action) => slots.find_held(facts.collection_id, action, &facts.effective.all, found),
         };
         rules.filter_map(move |id| Some((id, model.grant(id)?)))
@@ -92,11 +95,14 @@ impl<'q> Bout<'_, 'q> {
         'q: 'm,
     {
         let rule = Rule::Grant(id);
-        if let Err(outcome) = self.stands(&grant.selection) {
-            self.event(trace, rule, outcome, false, |_| {});
-            return None;
-        }
-        let reach = self.reaches(&grant.selection);
+        let standing = match self.stands(&grant.selection) {
+            Ok(standing) => standing,
+            Err(outcome) => {
+                self.event(trace, rule, outcome, false, |_| {});
+                return None;
+            }
+        };
+        let reach = self.reaches(&grant.selection, standing);
         let mut fit = reach;
         if reach.truth != Truth::False {
             let matched = self.matches(&grant.selection, grant.networks.as_deref(), notes);
@@ -267,11 +273,12 @@ impl<'q> Bout<'_, 'q> {
         trace: &mut T,
     ) {
         let rule = Rule::Grant(id);
-        if let Err(outcome) = self.stands(&grant.selection) {
-            return self.event(trace, rule, outcome, false, |_| {});
-        }
+        let standing = match self.stands(&grant.selection) {
+            Ok(standing) => standing,
+            Err(outcome) => return self.event(trace, rule, outcome, false, |_| {}),
+        };
         let any_item = self.facts.query.resource.any_item;
-        let reach = self.reaches(&grant.selection);
+        let reach = self.reaches(&grant.selection, standing);
         if reach.truth == Truth::False || reach.truth == Truth::Open && !any_item {
             if reach.truth == Truth::Open && self.may_match(grant) {
                 tally.any_open = true;

@@ -91,6 +91,33 @@ pub fn list(model: &Model, query: &Query<'_>) -> Result<Vec<Holding>, QueryError
     Ok(gather(model, query, &facts.effective, facts.owns()))
 }
 
+/// Returns the roles that owners of items hold as such here; none if that would make them administrators.
+pub(super) fn of_owners(facts: &Facts<'_>) -> Bits {
+    let model = facts.model;
+    let mut set = Set {
+        model,
+        address: facts.address(),
+        bits: Bits::default(),
+    };
+    for role in &model.roles.owner {
+        set.add(*role, How::Owner);
+    }
+    if set.bits.intersects(&model.roles.administrators) {
+        return Bits::default();
+    }
+    set.bits
+}
+
+/// Returns the roles of the subject that do not count for where the request comes from.
+pub(super) fn outside(facts: &Facts<'_>) -> Vec<RoleId> {
+    if !facts.model.roles.has_networks {
+        return Vec::new();
+    }
+    let holdings = gather(facts.model, facts.query, &facts.effective, facts.owns());
+    let outside = holdings.into_iter().filter(|holding| holding.is_outside);
+    outside.map(|holding| holding.role).collect()
+}
+
 /// What gathers roles: a set for deciding, or a list in order.
 trait Gather {
     fn add(&mut self, role: RoleId, how: How);

@@ -98,12 +98,25 @@ pub struct Action {
     pub title: Title,
     /// What kind of work it is.
     pub operation: Operation,
+    /// Whether it creates inside of the item that is asked about.
+    pub inside: bool,
     /// The action that listings ask.
     pub listed_by: ActionId,
     /// Error codes of the CMS by reason.
     pub codes: BTreeMap<Reason, Box<str>>,
     /// Those of questions for some item, which come first.
     pub any_item_codes: BTreeMap<Reason, Box<str>>,
+}
+
+impl Action {
+    /// Returns what the action does to the item that is asked about: one that creates inside of it does nothing else to it.
+    pub fn on_item(&self) -> Operation {
+        if self.inside {
+            Operation::Other
+        } else {
+            self.operation
+        }
+    }
 }
 
 impl Model {

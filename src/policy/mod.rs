@@ -70,6 +70,8 @@ pub struct Action {
     pub title: Title,
     /// What kind of work it is.
     pub operation: Operation,
+    /// Whether it creates inside of the item that is asked about, so that the state is that of the container.
+    pub inside: bool,
     /// The action that listings ask instead; itself if absent.
     pub listed_by: Option<Spanned<String>>,
     /// Codes with which the CMS reports that it is refused; what they do not have, the profile as a whole may.

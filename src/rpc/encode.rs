@@ -159,7 +159,11 @@ impl Encoder<'_> {
         }
         let small = ways.iter().filter(|way| way.facts.len() <= MISSING_FACTS_MAX);
         let write = |way: &Alternative<'_>| v1::Missing {
-            facts: way.facts.iter().map(|fact| self.fact(decision, fact)).collect(),
+            facts: way
+                .facts
+                .iter()
+                .map(|fact| self.fact(decision, way, fact))
+                .collect(),
         };
         small.take(MISSING_ALTERNATIVES_MAX).map(write).collect()
     }
@@ -233,7 +237,7 @@ impl Encoder<'_> {
         }
     }
 
-    fn fact(&self, decision: &Decision<'_>, fact: &Fact<'_>) -> v1::MissingFact {
+    fn fact(&self, decision: &Decision<'_>, way: &Alternative<'_>, fact: &Fact<'_>) -> v1::MissingFact {
         use v1::missing_fact::Fact as Wire;
         let fact = match fact {
             Fact::Role(role) => Wire::Role(self.model.roles.names.name(role.index()).to_owned()),
@@ -244,12 +248,11 @@ impl Encoder<'_> {
             Fact::State(state) => Wire::State((*state).to_owned()),
             // The engine names a fact of the request that is no attribute by its place there.
             Fact::Attribute("resource.content_digest") => Wire::ContentDigest(true),
-            Fact::Attribute(path) => Wire::Attribute(v1::MissingAttribute {
-                path: (*path).to_owned(),
-                operator: v1::Operator::Unspecified.into(),
-                values: Vec::new(),
-                absent: true,
+            Fact::Attribute(name) => Wire::Attribute(attribute(way, name)),
+            Fact::Networks(networks) => Wire::Networks(v1::MissingNetworks {
+                networks: networks.iter().map(ToString::to_string).collect(),
             }),
+            Fact::Ownership => Wire::Ownership(true),
             Fact::Time(moment) => Wire::Time(convert::moment(*moment)),
         };
         v1::MissingFact { fact: Some(fact) }
@@ -268,6 +271,24 @@ impl Encoder<'_> {
                 .map(|transition| transition.name.to_string())
                 .unwrap_or_default(),
         }
+    }
+}
+
+fn attribute(way: &Alternative<'_>, name: &str) -> v1::MissingAttribute {
+    let comparison = way.comparisons.iter().find(|comparison| comparison.name == name);
+    let operator = comparison.and_then(|comparison| comparison.operator);
+    v1::MissingAttribute {
+        path: match comparison.and_then(|comparison| comparison.function) {
+            Some(function) => format!("{}({name})", function.name()),
+            None => name.to_owned(),
+        },
+        operator: operator
+            .map_or(v1::Operator::Unspecified, convert::operator)
+            .into(),
+        values: comparison
+            .map(|comparison| comparison.values.iter().map(convert::value).collect())
+            .unwrap_or_default(),
+        absent: true,
     }
 }
 

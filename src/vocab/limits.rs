@@ -18,6 +18,8 @@ pub const PATTERN_TEXT_BYTES_MAX: usize = 64 * 1024;
 pub const PERMITTED_DEPTH_MAX: usize = 4;
 /// Decisions that may be tried to find what is missing for an allow.
 pub const MISSING_TRIALS_MAX: usize = 256;
+/// Values that one attribute which a denial lacks is compared with.
+pub const MISSING_VALUES_MAX: usize = 32;
 /// Moments that may be tried to find when an answer changes.
 pub const VALIDITY_TRIALS_MAX: usize = 64;
 /// Grants named in one decision.
