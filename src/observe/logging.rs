@@ -8,7 +8,10 @@ use tracing_subscriber::filter::ParseError;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 
 /// Says how a log line looks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "kebab-case")]
 pub enum LogFormat {
     /// For people; in colours on a terminal.
     #[default]
@@ -35,10 +38,7 @@ pub enum LoggingError {
 
 /// Sends all log lines of the process to standard error, from a level on (`info`, or `info,placet::store=debug`).
 pub fn start(format: LogFormat, level: &str) -> Result<(), LoggingError> {
-    let filter = EnvFilter::try_new(level).map_err(|source| LoggingError::Level {
-        text: level.to_owned(),
-        source,
-    })?;
+    let filter = filter(level)?;
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr);
@@ -47,4 +47,16 @@ pub fn start(format: LogFormat, level: &str) -> Result<(), LoggingError> {
         LogFormat::Json => lines.json().flatten_event(true).finish().try_init()?,
     }
     Ok(())
+}
+
+/// Reads from which level on things are logged.
+///
+/// # Errors
+///
+/// [`LoggingError::Level`] if the text is no level.
+pub fn filter(level: &str) -> Result<EnvFilter, LoggingError> {
+    EnvFilter::try_new(level).map_err(|source| LoggingError::Level {
+        text: level.to_owned(),
+        source,
+    })
 }

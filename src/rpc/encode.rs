@@ -15,7 +15,10 @@ use crate::vocab::effect::Effect;
 use crate::vocab::limits::{DECIDING_GRANTS_MAX, MISSING_ALTERNATIVES_MAX, MISSING_FACTS_MAX};
 
 /// How much an answer explains; set per listener, since ids and origins tell about other people's rights.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "kebab-case")]
 pub enum Detail {
     /// Effect and reason alone.
     None,

@@ -167,10 +167,19 @@ pub const REQUESTS_IN_FLIGHT_MAX: usize = 4_096;
 pub const REQUEST_TIME_MAX: Duration = Duration::from_secs(60);
 
 /// Bounds what the largest request may be configured to be.
-pub const MESSAGE_BYTES_MAX: i64 = 64 * 1024 * 1024;
+pub const MESSAGE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 /// Is the least that the largest request may be configured to be: any single question fits.
-pub const MESSAGE_BYTES_MIN: i64 = 64 * 1024;
+pub const MESSAGE_BYTES_MIN: u64 = 64 * 1024;
+
+/// Bounds the bytes of a configuration file.
+pub const CONFIG_BYTES_MAX: u64 = 1024 * 1024;
+
+/// Bounds how many places the daemon listens on.
+pub const LISTENERS_MAX: usize = 16;
+
+/// Bounds the bytes of the name of a listener.
+pub const LISTENER_NAME_BYTES_MAX: usize = 32;
 
 /// Bounds the time that requests in flight may be given at the end.
 pub const DRAIN_SECONDS_MAX: u64 = 3_600;
