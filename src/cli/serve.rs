@@ -13,7 +13,7 @@ use tokio::runtime::Builder;
 use crate::cli::exit::Exit;
 use crate::cli::output::Output;
 use crate::cli::{Cli, Globals};
-use crate::observe::logging::{self, LogFormat};
+use crate::observe::logging::{self, Log, LogFormat};
 use crate::server::config::ServeConfig;
 use crate::server::effective::{ConfigError, Effective, Given};
 use crate::server::settings::{Addresses, BUILTIN, Settings, SettingsLayer};
@@ -86,11 +86,13 @@ pub(super) fn run(
         };
     }
     let log = &effective.settings.log;
-    if let Err(error) = logging::start(log.format, &log.level) {
-        output.failure(&error, None);
-        return Exit::Fault;
+    match logging::start(log.format, &log.level) {
+        Ok(lines) => run_daemon(config, log.format, lines, output),
+        Err(error) => {
+            output.failure(&error, None);
+            Exit::Fault
+        }
     }
-    run_daemon(config, log.format, output)
 }
 
 /// Finds the configuration in force.
@@ -197,7 +199,7 @@ fn list_keys(meta: &'static Meta, path: &mut Vec<&'static str>, keys: &mut BTree
     }
 }
 
-fn run_daemon(config: ServeConfig, log: LogFormat, output: &mut Output) -> Exit {
+fn run_daemon(config: ServeConfig, log: LogFormat, lines: Log, output: &mut Output) -> Exit {
     let runtime = match Builder::new_multi_thread()
         .enable_all()
         .thread_name("placet")
@@ -217,7 +219,11 @@ fn run_daemon(config: ServeConfig, log: LogFormat, output: &mut Output) -> Exit 
         Err(error) => {
             let help = error.help();
             match log {
-                LogFormat::Text => output.failure(&error, help.as_deref()),
+                LogFormat::Text => {
+                    // What was logged before stands before it.
+                    drop(lines);
+                    output.failure(&error, help.as_deref());
+                }
                 // Whoever reads the log by machine must find the end of it there, too.
                 LogFormat::Json => tracing::error!(error = &error as &dyn Error, help, "cannot serve"),
             }
@@ -235,7 +241,9 @@ async fn serve(config: ServeConfig) -> Result<(), ServeError> {
 fn exit_of(error: &ServeError) -> Exit {
     match error {
         ServeError::Bind { .. } => Exit::BadAddress,
-        ServeError::Watch(_) | ServeError::Signals(_) | ServeError::Root(_) => Exit::Unavailable,
+        ServeError::Watch(_) | ServeError::Thread(_) | ServeError::Signals(_) | ServeError::Root(_) => {
+            Exit::Unavailable
+        }
         ServeError::NoProfile(_) => Exit::BadProfile,
         ServeError::UnknownDefault { .. } => Exit::Usage,
         ServeError::Server(_) => Exit::Fault,

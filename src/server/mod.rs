@@ -17,16 +17,18 @@ pub mod config;
 pub mod effective;
 pub mod health;
 mod layers;
+pub mod metrics;
 pub mod services;
 pub mod settings;
 pub mod settings_file;
 pub mod settings_print;
 pub mod shutdown;
+mod side;
 
 use std::error::Error;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use thiserror::Error;
@@ -38,8 +40,10 @@ use tonic::transport::server::{Server, TcpIncoming};
 use crate::server::config::{Address, Listener, ServeConfig, Serves};
 use crate::server::health::Health;
 use crate::server::layers::Guard;
+use crate::server::metrics::{MetricsPage, Sources};
 use crate::server::services::{Daemon, Services};
 use crate::server::settings::BUILTIN;
+use crate::server::side::{Pages, Side};
 use crate::source::diagnostic::did_you_mean;
 use crate::store::PolicyStore;
 use crate::store::reload::{Reloader, Stopped};
@@ -62,6 +66,9 @@ pub enum ServeError {
     /// The watcher has no thread.
     #[error(transparent)]
     Watch(#[from] WatchError),
+    /// A thread cannot be had.
+    #[error("cannot start a thread")]
+    Thread(#[source] std::io::Error),
     /// The process cannot receive signals.
     #[error("cannot receive signals")]
     Signals(#[source] std::io::Error),
@@ -97,7 +104,7 @@ impl ServeError {
                 root.display()
             )),
             Self::UnknownDefault { near, .. } => near.as_ref().map(|near| format!("did you mean `{near}`?")),
-            Self::Watch(_) | Self::Signals(_) | Self::Server(_) => None,
+            Self::Watch(_) | Self::Thread(_) | Self::Signals(_) | Self::Server(_) => None,
         }
     }
 }
@@ -141,6 +148,7 @@ pub struct Stop {
 
 /// Runs the daemon until it is told to stop.
 pub async fn run(config: ServeConfig, stop: Stop) -> Result<(), ServeError> {
+    let started = Instant::now();
     let sockets = bind(&config).await?;
     let store = Arc::new(PolicyStore::new(config.default_profile.as_deref()));
     let (mut reloader, rounds) = Reloader::new(config.reload.clone(), Arc::clone(&store));
@@ -153,6 +161,7 @@ pub async fn run(config: ServeConfig, stop: Stop) -> Result<(), ServeError> {
         inlet: watch.inlet(),
         stopping: stop.soon.clone(),
         started_at: Timestamp::now(),
+        calls: Arc::default(),
         message_bytes_max: config.message_bytes_max,
     };
     let (health, health_service) = Health::start().await;
@@ -168,6 +177,20 @@ pub async fn run(config: ServeConfig, stop: Stop) -> Result<(), ServeError> {
         spawn_server(&mut servers, socket, services, closing.clone());
         tracing::info!(listener = listener.name, %address, "listening");
     }
+
+    let metrics = MetricsPage::new(Sources {
+        store: Arc::clone(&store),
+        calls: Arc::clone(&daemon.calls),
+        reloads: Arc::clone(&config.reload.counts),
+        started,
+        clock: config.reload.now,
+    });
+    let pages = Pages {
+        health: health.clone(),
+        metrics: Arc::new(metrics),
+    };
+    // Dropped last, so that probes are answered to the end.
+    let _side = Side::start(&config, &pages, &health_service)?;
 
     let started = tokio::select! {
         first = rounds.first() => check_start(&config, &store, first?.failure),

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
+use crate::observe::counts::CallCounts;
 use crate::rpc::DecisionService;
 use crate::rpc::admin::AdminService;
 use crate::rpc::proto::DESCRIPTOR_SET;
@@ -31,6 +32,8 @@ pub struct Daemon {
     pub stopping: CancellationToken,
     /// When the daemon was started.
     pub started_at: Timestamp,
+    /// What is counted of calls.
+    pub calls: Arc<CallCounts>,
     /// The largest message that a service shall decode.
     pub message_bytes_max: usize,
 }

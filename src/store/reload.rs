@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use thiserror::Error;
@@ -16,6 +16,7 @@ use tokio::sync::watch as channel;
 
 use crate::load::discover::{self, Scan, ScanLimits, ScanProblem};
 use crate::load::{self, LoadedProfile, digest_text};
+use crate::observe::counts::{ReloadCounts, ReloadOutcome};
 use crate::store::PolicyStore;
 use crate::store::journal::log_changes;
 use crate::store::snapshot::{Entry, Files, Published, Snapshot};
@@ -35,6 +36,8 @@ pub struct ReloadConfig {
     pub allow_removal: bool,
     /// The clock.
     pub now: fn() -> Timestamp,
+    /// What is counted of reloads.
+    pub counts: Arc<ReloadCounts>,
 }
 
 impl ReloadConfig {
@@ -45,6 +48,7 @@ impl ReloadConfig {
             limits: ScanLimits::default(),
             allow_removal: false,
             now: Timestamp::now,
+            counts: Arc::default(),
         }
     }
 }
@@ -130,6 +134,7 @@ impl Reloader {
     /// Reads the root and publishes what is new; the answer tells whether reading again soon may help.
     pub fn reload(&mut self) -> Flow {
         let number = self.begun.fetch_add(1, Ordering::SeqCst).saturating_add(1);
+        let (begun, revision) = (Instant::now(), self.store.current().revision());
         self.graves.sweep();
         let (flow, failure) = match discover::read_root(&self.config.root, &self.config.limits) {
             Ok(scan) => (self.take_scan(&scan), None),
@@ -144,6 +149,14 @@ impl Reloader {
                 (flow, Some(reason))
             }
         };
+        let is_broken = self.loaded.iter().any(|profile| profile.model.is_none());
+        let outcome = match (&failure, is_broken) {
+            (Some(_), _) => ReloadOutcome::Unreadable,
+            (None, true) => ReloadOutcome::Broken,
+            (None, false) if self.store.current().revision() == revision => ReloadOutcome::Unchanged,
+            (None, false) => ReloadOutcome::Published,
+        };
+        self.config.counts.add(outcome, begun.elapsed());
         self.ended.send_replace(Round { number, failure });
         flow
     }
@@ -269,6 +282,9 @@ impl Reloader {
                 is_stale: false,
                 model,
                 loaded,
+                counts: served
+                    .map(|served| Arc::clone(&served.counts))
+                    .unwrap_or_default(),
             },
         };
         Arc::new(Entry {

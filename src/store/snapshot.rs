@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use crate::load::LoadedProfile;
 use crate::model::Model;
+use crate::observe::counts::DecisionCounts;
 
 /// Holds one version of one profile, as requests are answered from it.
 #[derive(Clone, Debug)]
@@ -25,6 +26,8 @@ pub struct Snapshot {
     pub model: Arc<Model>,
     /// What the version was made from; its complaints are warnings.
     pub loaded: Arc<LoadedProfile>,
+    /// What was decided from this and earlier versions of the profile.
+    pub counts: Arc<DecisionCounts>,
 }
 
 /// Says how the files of a profile are now.

@@ -175,6 +175,18 @@ pub const MESSAGE_BYTES_MIN: u64 = 64 * 1024;
 /// Bounds the bytes of a configuration file.
 pub const CONFIG_BYTES_MAX: u64 = 1024 * 1024;
 
+/// Bounds the lines of the log that wait to be written.
+pub const LOG_LINES_WAITING_MAX: usize = 10_000;
+
+/// Bounds the connections of one listener for HTTP; the next ones wait.
+pub const HTTP_CONNECTIONS_MAX: usize = 64;
+
+/// Bounds how long the head of a request over HTTP may take to arrive.
+pub const HTTP_HEAD_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// Bounds how long a connection for HTTP lives.
+pub const HTTP_CONNECTION_TIME_MAX: Duration = Duration::from_secs(300);
+
 /// Bounds how many places the daemon listens on.
 pub const LISTENERS_MAX: usize = 16;
 

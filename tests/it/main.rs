@@ -24,6 +24,7 @@ mod diagnostics;
 mod discover;
 mod generate;
 mod grpc;
+mod http;
 mod limits;
 mod map;
 mod matrix;

@@ -19,17 +19,17 @@ use tonic_health::pb::health_client::HealthClient;
 use tonic_reflection::pb::{v1, v1alpha};
 
 /// How long anything may take before a test fails; a hundred times what is usual.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 const ROLES: &str = r#"{"roles": [{"id": "editor"}]}"#;
-const GRANTS: &str =
+pub(crate) const GRANTS: &str =
     r#"{"grants": [{"roles": ["editor"], "collections": ["articles"], "actions": ["read"]}]}"#;
-const OTHER_GRANTS: &str =
+pub(crate) const OTHER_GRANTS: &str =
     r#"{"grants": [{"roles": ["editor"], "collections": ["articles"], "actions": ["update"]}]}"#;
-const BROKEN: &str =
+pub(crate) const BROKEN: &str =
     r#"{"grants": [{"roles": ["edtior"], "collections": ["articles"], "actions": ["read"]}]}"#;
 
-fn write_profile(root: &Path, name: &str, grants: &str) {
+pub(crate) fn write_profile(root: &Path, name: &str, grants: &str) {
     let directory = root.join(name);
     fs::create_dir_all(&directory).unwrap();
     fs::write(directory.join("roles.json"), ROLES).unwrap();
@@ -124,13 +124,17 @@ impl Daemon {
         endpoint.connect().await.unwrap()
     }
 
-    fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let pid = self.process.id().to_string();
         let status = Command::new("kill")
             .args([&format!("-{name}"), pid.as_str()])
             .status()
             .unwrap();
         assert!(status.success());
+    }
+
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.process.try_wait().unwrap().is_none()
     }
 
     fn wait(&mut self) -> ExitStatus {
