@@ -8,7 +8,7 @@ use clap::Args;
 
 use crate::observe::logging::LogFormat;
 use crate::store::reload::ReloadConfig;
-use crate::vocab::limits::{DRAIN_SECONDS_MAX, MESSAGE_BYTES_MAX, MESSAGE_BYTES_MIN};
+use crate::vocab::limits::{DRAIN_SECONDS_MAX, MESSAGE_BYTES_MAX, MESSAGE_BYTES_MIN, STALE_SECONDS_MAX};
 
 /// Holds the options of `placet serve` as written.
 #[derive(Clone, Debug, Args)]
@@ -25,6 +25,15 @@ pub struct ServeArgs {
     /// Forget a profile when its directory is removed, instead of serving its last version as stale
     #[arg(long, env = "PLACET_ALLOW_REMOVAL")]
     pub allow_removal: bool,
+
+    /// Seconds for which a profile whose files are broken or gone is served as it last was; without this option for ever
+    #[arg(long, value_name = "SECONDS", env = "PLACET_MAX_STALE",
+          value_parser = clap::value_parser!(u64).range(1..=STALE_SECONDS_MAX))]
+    pub max_stale: Option<u64>,
+
+    /// Start without any good profile, NOT_SERVING, and wait for one
+    #[arg(long, env = "PLACET_START_DEGRADED")]
+    pub start_degraded: bool,
 
     /// Seconds that requests in flight have to finish when the daemon is told to stop
     #[arg(long, value_name = "SECONDS", env = "PLACET_DRAIN_SECONDS", default_value_t = 10,
@@ -57,6 +66,8 @@ pub struct ServeConfig {
     pub listen: SocketAddr,
     /// What is loaded.
     pub reload: ReloadConfig,
+    /// Whether to go on if the first reload leaves nothing to serve.
+    pub start_degraded: bool,
     /// The profile for requests that name none.
     pub default_profile: Option<String>,
     /// How long requests in flight are waited for at the end.
@@ -70,9 +81,11 @@ impl ServeArgs {
     pub fn check(&self, profiles: &Path, default_profile: Option<&str>) -> ServeConfig {
         let mut reload = ReloadConfig::new(profiles);
         reload.allow_removal = self.allow_removal;
+        reload.max_stale = self.max_stale.map(Duration::from_secs);
         ServeConfig {
             listen: self.listen,
             reload,
+            start_degraded: self.start_degraded,
             default_profile: default_profile.filter(|id| !id.is_empty()).map(str::to_owned),
             drain: Duration::from_secs(self.drain_seconds),
             message_bytes_max: usize::try_from(self.message_bytes).unwrap_or(usize::MAX),

@@ -6,7 +6,8 @@
 //! What holds here:
 //!
 //! * The daemon listens before it has loaded anything, and says NOT_SERVING until the first good version is published.
-//! * A start without any good profile fails; later nothing that happens on disk can end the daemon.
+//! * A start without any good profile fails, unless `--start-degraded` is set; later nothing that happens on disk can end
+//!   the daemon.
 //! * To stop means: say NOT_SERVING, take no more connections, let requests in flight finish, and not wait longer than was
 //!   configured.
 //! * No request can take the daemon down, hold it for ever, or be answered CANCELLED where it failed: see `layers.rs`.
@@ -37,7 +38,8 @@ use crate::server::layers::Guard;
 use crate::server::services::{Daemon, Services};
 use crate::source::diagnostic::did_you_mean;
 use crate::store::PolicyStore;
-use crate::store::reload::{Reloader, Stopped};
+use crate::store::reload::Reloader;
+use crate::store::rounds::Stopped;
 use crate::store::watch::{self, WatchConfig, WatchError};
 use crate::vocab::limits;
 
@@ -124,9 +126,10 @@ pub async fn run(config: ServeConfig, stop: Stop) -> Result<(), ServeError> {
     let address = listener.local_addr().map_err(bind_error)?;
 
     let store = Arc::new(PolicyStore::new(config.default_profile.as_deref()));
-    let (mut reloader, rounds) = Reloader::new(config.reload.clone(), Arc::clone(&store));
-    let watch = watch::run(WatchConfig::new(&config.reload.root), move |_| reloader.reload())?;
-    let hangups = shutdown::reload_on_hangup(watch.inlet()).map_err(ServeError::Signals)?;
+    let (reloader, rounds) = Reloader::new(config.reload.clone(), Arc::clone(&store));
+    let watch = watch::run(WatchConfig::new(&config.reload.root), reloader)?;
+    let hangups = shutdown::reload_on_hangup(watch.inlet(), rounds.clone(), Arc::clone(&store));
+    let hangups = hangups.map_err(ServeError::Signals)?;
 
     let daemon = Daemon {
         store: Arc::clone(&store),
@@ -143,7 +146,9 @@ pub async fn run(config: ServeConfig, stop: Stop) -> Result<(), ServeError> {
     tracing::info!(%address, "listening");
 
     let started = tokio::select! {
-        first = rounds.first() => check_start(&config, &store, first?.failure),
+        first = rounds.first() => {
+            check_start(&config, &store, first?.failure).or_else(|error| excuse(&config, error))
+        }
         () = stop.soon.cancelled() => Ok(()),
     };
     let result = match started {
@@ -196,6 +201,18 @@ fn check_start(
         published.default_id().map_or("", |id| id),
     );
     tracing::info!(profiles, default, "ready");
+    Ok(())
+}
+
+/// Lets the daemon start without anything to serve if it was told to; it says NOT_SERVING until there is something.
+fn excuse(config: &ServeConfig, error: ServeError) -> Result<(), ServeError> {
+    if !config.start_degraded {
+        return Err(error);
+    }
+    tracing::error!(
+        error = &error as &dyn Error,
+        "started without a profile that can be served"
+    );
     Ok(())
 }
 

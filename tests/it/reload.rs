@@ -14,7 +14,8 @@ use placet::load::LoadedProfile;
 use placet::model::Model;
 use placet::source::diagnostic::Severity;
 use placet::store::PolicyStore;
-use placet::store::reload::{ReloadConfig, Reloader, Rounds};
+use placet::store::reload::{ReloadConfig, Reloader};
+use placet::store::rounds::Rounds;
 use placet::store::snapshot::{Entry, Files, Snapshot, Unserved};
 use placet::store::watch::{self, Flow, WatchConfig};
 use tempfile::TempDir;
@@ -631,16 +632,16 @@ fn copy(from: &Path, to: &Path) {
 
 #[tokio::test]
 async fn whoever_asks_for_a_reload_gets_one_that_began_later() {
-    let mut rig = Rig::new();
+    let rig = Rig::new();
     rig.write_profile("news", 1);
     let (root, store, rounds) = (rig.root(), Arc::clone(&rig.store), rig.rounds.clone());
     // Neither events nor rescans: only who asks is served.
     let mut config = WatchConfig::new(&root);
     config.events = false;
-    config.stat_every = Duration::MAX;
-    config.content_every = Duration::MAX;
+    config.pace.stat_every = Duration::MAX;
+    config.pace.content_every = Duration::MAX;
     let directory = rig.directory;
-    let watch = watch::run(config, move |_| rig.reloader.reload()).unwrap();
+    let watch = watch::run(config, rig.reloader).unwrap();
     assert_eq!(rounds.first().await.unwrap().number, 1);
     let write = |grants| fs::write(Path::new(&root).join("news/grants.json"), grants_text(grants)).unwrap();
     let begun = Instant::now();

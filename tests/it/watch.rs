@@ -33,8 +33,8 @@ impl Rig {
     /// Prepares a directory, then watches the path below it that `root` names, by events alone.
     fn by_events(root: &str, prepare: impl FnOnce(&Path)) -> Self {
         Self::start(root, prepare, |config| {
-            config.stat_every = NEVER;
-            config.content_every = NEVER;
+            config.pace.stat_every = NEVER;
+            config.pace.content_every = NEVER;
         })
     }
 
@@ -361,8 +361,8 @@ fn without_events_the_rescan_by_status_notices() {
         |path| write(&path.join("root/news/grants.json"), "0"),
         |config| {
             config.events = false;
-            config.stat_every = Duration::from_millis(50);
-            config.content_every = NEVER;
+            config.pace.stat_every = Duration::from_millis(50);
+            config.pace.content_every = NEVER;
         },
     );
     assert!(!rig.watch.inlet().has_events());
@@ -383,7 +383,7 @@ fn events_and_rescans_together_notice_even_where_the_system_has_no_watches_left(
     let rig = Rig::start(
         "root",
         |path| publish_volume(&path.join("root"), 0, "0"),
-        |config| config.stat_every = Duration::from_millis(100),
+        |config| config.pace.stat_every = Duration::from_millis(100),
     );
     println!("events: {}", rig.watch.inlet().has_events());
     for generation in 1..=5 {
@@ -400,8 +400,8 @@ fn without_events_and_status_the_rescan_by_content_notices() {
         |path| write(&path.join("root/news/grants.json"), "0"),
         |config| {
             config.events = false;
-            config.stat_every = NEVER;
-            config.content_every = Duration::from_millis(100);
+            config.pace.stat_every = NEVER;
+            config.pace.content_every = Duration::from_millis(100);
         },
     );
     write(&rig.path("root/news/grants.json"), "1");
@@ -413,7 +413,7 @@ fn a_quiet_directory_wakes_nobody_although_it_is_read_and_the_neighbours_are_bus
     let rig = Rig::start(
         "root",
         |path| write(&path.join("root/news/grants.json"), "0"),
-        |config| config.stat_every = Duration::from_millis(50),
+        |config| config.pace.stat_every = Duration::from_millis(50),
     );
     rig.drain();
     for round in 0..20 {
@@ -435,10 +435,10 @@ fn asking_wakes_at_once() {
 /// Starts a watch whose consumer stands still in each wake until it is released.
 fn start_gated(root: &Path) -> (Watch, Receiver<Wake>, Sender<Flow>) {
     let mut config = WatchConfig::new(root);
-    config.stat_every = NEVER;
-    config.content_every = NEVER;
-    config.retry_first = Duration::from_millis(10);
-    config.retry_max = Duration::from_millis(40);
+    config.pace.stat_every = NEVER;
+    config.pace.content_every = NEVER;
+    config.pace.retry_first = Duration::from_millis(10);
+    config.pace.retry_max = Duration::from_millis(40);
     let (wakes, woken) = channel();
     let (release, gate) = channel();
     let watch = run(config, move |wake| {
@@ -508,7 +508,7 @@ fn a_failed_reading_is_retried_with_growing_pauses_until_it_succeeds() {
 fn a_reload_that_panics_does_not_end_the_watching() {
     let directory = tempfile::tempdir().unwrap();
     let mut config = WatchConfig::new(directory.path());
-    config.retry_first = Duration::from_millis(1);
+    config.pace.retry_first = Duration::from_millis(1);
     let (wakes, woken) = channel();
     let watch = run(config, move |wake| {
         wakes.send(wake).unwrap();
