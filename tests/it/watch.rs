@@ -10,6 +10,7 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
@@ -22,11 +23,11 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const NEVER: Duration = Duration::MAX;
 
 /// A watched root, and what its consumer read at each wake.
-struct Rig {
+pub(crate) struct Rig {
     directory: TempDir,
-    root: PathBuf,
+    pub(crate) root: PathBuf,
     seen: Receiver<(Wake, String)>,
-    watch: Watch,
+    pub(crate) watch: Watch,
 }
 
 impl Rig {
@@ -38,7 +39,11 @@ impl Rig {
         })
     }
 
-    fn start(root: &str, prepare: impl FnOnce(&Path), adjust: impl FnOnce(&mut WatchConfig)) -> Self {
+    pub(crate) fn start(
+        root: &str,
+        prepare: impl FnOnce(&Path),
+        adjust: impl FnOnce(&mut WatchConfig),
+    ) -> Self {
         let directory = tempfile::tempdir().unwrap();
         prepare(directory.path());
         let root = directory.path().join(root);
@@ -56,16 +61,16 @@ impl Rig {
         rig
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
 
-    fn next(&self) -> (Wake, String) {
+    pub(crate) fn next(&self) -> (Wake, String) {
         self.seen.recv_timeout(PATIENCE).expect("a wake")
     }
 
     /// Waits until the consumer has read `content`, and returns what woke it.
-    fn expect(&self, what: &str, content: &str) -> Wake {
+    pub(crate) fn expect(&self, what: &str, content: &str) -> Wake {
         let begin = Instant::now();
         let mut last = String::from("nothing");
         while begin.elapsed() < PATIENCE {
@@ -82,13 +87,13 @@ impl Rig {
     }
 
     /// Asserts that nobody is woken for a while.
-    fn expect_quiet(&self, time: Duration) {
+    pub(crate) fn expect_quiet(&self, time: Duration) {
         let woken = self.seen.recv_timeout(time);
         assert_eq!(woken, Err(RecvTimeoutError::Timeout));
     }
 
     /// Reads away the wakes that earlier steps of a test still cause.
-    fn drain(&self) {
+    pub(crate) fn drain(&self) {
         while self.seen.recv_timeout(Duration::from_millis(300)).is_ok() {}
     }
 }
@@ -112,7 +117,7 @@ fn reader(root: PathBuf, sender: Sender<(Wake, String)>) -> impl FnMut(Wake) -> 
     }
 }
 
-fn write(path: &Path, content: &str) {
+pub(crate) fn write(path: &Path, content: &str) {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(path, content).unwrap();
 }
@@ -202,6 +207,54 @@ fn a_file_removed_and_created_is_noticed() {
         write(&rig.path("root/news/grants.json"), &round.to_string());
         rig.expect("unlink and create", &round.to_string());
     }
+}
+
+#[test]
+fn checkouts_of_git_are_followed() {
+    let rig = Rig::by_events("clone/policies", |path| {
+        let clone = path.join("clone");
+        fs::create_dir(&clone).unwrap();
+        if !git(&clone, &["init", "-q", "."]) {
+            return;
+        }
+        for version in ["one", "two"] {
+            fs::remove_dir_all(clone.join("policies")).ok();
+            write(&clone.join("policies/news/grants.json"), version);
+            write(
+                &clone.join(format!("policies/news/{version}/grants.json")),
+                version,
+            );
+            assert!(git(&clone, &["add", "-A"]));
+            assert!(git(&clone, &["commit", "-q", "-m", version]));
+            assert!(git(&clone, &["tag", version]));
+        }
+    });
+    if !rig.root.exists() {
+        println!("skipped: no git");
+        return;
+    }
+    for round in 0..6 {
+        let version = ["one", "two"][round % 2];
+        assert!(git(&rig.path("clone"), &["checkout", "-q", version]));
+        rig.expect("git checkout", &format!("{version} {version}"));
+    }
+}
+
+/// Runs git in a directory, deaf to the settings of whoever runs the tests; false if it is not there or fails.
+fn git(directory: &Path, arguments: &[&str]) -> bool {
+    let settings = ["user.name=a", "user.email=a@b", "commit.gpgsign=false"];
+    let mut command = Command::new("git");
+    for setting in settings {
+        command.args(["-c", setting]);
+    }
+    command
+        .args(arguments)
+        .current_dir(directory)
+        .env("HOME", directory)
+        .env("GIT_CONFIG_NOSYSTEM", "1")
+        .env_remove("GIT_DIR")
+        .stdin(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
 }
 
 #[test]
