@@ -42,6 +42,8 @@ mod serve;
 mod source;
 mod stale;
 mod statuses;
+mod survive;
+mod swaps;
 mod tidy;
 mod validate;
 mod watch;
