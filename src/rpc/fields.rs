@@ -66,8 +66,8 @@ impl DecisionService {
         for _ in &filtered.allowed {
             encoder.count(Effect::Allow, Reason::Allowed);
         }
-        for (_, reason) in &filtered.denied {
-            encoder.count(Effect::Deny, *reason);
+        for left_out in &filtered.denied {
+            encoder.count(Effect::Deny, left_out.reason);
         }
         let document = match &wish.document {
             Some(document) => Some(fields::filter_document(model, &query, document).map_err(malformed)?),

@@ -107,6 +107,7 @@ fn find<'p>(published: &'p Published, profile: &str, digest: &str) -> Result<&'p
             _ if published.revision() == 0 => status::not_ready(),
             Unserved::Unknown => status::unknown_profile(name),
             Unserved::NeverLoaded => status::never_loaded(name),
+            Unserved::Expired => status::stale_too_long(name),
             Unserved::NoDefault if published.entries().is_empty() => status::not_ready(),
             Unserved::NoDefault => status::no_default_profile(),
         }

@@ -21,6 +21,8 @@ pub struct ServeConfig {
     pub listeners: Vec<Listener>,
     /// What is loaded.
     pub reload: ReloadConfig,
+    /// Whether to go on if the first reload leaves nothing to serve.
+    pub start_degraded: bool,
     /// The profile for requests that name none.
     pub default_profile: Option<String>,
     /// How long requests in flight are waited for at the end.

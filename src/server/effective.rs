@@ -15,6 +15,7 @@ use crate::source::diagnostic::quote;
 use crate::store::reload::ReloadConfig;
 use crate::vocab::limits::{
     DRAIN_SECONDS_MAX, LISTENER_NAME_BYTES_MAX, LISTENERS_MAX, MESSAGE_BYTES_MAX, MESSAGE_BYTES_MIN,
+    STALE_SECONDS_MAX,
 };
 
 /// Lists the keys of a listener that mean something only if it serves gRPC.
@@ -135,6 +136,13 @@ impl Effective {
         let settings = &self.settings;
         let mut reload = ReloadConfig::new(&settings.profiles);
         reload.allow_removal = settings.allow_removal;
+        reload.max_stale = settings.max_stale.map(Duration::from_secs);
+        if let Some(seconds) = settings.max_stale
+            && !(1..=STALE_SECONDS_MAX).contains(&seconds)
+        {
+            let message = format!("{seconds} is not between 1 and {STALE_SECONDS_MAX}");
+            return Err(self.error(&["max_stale"], message, None));
+        }
         if settings.drain_seconds > DRAIN_SECONDS_MAX {
             let message = format!("{} is more than {DRAIN_SECONDS_MAX}", settings.drain_seconds);
             return Err(self.error(&["drain_seconds"], message, None));
@@ -151,6 +159,7 @@ impl Effective {
         Ok(ServeConfig {
             listeners: self.check_listeners()?,
             reload,
+            start_degraded: settings.start_degraded,
             default_profile: settings.default_profile.clone().filter(|id| !id.is_empty()),
             drain: Duration::from_secs(settings.drain_seconds),
             message_bytes_max: usize::try_from(settings.message_bytes).unwrap_or(usize::MAX),

@@ -6,7 +6,7 @@
 //! | `liveness` | always |
 //! | `placet.v1.PolicyDecisionService` | as the empty name |
 //! | `placet.v1.PolicyAdminService` | from the start until the daemon stops |
-//! | `profile/<id>` | the profile is served, stale or not |
+//! | `profile/<id>` | the profile is served, stale or not (but not for longer than `--max-stale`) |
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -98,7 +98,7 @@ impl Health {
         self.say(READINESS, is_ready).await;
         self.say(DECISIONS, is_ready).await;
         for (id, entry) in published.entries() {
-            self.say(&profile_name(id), entry.snapshot.is_some()).await;
+            self.say(&profile_name(id), entry.served().is_some()).await;
         }
         for name in self.names() {
             let gone = name

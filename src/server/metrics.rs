@@ -8,7 +8,6 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
-use jiff::Timestamp;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{
     DescriptorEncoder, EncodeLabelSet, MetricEncoder, NoLabelSet, prometheus_text, text,
@@ -20,11 +19,13 @@ use crate::observe::counts::{CallCounts, ReloadCounts, Spread};
 use crate::observe::logging;
 use crate::source::diagnostic::Severity;
 use crate::store::PolicyStore;
+use crate::store::clock::Clock;
+use crate::store::rounds::Rounds;
 use crate::store::snapshot::{Entry, Published};
 use crate::vocab::effect::Effect;
 
 /// Lists every metric: its name, what it is, its labels, and what it tells. Counters end in `_total` where they are shown.
-pub const METRICS: [(&str, MetricType, &[&str], &str); 15] = [
+pub const METRICS: [(&str, MetricType, &[&str], &str); 19] = [
     (
         "placet_decisions",
         MetricType::Counter,
@@ -47,13 +48,19 @@ pub const METRICS: [(&str, MetricType, &[&str], &str); 15] = [
         "placet_profile_served",
         MetricType::Gauge,
         &["profile"],
-        "1 if the profile is served, 0 if its files were never good",
+        "1 if the profile is served, 0 if its files were never good or are stale for too long",
     ),
     (
         "placet_profile_stale",
         MetricType::Gauge,
         &["profile"],
         "1 if the files of the profile are not those that are served",
+    ),
+    (
+        "placet_profile_stale_seconds",
+        MetricType::Gauge,
+        &["profile"],
+        "Time since the files of the profile ceased to be those that are served, else 0",
     ),
     (
         "placet_profile_generation",
@@ -90,6 +97,24 @@ pub const METRICS: [(&str, MetricType, &[&str], &str); 15] = [
         MetricType::Histogram,
         &[],
         "Time that a reload took, from reading to publishing",
+    ),
+    (
+        "placet_reload_good_age_seconds",
+        MetricType::Gauge,
+        &[],
+        "Time since the last reload after which every profile was served as its files are",
+    ),
+    (
+        "placet_reload_running_seconds",
+        MetricType::Gauge,
+        &[],
+        "Time for which the reload in progress has been running, else 0",
+    ),
+    (
+        "placet_reload_blind",
+        MetricType::Gauge,
+        &[],
+        "1 if changes of some files cannot be seen at all, as with mounts of single files",
     ),
     (
         "placet_ready",
@@ -152,8 +177,10 @@ pub struct Sources {
     pub reloads: Arc<ReloadCounts>,
     /// When the daemon was started.
     pub started: Instant,
-    /// The clock that tells the age of a version.
-    pub clock: fn() -> Timestamp,
+    /// Which reloads have ended.
+    pub rounds: Rounds,
+    /// The clock that ages are measured by.
+    pub clock: Clock,
 }
 
 /// Writes the page of metrics.
@@ -226,6 +253,11 @@ impl Collector for Sources {
 }
 
 impl Sources {
+    /// Returns the seconds since a moment of the steady clock.
+    fn age(&self, since: Instant) -> f64 {
+        self.clock.steady().saturating_duration_since(since).as_secs_f64()
+    }
+
     fn write(&self, name: &str, mut family: Family<'_>, published: &Published) -> Result<(), fmt::Error> {
         match name {
             "placet_decisions" => write_decisions(&mut family, published),
@@ -245,6 +277,15 @@ impl Sources {
                     .try_for_each(|(outcome, count)| family.counter(&[("outcome", outcome.name())], count))
             }
             "placet_reload_duration_seconds" => family.histogram_alone(&self.reloads.durations()),
+            "placet_reload_good_age_seconds" => match self.rounds.latest().last_good {
+                Some(good) => family.gauge_alone(self.age(good.steady)),
+                None => Ok(()),
+            },
+            "placet_reload_running_seconds" => {
+                let running = self.rounds.running_since().map(|since| self.age(since));
+                family.gauge_alone(running.unwrap_or(0.0))
+            }
+            "placet_reload_blind" => family.gauge_alone(number(!self.rounds.latest().frozen.is_empty())),
             "placet_ready" => family.gauge_alone(number(published.is_ready())),
             "placet_log_lines_lost" => family.counter_alone(logging::lines_lost()),
             "placet_uptime_seconds" => family.gauge_alone(self.started.elapsed().as_secs_f64()),
@@ -266,7 +307,7 @@ impl Sources {
         let profile = [("profile", id)];
         let snapshot = entry.snapshot.as_ref();
         match (name, snapshot) {
-            ("placet_profile_served", _) => family.gauge(&profile, number(snapshot.is_some())),
+            ("placet_profile_served", _) => family.gauge(&profile, number(entry.served().is_some())),
             ("placet_profile_complaints", _) => {
                 let count = |severity| -> usize {
                     let latest = entry.latest().iter();
@@ -282,9 +323,11 @@ impl Sources {
                 family.gauge(&profile, snapshot.generation as f64)
             }
             ("placet_profile_age_seconds", Some(snapshot)) => {
-                let age = (self.clock)().duration_since(snapshot.loaded_at).as_secs_f64();
-                // A clock that was set back makes nothing younger than new.
-                family.gauge(&profile, age.max(0.0))
+                family.gauge(&profile, self.age(snapshot.served_since))
+            }
+            ("placet_profile_stale_seconds", Some(_)) => {
+                let since = entry.stale_since.map(|since| self.age(since.steady));
+                family.gauge(&profile, since.unwrap_or(0.0))
             }
             ("placet_profile_rules", Some(snapshot)) => {
                 let model = &snapshot.model;

@@ -6,7 +6,8 @@
 //! What holds here:
 //!
 //! * The daemon listens before it has loaded anything, and says NOT_SERVING until the first good version is published.
-//! * A start without any good profile fails; later nothing that happens on disk can end the daemon.
+//! * A start without any good profile fails, unless `--start-degraded` is set; later nothing that happens on disk can end
+//!   the daemon.
 //! * To stop means: say NOT_SERVING, take no more connections, let requests in flight finish, and not wait longer than was
 //!   configured.
 //! * No request can take the daemon down, hold it for ever, or be answered CANCELLED where it failed: see `layers.rs`.
@@ -38,7 +39,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::transport::server::{Server, TcpIncoming};
 
 use crate::server::config::{Address, Listener, ServeConfig, Serves};
-use crate::server::health::Health;
+use crate::server::health::{Health, HealthService};
 use crate::server::layers::Guard;
 use crate::server::metrics::{MetricsPage, Sources};
 use crate::server::services::{Daemon, Services};
@@ -46,7 +47,8 @@ use crate::server::settings::BUILTIN;
 use crate::server::side::{Pages, Side};
 use crate::source::diagnostic::did_you_mean;
 use crate::store::PolicyStore;
-use crate::store::reload::{Reloader, Stopped};
+use crate::store::reload::Reloader;
+use crate::store::rounds::Stopped;
 use crate::store::watch::{self, WatchConfig, WatchError};
 use crate::vocab::limits;
 
@@ -151,9 +153,10 @@ pub async fn run(config: ServeConfig, stop: Stop) -> Result<(), ServeError> {
     let started = Instant::now();
     let sockets = bind(&config).await?;
     let store = Arc::new(PolicyStore::new(config.default_profile.as_deref()));
-    let (mut reloader, rounds) = Reloader::new(config.reload.clone(), Arc::clone(&store));
-    let watch = watch::run(WatchConfig::new(&config.reload.root), move |_| reloader.reload())?;
-    let hangups = shutdown::reload_on_hangup(watch.inlet()).map_err(ServeError::Signals)?;
+    let (reloader, rounds) = Reloader::new(config.reload.clone(), Arc::clone(&store));
+    let watch = watch::run(WatchConfig::new(&config.reload.root), reloader)?;
+    let hangups = shutdown::reload_on_hangup(watch.inlet(), rounds.clone(), Arc::clone(&store));
+    let hangups = hangups.map_err(ServeError::Signals)?;
 
     let daemon = Daemon {
         store: Arc::clone(&store),
@@ -178,22 +181,13 @@ pub async fn run(config: ServeConfig, stop: Stop) -> Result<(), ServeError> {
         tracing::info!(listener = listener.name, %address, "listening");
     }
 
-    let metrics = MetricsPage::new(Sources {
-        store: Arc::clone(&store),
-        calls: Arc::clone(&daemon.calls),
-        reloads: Arc::clone(&config.reload.counts),
-        started,
-        clock: config.reload.now,
-    });
-    let pages = Pages {
-        health: health.clone(),
-        metrics: Arc::new(metrics),
-    };
     // Dropped last, so that probes are answered to the end.
-    let _side = Side::start(&config, &pages, &health_service)?;
+    let _side = start_side(&config, &daemon, &health, &health_service, started)?;
 
     let started = tokio::select! {
-        first = rounds.first() => check_start(&config, &store, first?.failure),
+        first = rounds.first() => {
+            check_start(&config, &store, first?.failure).or_else(|error| excuse(&config, error))
+        }
         () = stop.soon.cancelled() => Ok(()),
     };
     let result = match started {
@@ -219,6 +213,29 @@ pub async fn run(config: ServeConfig, stop: Stop) -> Result<(), ServeError> {
     // The reload thread is not waited for: it may be in the middle of a long load, and holds nothing that could be lost.
     drop(watch);
     result
+}
+
+/// Starts what is served beside the decisions.
+fn start_side(
+    config: &ServeConfig,
+    daemon: &Daemon,
+    health: &Health,
+    health_service: &HealthService,
+    started: Instant,
+) -> Result<Side, ServeError> {
+    let metrics = MetricsPage::new(Sources {
+        store: Arc::clone(&daemon.store),
+        calls: Arc::clone(&daemon.calls),
+        reloads: Arc::clone(&config.reload.counts),
+        started,
+        clock: config.reload.clock.clone(),
+        rounds: daemon.rounds.clone(),
+    });
+    let pages = Pages {
+        health: health.clone(),
+        metrics: Arc::new(metrics),
+    };
+    Side::start(config, &pages, health_service)
 }
 
 /// Tells whether the first reload leaves anything to serve.
@@ -263,6 +280,18 @@ async fn bind(config: &ServeConfig) -> Result<Vec<(&Listener, TcpListener)>, Ser
         }
     }
     Ok(sockets)
+}
+
+/// Lets the daemon start without anything to serve if it was told to; it says NOT_SERVING until there is something.
+fn excuse(config: &ServeConfig, error: ServeError) -> Result<(), ServeError> {
+    if !config.start_degraded {
+        return Err(error);
+    }
+    tracing::error!(
+        error = &error as &dyn Error,
+        "started without a profile that can be served"
+    );
+    Ok(())
 }
 
 fn bind_error(listener: &Listener, source: std::io::Error) -> ServeError {

@@ -16,7 +16,7 @@ use crate::rpc::proto::v1::policy_decision_service_server::PolicyDecisionService
 use crate::server::config::{Call, Listener};
 use crate::server::health::HealthService;
 use crate::store::PolicyStore;
-use crate::store::reload::Rounds;
+use crate::store::rounds::Rounds;
 use crate::store::watch::Inlet;
 
 /// Holds what the services of the daemon share.

@@ -45,6 +45,19 @@ pub struct Settings {
     )]
     pub allow_removal: bool,
 
+    /// Seconds for which a profile whose files are broken or gone is served as it last was; without this option for ever
+    #[config(layer_attr(arg(long, env = "PLACET_MAX_STALE", value_name = "SECONDS")))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_stale: Option<u64>,
+
+    /// Start without any good profile, NOT_SERVING, and wait for one
+    #[config(
+        default = false,
+        layer_attr(arg(long, env = "PLACET_START_DEGRADED", value_name = "YES", num_args = 0..=1, require_equals = true,
+                       default_missing_value = "true", value_parser = BoolishValueParser::new()))
+    )]
+    pub start_degraded: bool,
+
     /// Seconds that requests in flight have to finish when the daemon is told to stop
     #[config(
         default = 10,

@@ -98,6 +98,15 @@ pub const DIRECTORY_DEPTH_MAX: usize = 16;
 /// Bounds how often one scan starts over because files changed under it.
 pub const READ_ATTEMPTS_MAX: u32 = 5;
 
+/// Bounds how soon after the beginning of one reload the next one begins, whoever asks for it.
+pub const RELOAD_PAUSE_MIN: Duration = Duration::from_millis(50);
+
+/// Bounds the rest after a reload, which is otherwise as long as the reload took.
+pub const RELOAD_REST_MAX: Duration = Duration::from_secs(5);
+
+/// Bounds the time for which stale profiles may be configured to be served.
+pub const STALE_SECONDS_MAX: u64 = 31_536_000;
+
 /// Bounds the bytes of a name, id or path in a request.
 pub const NAME_BYTES_MAX: usize = 1024;
 
