@@ -18,9 +18,11 @@ pub mod check;
 mod door;
 pub mod exit;
 pub mod fields;
+pub mod health;
 pub mod output;
 pub mod question;
 pub mod serve;
+pub mod status;
 pub mod transitions;
 pub mod validate;
 
@@ -32,8 +34,10 @@ use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand}
 use crate::cli::check::CheckCommand;
 use crate::cli::exit::Exit;
 use crate::cli::fields::FieldsCommand;
+use crate::cli::health::HealthCommand;
 use crate::cli::output::{Color, Format, Output};
 use crate::cli::serve::ServeCommand;
+use crate::cli::status::StatusCommand;
 use crate::cli::transitions::TransitionsCommand;
 use crate::cli::validate::ValidateCommand;
 
@@ -112,6 +116,10 @@ pub enum Command {
     Transitions(Box<TransitionsCommand>),
     /// Tell which fields may be read or written
     Fields(Box<FieldsCommand>),
+    /// Ask a daemon whether it serves
+    Health(HealthCommand),
+    /// Ask a daemon what it serves, and what is wrong with the rest
+    Status(StatusCommand),
 }
 
 /// Runs the command line and returns the exit code of the process.
@@ -145,6 +153,8 @@ fn run_command(cli: &Cli, matches: &ArgMatches) -> Exit {
         Command::Check(command) => check::run(command, &cli.globals, &mut output),
         Command::Transitions(command) => transitions::run(command, &cli.globals, &mut output),
         Command::Fields(command) => fields::run(command, &cli.globals, &mut output),
+        Command::Health(command) => health::run(command, &cli.globals, &mut output),
+        Command::Status(command) => status::run(command, &cli.globals, &mut output),
     }
 }
 
@@ -178,7 +188,9 @@ Examples:
   placet validate policies/newsroom         check one profile while you write it
   placet validate --format json             the same for machines, all profiles
   placet check --profile editorial --role editor --action update --collection articles --state published
-                                            one decision, and why; `placet help check` has more";
+                                            one decision, and why; `placet help check` has more
+  placet status                             what the daemon on this machine serves, and what is wrong with the rest
+  placet health profile/news                whether it serves a profile, for probes";
 
 #[cfg(test)]
 mod tests {
