@@ -25,6 +25,7 @@ mod decisions;
 mod diagnostics;
 mod discover;
 mod disk;
+mod faults;
 mod generate;
 mod grpc;
 mod http;
