@@ -7,7 +7,7 @@ use crate::policy::collection::{Collection, Field, Filtering, OwnerFact, Unreada
 use crate::policy::condition::{Condition, Leaf, Left, Node, Operand, Variable};
 use crate::policy::grant::{Constraint, Grant, Held, Selection};
 use crate::policy::role::{Administrator, Group, Implicit, Role, RoleKind, User};
-use crate::policy::{Action, Policy, Selector, Title};
+use crate::policy::{Action, Codes, Policy, Selector, Title};
 use crate::source::code::Code;
 use crate::source::diagnostic::{Diagnostic, quote};
 use crate::source::json::Json;
@@ -181,6 +181,7 @@ impl Lowering<'_> {
             title: title(text),
             operation,
             listed_by: listed_by.map(at),
+            codes: Codes::default(),
             origin: id.span,
         });
         if let Some((name, operation)) = companion {
@@ -190,6 +191,7 @@ impl Lowering<'_> {
                 title,
                 operation,
                 listed_by: None,
+                codes: Codes::default(),
                 origin: id.span,
             });
         }
@@ -406,6 +408,7 @@ impl Lowering<'_> {
             submitted: None,
             networks: None,
             presets: Vec::new(),
+            code: None,
             origin: row.id.span,
         });
     }
@@ -468,6 +471,7 @@ fn grant(effect: Effect, selection: Selection, fields: Selector, origin: Span) -
         explain: false,
         networks: None,
         broken: None,
+        code: None,
         origin,
     }
 }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use smallvec::SmallVec;
+use thin_vec::ThinVec;
 
 use crate::model::Model;
 use crate::model::collection::{Collection, Relation};
@@ -29,7 +30,7 @@ pub struct Filtered<'q> {
     /// Fields that may not select or sort, and why; all others of the question may.
     pub filter_denied: Vec<(&'q str, Reason)>,
     /// Values that a write would set by default.
-    pub presets: Vec<(&'q str, Value<'q>)>,
+    pub presets: ThinVec<(&'q str, Value<'q>)>,
 }
 
 /// A field name that no profile knows: control characters are refused when names are read.
@@ -57,7 +58,7 @@ pub fn filter<'q>(model: &'q Model, query: &'q Query<'q>) -> Result<Filtered<'q>
         denied: Vec::new(),
         others_allowed: keeps(&facts, UNKNOWN_FIELD)?.is_ok(),
         filter_denied: Vec::new(),
-        presets: Vec::new(),
+        presets: ThinVec::new(),
     };
     for name in names {
         match keeps_path(&facts, name)? {

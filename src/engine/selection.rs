@@ -43,6 +43,7 @@ impl Fit {
 
 impl<'q> Bout<'_, 'q> {
     /// Tells whether the rule is for the subject's roles and this collection.
+    #[inline]
     pub(super) fn stands(&self, selection: &Selection) -> Result<(), Outcome> {
         let facts = self.facts;
         if !facts.effective.holds(selection) {
@@ -63,6 +64,7 @@ impl<'q> Bout<'_, 'q> {
     }
 
     /// Tells how far the rule is for the states before and afterwards.
+    #[inline]
     pub(super) fn reaches(&self, selection: &Selection) -> Fit {
         Fit::WHOLE
             .and(self.position.is_in(&selection.states), Outcome::State)
@@ -73,6 +75,7 @@ impl<'q> Bout<'_, 'q> {
     }
 
     /// Tells how far the rule matches this very item and request.
+    #[inline]
     pub(super) fn matches<'m>(
         &self,
         selection: &Selection,
@@ -82,19 +85,15 @@ impl<'q> Bout<'_, 'q> {
     where
         'q: 'm,
     {
-        let mut fit = Fit::WHOLE.and(Truth::of(self.in_scope(selection)), Outcome::Scope);
-        if networks.is_some() {
-            fit = fit.and(
-                Truth::of(counts(networks, self.facts.address())),
-                Outcome::Network,
-            );
+        if selection.scope != Scope::Any && !self.in_scope(selection) {
+            return Fit::WHOLE.and(Truth::False, Outcome::Scope);
         }
-        if fit.truth == Truth::False {
-            return fit;
+        if networks.is_some() && !counts(networks, self.facts.address()) {
+            return Fit::WHOLE.and(Truth::False, Outcome::Network);
         }
         match selection.when {
-            Some(when) => fit.and(self.stored(when, notes), Outcome::Condition),
-            None => fit,
+            Some(when) => Fit::WHOLE.and(self.stored(when, notes), Outcome::Condition),
+            None => Fit::WHOLE,
         }
     }
 

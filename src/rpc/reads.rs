@@ -50,9 +50,8 @@ fn of_pair(model: &Model, collection: CollectionId, action: ActionId) -> Paths {
     let constraints = model
         .constraint_slots
         .find(Some(collection), action)
-        .into_iter()
-        .flatten();
-    for constraint in constraints.filter_map(|id| model.constraint(*id)) {
+        .filter_map(|id| model.constraint(id));
+    for constraint in constraints {
         if constraint.selection.except_collections.contains(&collection) {
             continue;
         }

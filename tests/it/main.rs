@@ -33,6 +33,7 @@ mod limits;
 mod map;
 mod matrix;
 mod native;
+mod newsroom;
 mod nick;
 mod properties;
 mod readme;
