@@ -11,11 +11,16 @@ use crate::model::Model;
 use crate::model::bits::Bits;
 use crate::model::id::{ActionId, OriginId, TransitionId};
 use crate::model::workflow::ApprovalRule;
-use crate::vocab::effect::Effect;
+use crate::observe::counts::DecisionCounts;
+use crate::vocab::call::Call;
+use crate::vocab::effect::{Effect, Reason};
 use crate::vocab::limits::{DECIDING_GRANTS_MAX, MISSING_ALTERNATIVES_MAX, MISSING_FACTS_MAX};
 
 /// How much an answer explains; set per listener, since ids and origins tell about other people's rights.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "kebab-case")]
 pub enum Detail {
     /// Effect and reason alone.
     None,
@@ -33,6 +38,10 @@ pub(super) struct Encoder<'m> {
     pub(super) model: &'m Model,
     /// How much is told.
     pub(super) detail: Detail,
+    /// Where decisions are counted; nowhere while an answer is only explained.
+    pub(super) counts: Option<&'m DecisionCounts>,
+    /// The call that is answered.
+    pub(super) call: Call,
 }
 
 /// What an answer tells beyond its decision.
@@ -45,7 +54,22 @@ pub(super) struct Outlook<'q> {
 }
 
 impl Encoder<'_> {
-    /// Writes a decision.
+    /// Counts a decision.
+    pub(super) fn count(&self, effect: Effect, reason: Reason) {
+        if let Some(counts) = self.counts {
+            counts.add(self.call, effect, reason);
+        }
+    }
+
+    /// Returns an encoder for what is decided once more, to explain it.
+    pub(super) fn uncounted(&self) -> Self {
+        Self {
+            counts: None,
+            ..*self
+        }
+    }
+
+    /// Counts and writes a decision.
     pub(super) fn decision(
         &self,
         id: String,
@@ -53,6 +77,7 @@ impl Encoder<'_> {
         decision: &Decision<'_>,
         outlook: &Outlook<'_>,
     ) -> v1::Decision {
+        self.count(decision.effect, decision.reason);
         let is_allow = decision.is_allow();
         v1::Decision {
             id,
