@@ -82,7 +82,7 @@ pub struct Action {
 }
 
 /// Error codes of the CMS.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Hash)]
 pub struct Codes {
     /// By reason.
     pub by_reason: BTreeMap<Reason, String>,
