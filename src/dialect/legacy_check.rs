@@ -86,7 +86,7 @@ impl Checking<'_> {
     /// Names of no field and of no status are harmless, and probably not meant.
     fn check_names(&mut self, row: &PermissionRow) {
         for name in row.unreadable.iter().chain(&row.unwritable) {
-            if !self.place.has_field(&name.value) {
+            if !self.place.lists_field(&name.value) {
                 let fields = self.place.facts.fields.iter().flatten();
                 let known: Vec<&str> = fields.map(|field| field.name.value.as_str()).collect();
                 self.unknown(Code::UnknownField, "field", name, &known);

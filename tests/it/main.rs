@@ -23,6 +23,7 @@ mod diagnostics;
 mod discover;
 mod generate;
 mod grpc;
+mod legacy;
 mod limits;
 mod map;
 mod matrix;
