@@ -6,7 +6,7 @@ use crate::source::span::{Span, Spanned};
 
 use super::legacy_choice::RowSet;
 use super::legacy_lower::{ADMINISTRATOR, PUBLIC, Place};
-use super::legacy_row::{CommentLevel, Level, PermissionRow, RowStatus};
+use super::legacy_row::{Level, PermissionRow, RowStatus};
 use super::legacy_system::{Ownership, ownership};
 use super::reader;
 
@@ -174,13 +174,6 @@ impl Checking<'_> {
             if level.value != Level::Full {
                 self.check_owner(column, level);
             }
-        }
-        if row.comment.value == CommentLevel::Update
-            && self.set.role.value == PUBLIC
-            && row.comment.span != row.origin
-        {
-            let message = "visitors have no comments of their own to change or delete";
-            self.warn(Code::UnmatchableGrant, row.comment.span, message);
         }
     }
 

@@ -17,6 +17,7 @@ mod admin;
 mod agreement;
 mod ask;
 mod cli;
+mod codes;
 mod contract;
 mod decisions;
 mod diagnostics;
