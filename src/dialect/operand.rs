@@ -7,7 +7,8 @@ use crate::source::code::Code;
 use crate::source::diagnostic::{Diagnostic, quote};
 use crate::source::json::{Json, Node};
 use crate::source::span::Span;
-use crate::vocab::limits::{PATTERN_BYTES_MAX, PATTERN_LENGTH_MAX};
+use crate::vocab::geometry::count_positions;
+use crate::vocab::limits::{GEOMETRY_POSITIONS_MAX, PATTERN_BYTES_MAX, PATTERN_LENGTH_MAX};
 use crate::vocab::operator::{Operand as Wanted, Operator};
 use crate::vocab::value::Value;
 
@@ -43,14 +44,7 @@ pub(super) fn read_operand(
             None => wrong_operand(operator.name(), "a list of two values", value, diagnostics),
         },
         Wanted::Pattern => read_pattern(operator, value, diagnostics),
-        Wanted::Geometry => {
-            let typed = value.get("type").is_some_and(|kind| kind.as_text().is_some());
-            if typed {
-                Some(Operand::Value(reader::read_value(value, diagnostics)))
-            } else {
-                wrong_operand(operator.name(), "a GeoJSON geometry", value, diagnostics)
-            }
-        }
+        Wanted::Geometry => read_geometry(operator, value, diagnostics),
         Wanted::Flag => None,
     }
 }
@@ -145,6 +139,30 @@ fn read_pattern(operator: Operator, value: &Json, diagnostics: &mut Vec<Diagnost
             let message = format!("the pattern is no regular expression: {reason}");
             complain(Code::InvalidPattern, value.span, message, diagnostics)
         }
+    }
+}
+
+fn read_geometry(operator: Operator, value: &Json, diagnostics: &mut Vec<Diagnostic>) -> Option<Operand> {
+    let read = reader::read_value(value, diagnostics);
+    let positions = match &read {
+        Value::Object(object) => count_positions(object),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Text(_) | Value::List(_) => None,
+    };
+    match positions {
+        None if matches!(read, Value::Object(_)) => {
+            let message = format!(
+                "`{}` wants a GeoJSON geometry, and this object is none",
+                operator.name()
+            );
+            complain(Code::WrongOperand, value.span, message, diagnostics)
+        }
+        None => wrong_operand(operator.name(), "a GeoJSON geometry", value, diagnostics),
+        Some(count) if count > GEOMETRY_POSITIONS_MAX => {
+            let message =
+                format!("the geometry has {count} positions, the limit is {GEOMETRY_POSITIONS_MAX}");
+            complain(Code::GeometryTooLarge, value.span, message, diagnostics)
+        }
+        Some(_) => Some(Operand::Value(read)),
     }
 }
 
