@@ -21,6 +21,7 @@ use super::native_role::{add_implicit_roles, read_group, read_role, read_user};
 use super::native_workflow::{WorkflowEntry, read_workflow};
 use super::profile::ProfileFile;
 use super::reader::{self, Empty, Item, Keys, read_items};
+use super::word;
 use super::{Dialect, Input, Layer, LayerFile, Mode};
 
 /// Reads profiles in the native form.
@@ -356,7 +357,7 @@ fn read_document_grants(
 fn read_settings(profile: &ProfileFile, settings: &mut Settings, diagnostics: &mut Vec<Diagnostic>) {
     if let Some(json) = profile.setting("absent") {
         let words = [("open", false), ("null", true)];
-        let absent = reader::read_word(json, "`absent`", &words, diagnostics);
+        let absent = word::read_word(json, "`absent`", &words, diagnostics);
         settings.absent_is_null = absent.unwrap_or(settings.absent_is_null);
     }
     if let Some(json) = profile.setting("anonymous_id") {
@@ -368,7 +369,7 @@ fn read_settings(profile: &ProfileFile, settings: &mut Settings, diagnostics: &m
         let reason = Reason::ALL.into_iter().find(|reason| reason.name() == key.value);
         if reason.is_none() {
             let names = Reason::ALL.map(Reason::name);
-            reader::unknown_word(key, "a reason", names.iter().copied(), diagnostics);
+            word::unknown_word(key, "a reason", names.iter().copied(), diagnostics);
         }
         let code = reader::read_text(value, &quote(&key.value), diagnostics);
         settings.codes.extend(reason.zip(code.map(|code| code.value)));

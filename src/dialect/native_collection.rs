@@ -12,6 +12,7 @@ use crate::vocab::operator::FieldType;
 
 use super::native_grant::{Home, read_grants};
 use super::reader::{self, Empty, Item, Keys};
+use super::word;
 
 /// Reads an action (`permissions.json`).
 pub(super) fn read_action(
@@ -47,7 +48,7 @@ fn find_operation(word: &Spanned<String>, diagnostics: &mut Vec<Diagnostic>) -> 
         .into_iter()
         .find(|operation| operation.name().eq_ignore_ascii_case(&word.value));
     if found.is_none() {
-        reader::unknown_word(
+        word::unknown_word(
             word,
             "`operation`",
             OPERATIONS.iter().map(|operation| operation.name()),
@@ -216,5 +217,5 @@ fn read_field(Member { key, value }: &Member, diagnostics: &mut Vec<Diagnostic>)
 
 fn read_field_type(json: &Json, diagnostics: &mut Vec<Diagnostic>) -> Option<FieldType> {
     let words = FieldType::ALL.map(|kind| (kind.name(), kind));
-    reader::read_word(json, "the type of a field", &words, diagnostics)
+    word::read_word(json, "the type of a field", &words, diagnostics)
 }

@@ -13,6 +13,7 @@ use crate::vocab::operator::{Operand as Wanted, Operator};
 use crate::vocab::value::Value;
 
 use super::reader;
+use super::value;
 use super::variable::{is_variable, read_text_operand, read_variable};
 
 /// Reads what an operator is compared with, in the shape that the operator wants; flags have no operand to read.
@@ -52,7 +53,7 @@ pub(super) fn read_operand(
 fn read_scalar(operator: Operator, value: &Json, diagnostics: &mut Vec<Diagnostic>) -> Option<Operand> {
     match &value.node {
         Node::Text(text) => read_text_operand(text, value.span, diagnostics),
-        Node::Bool(_) | Node::Number(_) => Some(Operand::Value(reader::read_value(value, diagnostics))),
+        Node::Bool(_) | Node::Number(_) => Some(Operand::Value(value::read_value(value, diagnostics))),
         Node::Null if operator == Operator::Is => Some(Operand::Value(Value::Null)),
         Node::Null => {
             let message = format!("null matches no `{}`", operator.name());
@@ -73,7 +74,7 @@ fn read_scalar(operator: Operator, value: &Json, diagnostics: &mut Vec<Diagnosti
 fn read_ordered(operator: Operator, value: &Json, diagnostics: &mut Vec<Diagnostic>) -> Option<Operand> {
     match &value.node {
         Node::Text(text) => read_text_operand(text, value.span, diagnostics),
-        Node::Number(_) => Some(Operand::Value(reader::read_value(value, diagnostics))),
+        Node::Number(_) => Some(Operand::Value(value::read_value(value, diagnostics))),
         Node::Null | Node::Bool(_) | Node::List(_) | Node::Object(_) => {
             wrong_operand(operator.name(), "a number or a time", value, diagnostics)
         }
@@ -143,7 +144,7 @@ fn read_pattern(operator: Operator, value: &Json, diagnostics: &mut Vec<Diagnost
 }
 
 fn read_geometry(operator: Operator, value: &Json, diagnostics: &mut Vec<Diagnostic>) -> Option<Operand> {
-    let read = reader::read_value(value, diagnostics);
+    let read = value::read_value(value, diagnostics);
     let positions = match &read {
         Value::Object(object) => count_positions(object),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::Text(_) | Value::List(_) => None,
