@@ -101,7 +101,7 @@ pub struct Globals {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Serve decisions over gRPC
-    Serve(ServeCommand),
+    Serve(Box<ServeCommand>),
     /// Check profiles, and say what is wrong with them and where
     Validate(ValidateCommand),
     /// Decide one question, and say why

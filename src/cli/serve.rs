@@ -36,7 +36,9 @@ pub(super) fn run(command: &ServeCommand, globals: &Globals, output: &mut Output
         return Exit::Usage;
     }
     let config = arguments.check(&globals.profiles, globals.default_profile.as_deref());
+    // Threads that decide have runtimes of their own; this one loads, watches, administers and waits for signals.
     let runtime = match Builder::new_multi_thread()
+        .worker_threads(1)
         .enable_all()
         .thread_name("placet")
         .build()
@@ -72,9 +74,13 @@ async fn serve(config: ServeConfig) -> Result<(), ServeError> {
 
 fn exit_of(error: &ServeError) -> Exit {
     match error {
-        ServeError::Bind { .. } | ServeError::Watch(_) | ServeError::Signals(_) | ServeError::Root(_) => {
-            Exit::Unavailable
-        }
+        ServeError::Bind { .. }
+        | ServeError::Tls(_)
+        | ServeError::Callers(_)
+        | ServeError::Threads(_)
+        | ServeError::Watch(_)
+        | ServeError::Signals(_)
+        | ServeError::Root(_) => Exit::Unavailable,
         ServeError::NoProfile(_) => Exit::BadProfile,
         ServeError::UnknownDefault { .. } => Exit::Usage,
         ServeError::Server(_) => Exit::Fault,

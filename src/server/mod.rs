@@ -9,49 +9,75 @@
 //! * A start without any good profile fails; later nothing that happens on disk can end the daemon.
 //! * To stop means: say NOT_SERVING, take no more connections, let requests in flight finish, and not wait longer than was
 //!   configured.
-//! * No request can take the daemon down, hold it for ever, or be answered CANCELLED where it failed: see `layers.rs`.
+//! * No request can take the daemon down, hold it for ever, or be answered CANCELLED where it failed: see `door.rs`.
+//! * Threads that decide do nothing else and wait for nobody: see `threads.rs`.
 //!
 //! Read [`run`] first.
 
+mod callers;
 pub mod config;
+mod connection;
+mod door;
 pub mod health;
-mod layers;
+mod listen;
+pub mod listener;
+pub mod options;
+mod secrets;
 pub mod services;
 pub mod shutdown;
+pub mod tally;
+mod threads;
+mod tls;
+mod unary;
 
 use std::error::Error;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use thiserror::Error;
-use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
-use tonic::transport::server::{Server, TcpIncoming};
 
+use crate::server::callers::{CallerBook, CallersError};
 use crate::server::config::ServeConfig;
+use crate::server::connection::Manners;
+use crate::server::door::{Hall, Room};
 use crate::server::health::Health;
-use crate::server::layers::Guard;
+use crate::server::listen::Bound;
+use crate::server::listener::{Calls, ListenerConfig};
+use crate::server::secrets::Secrets;
 use crate::server::services::{Daemon, Services};
+use crate::server::tally::{Seldom, Tally};
+use crate::server::threads::{Crew, Habits};
+use crate::server::tls::{Identity, TlsError};
 use crate::source::diagnostic::did_you_mean;
 use crate::store::PolicyStore;
 use crate::store::reload::{Reloader, Stopped};
 use crate::store::watch::{self, WatchConfig, WatchError};
-use crate::vocab::limits;
 
 /// Says why the daemon cannot start, or why it ended.
 #[derive(Debug, Error)]
 pub enum ServeError {
-    /// The address cannot be had.
+    /// The address or socket cannot be had.
     #[error("cannot listen on `{address}`")]
     Bind {
-        /// The address as configured.
-        address: SocketAddr,
+        /// The listener.
+        listener: Arc<str>,
+        /// The place as configured.
+        address: String,
         /// What the system said.
         source: std::io::Error,
     },
+    /// A certificate or key cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The file of callers cannot be used.
+    #[error(transparent)]
+    Callers(#[from] CallersError),
+    /// The system gives no thread.
+    #[error("cannot start threads")]
+    Threads(#[source] std::io::Error),
     /// The watcher has no thread.
     #[error(transparent)]
     Watch(#[from] WatchError),
@@ -81,22 +107,51 @@ impl ServeError {
     /// Returns what to do about it, if that is known.
     pub fn help(&self) -> Option<String> {
         match self {
-            Self::Bind { source, .. } if source.kind() == std::io::ErrorKind::AddrInUse => Some(
-                "something listens there already, perhaps another placet: stop it, or choose another address with \
-                 `--listen` (`PLACET_LISTEN`); port 0 takes any that is free"
+            Self::Bind { listener, address, source } => Some(bind_help(listener, address, source)),
+            Self::Tls(TlsError::Pair { .. }) => {
+                Some("give the certificate and the key that was made with it, both whole".to_owned())
+            }
+            Self::Tls(_) => Some("give PEM files that the daemon may read".to_owned()),
+            Self::Callers(CallersError::Line { .. }) => Some(
+                "write a line per caller: a name, what he may call (decide,status,administer), and `token:…` or \
+                 `cert:…`"
                     .to_owned(),
             ),
-            Self::Bind { .. } => {
-                Some("choose an address of this machine with `--listen` (`PLACET_LISTEN`)".to_owned())
+            Self::Callers(CallersError::Read { .. }) => {
+                Some("give a file that the daemon may read with `--callers` (`PLACET_CALLERS`)".to_owned())
             }
             Self::Root(_) => Some("say where the profiles are with `--profiles` (`PLACET_PROFILES`)".to_owned()),
             Self::NoProfile(root) => {
                 Some(format!("`placet validate {}` tells what is wrong with each", root.display()))
             }
             Self::UnknownDefault { near, .. } => near.as_ref().map(|near| format!("did you mean `{near}`?")),
-            Self::Watch(_) | Self::Signals(_) | Self::Server(_) => None,
+            Self::Threads(_) | Self::Watch(_) | Self::Signals(_) | Self::Server(_) => None,
         }
     }
+}
+
+fn bind_help(listener: &str, address: &str, source: &std::io::Error) -> String {
+    let option = match listener {
+        "socket" => "--socket` (`PLACET_SOCKET",
+        "admin" => "--admin-listen` (`PLACET_ADMIN_LISTEN",
+        _ => "--listen` (`PLACET_LISTEN",
+    };
+    let kind = source.kind();
+    if kind == std::io::ErrorKind::AddrInUse {
+        let port = if address.starts_with("unix:") {
+            ""
+        } else {
+            "; port 0 takes any that is free"
+        };
+        return format!(
+            "something listens there already, perhaps another placet: stop it, or choose another place with \
+             `{option}`){port}"
+        );
+    }
+    if kind == std::io::ErrorKind::PermissionDenied {
+        return format!("the daemon may not listen there: choose another place with `{option}`), or let it");
+    }
+    format!("choose a place of this machine with `{option}`)")
 }
 
 impl From<Stopped> for ServeError {
@@ -115,32 +170,44 @@ pub struct Stop {
 }
 
 /// Runs the daemon until it is told to stop.
+///
+/// # Errors
+///
+/// A [`ServeError`] if it cannot start, or breaks down.
 pub async fn run(config: ServeConfig, stop: Stop) -> Result<(), ServeError> {
-    let bind_error = |source| ServeError::Bind {
-        address: config.listen,
-        source,
-    };
-    let listener = TcpListener::bind(config.listen).await.map_err(bind_error)?;
-    let address = listener.local_addr().map_err(bind_error)?;
-
+    if let Some(descriptors) = listen::raise_descriptors() {
+        tracing::debug!(descriptors, "limit of descriptors");
+    }
+    let (bound, secrets) = bind(&config)?;
     let store = Arc::new(PolicyStore::new(config.default_profile.as_deref()));
     let (mut reloader, rounds) = Reloader::new(config.reload.clone(), Arc::clone(&store));
     let watch = watch::run(WatchConfig::new(&config.reload.root), move |_| reloader.reload())?;
-    let hangups = shutdown::reload_on_hangup(watch.inlet()).map_err(ServeError::Signals)?;
+    let ask = Arc::new(Notify::new());
+    let hangups = shutdown::reload_on_hangup(watch.inlet(), Arc::clone(&ask)).map_err(ServeError::Signals)?;
+    let ageing = tokio::spawn(secrets.clone().follow(ask, stop.soon.clone()));
 
     let daemon = Daemon {
         store: Arc::clone(&store),
         rounds: rounds.clone(),
         inlet: watch.inlet(),
         stopping: stop.soon.clone(),
+        clock: config.reload.now,
         message_bytes_max: config.message_bytes_max,
     };
     let (health, health_service) = Health::start().await;
     let services = services::register(&daemon, health_service).map_err(ServeError::Server)?;
-    // Cancelled later than `stop`: first the world hears that we stop, then no more connections are taken.
-    let closing = CancellationToken::new();
-    let mut server = spawn_server(listener, services, closing.clone());
-    tracing::info!(%address, "listening");
+    let habits = Habits {
+        manners: Manners {
+            // Cancelled later than `stop`: first the world hears that we stop, then no more connections are taken.
+            closing: CancellationToken::new(),
+            age: config.connection_age,
+        },
+        abandon: CancellationToken::new(),
+        connections_max: u64::try_from(config.connections_max).unwrap_or(u64::MAX),
+        seldom: Arc::new(Seldom::default()),
+    };
+    let halls = furnish(&config, bound, &secrets, &services);
+    let mut crew = Crew::start(halls, config.threads, &habits).map_err(ServeError::Threads)?;
 
     let started = tokio::select! {
         first = rounds.first() => check_start(&config, &store, first?.failure),
@@ -149,26 +216,103 @@ pub async fn run(config: ServeConfig, stop: Stop) -> Result<(), ServeError> {
     let result = match started {
         Ok(()) => tokio::select! {
             () = health.follow(&store, &stop.soon) => Ok(()),
-            ended = &mut server => return Err(server_failure(ended)),
+            () = crew.ended() => return Err(ServeError::Server("it ended by itself".into())),
         },
         Err(error) => Err(error),
     };
-    let drain = if result.is_ok() {
-        config.drain
+    let (grace, drain) = if result.is_ok() {
+        (config.grace, config.drain)
     } else {
-        Duration::ZERO
+        (Duration::ZERO, Duration::ZERO)
     };
     stop.soon.cancel();
     health.stop().await;
-    closing.cancel();
     tokio::select! {
-        drained = drain_server(server, health, drain) => drained?,
+        () = end(crew, health, &habits, grace, drain) => {}
         () = stop.now.cancelled() => tracing::warn!("stopped with requests in flight"),
     }
+    habits.abandon.cancel();
     hangups.abort();
+    ageing.abort();
     // The reload thread is not waited for: it may be in the middle of a long load, and holds nothing that could be lost.
     drop(watch);
     result
+}
+
+/// Reads secrets and takes all places, so that nothing begins that cannot go on.
+fn bind(config: &ServeConfig) -> Result<(Vec<Bound>, Secrets), ServeError> {
+    let mut secrets = Secrets::default();
+    let mut bound = Vec::with_capacity(config.listeners.len());
+    for listener in &config.listeners {
+        if let Some(files) = &listener.tls {
+            let identity = Arc::new(Identity::open(files)?);
+            secrets.identities.push((Arc::clone(&listener.name), identity));
+        }
+        if let Some(path) = &listener.callers {
+            let book = Arc::new(CallerBook::open(path)?);
+            secrets.books.push((Arc::clone(&listener.name), book));
+        }
+        let decides = listener.calls.include(Calls::DECIDE);
+        let sockets = if decides { config.threads } else { 1 };
+        let taken = listen::bind(&listener.place, sockets).map_err(|source| ServeError::Bind {
+            listener: Arc::clone(&listener.name),
+            address: listener.place.to_string(),
+            source,
+        })?;
+        bound.push(taken);
+    }
+    Ok((bound, secrets))
+}
+
+/// Furnishes a hall for each listener, and says where it is.
+fn furnish(
+    config: &ServeConfig,
+    bound: Vec<Bound>,
+    secrets: &Secrets,
+    services: &Services,
+) -> Vec<(Arc<Hall>, Bound)> {
+    let (room, tally) = (Arc::new(Room::default()), Arc::new(Tally::default()));
+    let of = |listener: &ListenerConfig| {
+        let name = &listener.name;
+        let identity = secrets.identities.iter().find(|(of, _)| of == name);
+        let book = secrets.books.iter().find(|(of, _)| of == name);
+        Hall {
+            name: Arc::clone(name),
+            calls: listener.calls,
+            callers: book.map(|(_, book)| Arc::clone(book)),
+            identity: identity.map(|(_, identity)| Arc::clone(identity)),
+            service: services.decisions.clone().telling(listener.detail),
+            routes: services.routes.clone(),
+            message_bytes_max: config.message_bytes_max,
+            room: Arc::clone(&room),
+            tally: Arc::clone(&tally),
+        }
+    };
+    let mut halls = Vec::with_capacity(bound.len());
+    for (listener, bound) in config.listeners.iter().zip(bound) {
+        let address = bound.address().unwrap_or_else(|_| listener.place.to_string());
+        tracing::info!(
+            address,
+            listener = %listener.name,
+            calls = %listener.calls,
+            tls = listener.tls.is_some(),
+            callers = listener.callers.is_some(),
+            "listening"
+        );
+        halls.push((Arc::new(of(listener)), bound));
+    }
+    halls
+}
+
+/// Serves on for a while, takes no more connections, and waits for the requests in flight, at most as long as configured.
+async fn end(mut crew: Crew, health: Health, habits: &Habits, grace: Duration, drain: Duration) {
+    tokio::time::sleep(grace).await;
+    habits.manners.closing.cancel();
+    // Streams of health end only now: until then a watcher shall hear NOT_SERVING and not an ended stream.
+    health.close().await;
+    if tokio::time::timeout(drain, crew.ended()).await.is_err() {
+        tracing::warn!(seconds = drain.as_secs_f64(), "stopped with requests in flight");
+    }
 }
 
 /// Tells whether the first reload leaves anything to serve.
@@ -197,49 +341,4 @@ fn check_start(
     );
     tracing::info!(profiles, default, "ready");
     Ok(())
-}
-
-type Running = JoinHandle<Result<(), tonic::transport::Error>>;
-
-fn spawn_server(listener: TcpListener, services: Services, closing: CancellationToken) -> Running {
-    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
-    let server = Server::builder()
-        .max_concurrent_streams(limits::STREAMS_PER_CONNECTION_MAX)
-        .max_frame_size(limits::FRAME_BYTES_MAX)
-        .http2_max_header_list_size(limits::HEADER_BYTES_MAX)
-        .http2_max_pending_accept_reset_streams(Some(limits::RESET_STREAMS_MAX))
-        .http2_max_local_error_reset_streams(Some(limits::RESET_STREAMS_MAX))
-        .initial_stream_window_size(limits::STREAM_WINDOW_BYTES)
-        .initial_connection_window_size(limits::CONNECTION_WINDOW_BYTES)
-        .http2_keepalive_interval(Some(limits::KEEPALIVE_EVERY))
-        .http2_keepalive_timeout(Some(limits::KEEPALIVE_PATIENCE));
-    let guarded = Guard::new(services.prepare());
-    tokio::spawn(async move {
-        server
-            .serve_with_incoming_shutdown(guarded, incoming, closing.cancelled_owned())
-            .await
-    })
-}
-
-/// Waits for the requests in flight, at most as long as configured.
-async fn drain_server(mut server: Running, health: Health, drain: Duration) -> Result<(), ServeError> {
-    // Streams of health end only now: while requests drain, a watcher shall hear NOT_SERVING and not an ended stream.
-    health.close().await;
-    match tokio::time::timeout(drain, &mut server).await {
-        Ok(Ok(Ok(()))) => Ok(()),
-        Ok(ended) => Err(server_failure(ended)),
-        Err(_) => {
-            server.abort();
-            tracing::warn!(seconds = drain.as_secs_f64(), "stopped with requests in flight");
-            Ok(())
-        }
-    }
-}
-
-fn server_failure(ended: Result<Result<(), tonic::transport::Error>, tokio::task::JoinError>) -> ServeError {
-    match ended {
-        Ok(Ok(())) => ServeError::Server("it ended by itself".into()),
-        Ok(Err(error)) => ServeError::Server(Box::new(error)),
-        Err(error) => ServeError::Server(Box::new(error)),
-    }
 }

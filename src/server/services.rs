@@ -11,7 +11,6 @@ use crate::rpc::DecisionService;
 use crate::rpc::admin::AdminService;
 use crate::rpc::proto::DESCRIPTOR_SET;
 use crate::rpc::proto::v1::policy_admin_service_server::PolicyAdminServiceServer;
-use crate::rpc::proto::v1::policy_decision_service_server::PolicyDecisionServiceServer;
 use crate::server::health::HealthService;
 use crate::store::PolicyStore;
 use crate::store::reload::Rounds;
@@ -28,12 +27,20 @@ pub struct Daemon {
     pub inlet: Inlet,
     /// Cancelled when the daemon begins to stop: streams without an end of their own must end then.
     pub stopping: CancellationToken,
+    /// The clock.
+    pub clock: fn() -> Timestamp,
     /// The largest message that a service shall decode.
     pub message_bytes_max: usize,
 }
 
-/// Routes requests to services.
-pub type Services = Routes;
+/// Holds every service.
+#[derive(Clone, Debug)]
+pub struct Services {
+    /// Who answers decisions, from bytes to bytes.
+    pub decisions: DecisionService,
+    /// Who answers everything else.
+    pub routes: Routes,
+}
 
 /// Registers every service.
 pub fn register(daemon: &Daemon, health: HealthService) -> Result<Services, Box<dyn Error + Send + Sync>> {
@@ -44,17 +51,18 @@ pub fn register(daemon: &Daemon, health: HealthService) -> Result<Services, Box<
             .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
     };
     let (store, bytes) = (&daemon.store, daemon.message_bytes_max);
-    let decisions = DecisionService::new(Arc::clone(store), Timestamp::now);
+    let decisions = DecisionService::new(Arc::clone(store), daemon.clock);
     let admin = AdminService::new(
         Arc::clone(store),
         daemon.rounds.clone(),
         daemon.inlet.clone(),
         daemon.stopping.clone(),
-        Timestamp::now(),
+        (daemon.clock)(),
     );
-    Ok(Routes::new(health)
-        .add_service(PolicyDecisionServiceServer::new(decisions).max_decoding_message_size(bytes))
+    let routes = Routes::new(health)
         .add_service(PolicyAdminServiceServer::new(admin).max_decoding_message_size(bytes))
         .add_service(reflection().build_v1()?)
-        .add_service(reflection().build_v1alpha()?))
+        .add_service(reflection().build_v1alpha()?)
+        .prepare();
+    Ok(Services { decisions, routes })
 }

@@ -1,8 +1,10 @@
 //! Signals: SIGTERM and SIGINT stop the daemon, SIGHUP makes it look at its files.
 
 use std::io;
+use std::sync::Arc;
 
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -24,13 +26,14 @@ pub fn stop_on_signals(stop: CancellationToken, hurry: CancellationToken) -> io:
     }))
 }
 
-/// Asks for a reload at every SIGHUP.
-pub fn reload_on_hangup(inlet: Inlet) -> io::Result<JoinHandle<()>> {
+/// Asks for a reload at every SIGHUP, and for a look at certificates and callers.
+pub fn reload_on_hangup(inlet: Inlet, ask: Arc<Notify>) -> io::Result<JoinHandle<()>> {
     let mut hangup = signal(SignalKind::hangup())?;
     Ok(tokio::spawn(async move {
         while hangup.recv().await.is_some() {
             tracing::info!(signal = "SIGHUP", then = "reloading", "signal received");
             inlet.ask();
+            ask.notify_one();
         }
     }))
 }

@@ -404,7 +404,7 @@ fn limits_have_their_values() {
 /// Writes the value of a limit as people read it.
 fn spell(name: &str, value: &str) -> String {
     if let Some(seconds) = value.strip_prefix("Duration::from_secs(") {
-        return format!("{} s", seconds.trim_end_matches(')'));
+        return format!("{} s", spell("", seconds.trim_end_matches(')')));
     }
     let plain = value.replace('_', "");
     let number: u64 = plain

@@ -42,6 +42,8 @@ pub(crate) fn placet(arguments: &[&str]) -> Command {
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("PLACET_")) {
         command.env_remove(name);
     }
+    // Tests run side by side, and there is one port for administration by default.
+    command.env("PLACET_ADMIN_LISTEN", "off");
     command.args(arguments).stdin(Stdio::null());
     command
 }
@@ -74,7 +76,13 @@ impl Daemon {
         let root = directory.path().join("profiles");
         fs::create_dir(&root).unwrap();
         prepare(&root);
-        let mut command = placet(&["--listen", "127.0.0.1:0", "--log-format", "json", "--profiles"]);
+        let mut command = placet(&[
+            "--listen",
+            "127.0.0.1:0",
+            "--listen-calls",
+            "decide,status,administer",
+        ]);
+        command.args(["--log-format", "json", "--profiles"]);
         command
             .arg(&root)
             .args(options)

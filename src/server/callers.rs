@@ -1,0 +1,289 @@
+//! Who may call what: the file of callers, told apart by tokens and by the names in their certificates.
+//!
+//! One line per caller, and `#` before what is only for people:
+//!
+//! ```text
+//! # name        may call            known by
+//! cms           decide              token:0d3f…
+//! backoffice    status,administer   cert:backoffice.example
+//! probes        status              cert:*
+//! ```
+//!
+//! A token is kept as its digest and compared as such, all of them for every request: how long that takes tells nothing about
+//! any of them. The file is read again when it changes; if it is broken then, the last good one stays.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arc_swap::ArcSwap;
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+use crate::server::listener::Calls;
+use crate::vocab::limits::{CALLERS_MAX, SECRET_FILE_BYTES_MAX, TOKEN_BYTES_MIN};
+
+/// Says why a file of callers cannot be taken.
+#[derive(Debug, Error)]
+pub enum CallersError {
+    /// It cannot be read.
+    #[error("cannot read `{}`", .path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A line makes no sense.
+    #[error("`{}`, line {line}: {what}", .path.display())]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong; never a token.
+        what: String,
+    },
+}
+
+/// Who somebody is, as far as a connection and a request tell.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Known<'k> {
+    /// The token of the request.
+    pub(super) token: Option<&'k [u8]>,
+    /// The names in the certificate of the connection.
+    pub(super) names: &'k [String],
+}
+
+/// Holds the callers of one listener, as the file has them now.
+#[derive(Debug)]
+pub(super) struct CallerBook {
+    path: PathBuf,
+    callers: ArcSwap<Vec<Caller>>,
+    /// Digest of the bytes that were looked at last, whether they were good or not: the first eight bytes of it.
+    seen: AtomicU64,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Caller {
+    calls: Calls,
+    mark: Mark,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Mark {
+    Token(blake3::Hash),
+    Name(String),
+    AnyName,
+}
+
+impl CallerBook {
+    /// Reads the file.
+    pub(super) fn open(path: &Path) -> Result<Self, CallersError> {
+        let bytes = read_secret(path).map_err(|source| CallersError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
+        let callers = parse(path, &bytes)?;
+        Ok(Self {
+            path: path.to_owned(),
+            callers: ArcSwap::from_pointee(callers),
+            seen: AtomicU64::new(digest(&bytes)),
+        })
+    }
+
+    /// Reads the file again; tells whether there is something new in it.
+    pub(super) fn refresh(&self) -> Result<bool, CallersError> {
+        let bytes = read_secret(&self.path).map_err(|source| CallersError::Read {
+            path: self.path.clone(),
+            source,
+        })?;
+        let now = digest(&bytes);
+        if self.seen.swap(now, Ordering::Relaxed) == now {
+            return Ok(false);
+        }
+        self.callers.store(parse(&self.path, &bytes)?.into());
+        Ok(true)
+    }
+
+    /// Returns the path of the file.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Returns what somebody may call; nothing if he is not known.
+    pub(super) fn calls_of(&self, known: Known<'_>) -> Option<Calls> {
+        let token = known.token.map(blake3::hash);
+        let mut found = None;
+        for caller in self.callers.load().iter() {
+            let fits = match &caller.mark {
+                // Equality of digests takes the same time wherever they differ.
+                Mark::Token(digest) => token.is_some_and(|token| token == *digest),
+                Mark::Name(name) => known.names.iter().any(|each| each == name),
+                Mark::AnyName => !known.names.is_empty(),
+            };
+            if fits {
+                found = Some(found.unwrap_or(Calls::NONE).and(caller.calls));
+            }
+        }
+        found
+    }
+}
+
+/// Reads a file of secrets, which is small; its bytes are wiped when they are dropped.
+pub(super) fn read_secret(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
+    let mut bytes = Zeroizing::new(Vec::new());
+    let read = File::open(path)?
+        .take(SECRET_FILE_BYTES_MAX + 1)
+        .read_to_end(&mut bytes)?;
+    if u64::try_from(read).is_ok_and(|read| read > SECRET_FILE_BYTES_MAX) {
+        return Err(io::Error::new(
+            io::ErrorKind::FileTooLarge,
+            "the file is too large",
+        ));
+    }
+    Ok(bytes)
+}
+
+/// Returns what tells one content of a file from another.
+pub(super) fn digest(bytes: &[u8]) -> u64 {
+    let digest = blake3::hash(bytes);
+    digest
+        .as_bytes()
+        .iter()
+        .take(8)
+        .fold(0, |sum, byte| sum << 8 | u64::from(*byte))
+}
+
+fn parse(path: &Path, bytes: &[u8]) -> Result<Vec<Caller>, CallersError> {
+    let fail = |line: usize, what: String| CallersError::Line {
+        path: path.to_owned(),
+        line,
+        what,
+    };
+    let mut callers = Vec::new();
+    for (index, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
+        let number = index + 1;
+        let line = std::str::from_utf8(line).map_err(|_| fail(number, "is no UTF-8".to_owned()))?;
+        let line = line.trim();
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        if callers.len() == CALLERS_MAX {
+            return Err(fail(number, format!("is one more than {CALLERS_MAX} callers")));
+        }
+        callers.push(parse_line(line).map_err(|what| fail(number, what))?);
+    }
+    if callers.is_empty() {
+        return Err(fail(1, "names nobody, so nobody could call".to_owned()));
+    }
+    Ok(callers)
+}
+
+fn parse_line(line: &str) -> Result<Caller, String> {
+    let parts: Vec<&str> = line.split_whitespace().collect();
+    let [_name, calls, mark] = parts.as_slice() else {
+        return Err("write `name calls token:…` or `name calls cert:…`".to_owned());
+    };
+    let calls = calls.parse().map_err(|error| format!("{error}"))?;
+    let mark = if let Some(token) = mark.strip_prefix("token:") {
+        if token.len() < TOKEN_BYTES_MIN {
+            return Err(format!("a token has at least {TOKEN_BYTES_MIN} characters"));
+        }
+        Mark::Token(blake3::hash(token.as_bytes()))
+    } else {
+        match mark.strip_prefix("cert:") {
+            Some("*") => Mark::AnyName,
+            Some(name) if !name.is_empty() => Mark::Name(name.to_owned()),
+            Some(_) | None => return Err("says neither `token:…` nor `cert:…`".to_owned()),
+        }
+    };
+    Ok(Caller { calls, mark })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    const GOOD: &str = "# who may what\n\ncms decide token:0123456789abcdef\n\
+                        cms  status  token:0123456789abcdef\nops administer cert:ops.example\nall status cert:*\n";
+
+    #[test]
+    fn callers_are_known_by_token_and_name() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("callers");
+        fs::write(&path, GOOD).unwrap();
+        let book = CallerBook::open(&path).unwrap();
+        let token = |token: &'static str| Known {
+            token: Some(token.as_bytes()),
+            names: &[],
+        };
+        assert_eq!(
+            book.calls_of(token("0123456789abcdef")),
+            Some(Calls::DECIDE.and(Calls::STATUS))
+        );
+        for wrong in ["0123456789abcdeF", "0123456789abcde", "0123456789abcdef ", ""] {
+            assert_eq!(book.calls_of(token(wrong)), None, "{wrong}");
+        }
+        let names = ["ops.example".to_owned()];
+        let named = Known {
+            token: None,
+            names: &names,
+        };
+        assert_eq!(book.calls_of(named), Some(Calls::ADMINISTER.and(Calls::STATUS)));
+        assert_eq!(book.calls_of(Known::default()), None);
+
+        assert!(!book.refresh().unwrap());
+        fs::write(&path, "cms decide token:short").unwrap();
+        let error = book.refresh().unwrap_err().to_string();
+        assert!(
+            error.ends_with("line 1: a token has at least 16 characters"),
+            "{error}"
+        );
+        assert!(
+            book.calls_of(token("0123456789abcdef")).is_some(),
+            "the last good one stays"
+        );
+        fs::write(&path, "cms decide token:fedcba9876543210").unwrap();
+        assert!(book.refresh().unwrap());
+        assert_eq!(book.calls_of(token("0123456789abcdef")), None);
+        assert_eq!(book.calls_of(token("fedcba9876543210")), Some(Calls::DECIDE));
+    }
+
+    #[test]
+    fn broken_lines_are_named_and_their_tokens_are_not() {
+        let cases = [
+            ("", "line 1: names nobody"),
+            ("# nobody\n", "line 1: names nobody"),
+            ("cms decide\n", "line 1: write `name calls"),
+            (
+                "\ncms decides token:0123456789abcdef",
+                "line 2: `decides` is none of",
+            ),
+            ("cms decide 0123456789abcdef", "line 1: says neither"),
+            ("cms decide cert:", "line 1: says neither"),
+            (
+                "cms decide token:0123456789abcdef more",
+                "line 1: write `name calls",
+            ),
+        ];
+        for (text, expected) in cases {
+            let error = parse(Path::new("callers"), text.as_bytes())
+                .unwrap_err()
+                .to_string();
+            assert!(error.contains(expected), "{text:?}: {error}");
+            assert!(!error.contains("0123456789abcdef"), "{error}");
+        }
+        let many = "cms decide cert:*\n".repeat(CALLERS_MAX + 1);
+        assert!(parse(Path::new("callers"), many.as_bytes()).is_err());
+        assert!(
+            parse(
+                Path::new("callers"),
+                many.trim_end().rsplit_once('\n').unwrap().0.as_bytes()
+            )
+            .is_ok()
+        );
+    }
+}
