@@ -196,7 +196,7 @@ async fn load(globals: &Globals) -> Result<Place, DoorError> {
     let store = Arc::new(PolicyStore::new(
         globals.default_profile.as_deref().filter(|id| !id.is_empty()),
     ));
-    let (mut reloader, rounds) = Reloader::new(ReloadConfig::new(&globals.profiles), Arc::clone(&store));
+    let (mut reloader, rounds) = Reloader::new(ReloadConfig::new(globals.root()), Arc::clone(&store));
     reloader.reload();
     let failure = rounds.first().await.ok().and_then(|round| round.failure);
     if let Some(reason) = failure {

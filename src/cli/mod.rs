@@ -25,9 +25,9 @@ pub mod transitions;
 pub mod validate;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::cli::check::CheckCommand;
 use crate::cli::exit::Exit;
@@ -63,14 +63,9 @@ pub struct Cli {
 #[derive(Clone, Debug, Args)]
 pub struct Globals {
     /// Directory that holds one directory per profile, or is a profile itself
-    #[arg(
-        long,
-        global = true,
-        value_name = "DIR",
-        env = "PLACET_PROFILES",
-        default_value = "policies"
-    )]
-    pub profiles: PathBuf,
+    /// [default: policies]
+    #[arg(long, global = true, value_name = "DIR", env = "PLACET_PROFILES")]
+    pub profiles: Option<PathBuf>,
 
     /// Profile that answers when none is named; if there is only one, it does
     #[arg(long, global = true, value_name = "ID", env = "PLACET_DEFAULT_PROFILE")]
@@ -97,6 +92,13 @@ pub struct Globals {
     pub color: Color,
 }
 
+impl Globals {
+    /// Returns the profiles root: what is given, else `policies`.
+    pub fn root(&self) -> &Path {
+        self.profiles.as_deref().unwrap_or(Path::new("policies"))
+    }
+}
+
 /// Names the commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -114,14 +116,14 @@ pub enum Command {
 
 /// Runs the command line and returns the exit code of the process.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> std::process::ExitCode {
-    let mut command = Cli::command();
-    command = command.after_help(format!("{EXAMPLES}\n\n{}", exit::help()));
+    let command = serve::tell_defaults(Cli::command());
+    let command = command.after_help(format!("{EXAMPLES}\n\n{}", exit::help()));
     let arguments = name_command(arguments.into_iter().collect(), &command);
     let parsed = command
         .try_get_matches_from(arguments)
-        .and_then(|matches| Cli::from_arg_matches(&matches));
+        .and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, matches)));
     let exit = match parsed {
-        Ok(cli) => run_command(&cli),
+        Ok((cli, matches)) => run_command(&cli, &matches),
         Err(error) => {
             // What cannot be printed, for instance into a closed pipe, is not worth another complaint.
             let _ = error.print();
@@ -135,10 +137,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> std::process::ExitC
     exit.into()
 }
 
-fn run_command(cli: &Cli) -> Exit {
+fn run_command(cli: &Cli, matches: &ArgMatches) -> Exit {
     let mut output = Output::new(cli.globals.color);
     match &cli.command {
-        Command::Serve(command) => serve::run(command, &cli.globals, &mut output),
+        Command::Serve(command) => serve::run(command, &cli.globals, matches, &mut output),
         Command::Validate(command) => validate::run(command, &cli.globals, &mut output),
         Command::Check(command) => check::run(command, &cli.globals, &mut output),
         Command::Transitions(command) => transitions::run(command, &cli.globals, &mut output),

@@ -6,63 +6,28 @@ use tonic::Status;
 use super::proto::v1;
 use super::proto::v1::policy_decision_service_server::SERVICE_NAME;
 use super::{Budget, DecisionService, status};
+use crate::vocab::call::Call;
 
-/// Names a call of `PolicyDecisionService`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Call {
-    /// `Check`.
-    Check,
-    /// `CheckBatch`.
-    CheckBatch,
-    /// `ListAllowedActions`.
-    ListAllowedActions,
-    /// `ListAllowedTransitions`.
-    ListAllowedTransitions,
-    /// `FilterFields`.
-    FilterFields,
-    /// `PlanQuery`.
-    PlanQuery,
-    /// `DescribeWorkflow`.
-    DescribeWorkflow,
+/// Returns the name of the call in a path such as `/placet.v1.PolicyDecisionService/Check`; none if the path leads to another
+/// service.
+pub fn in_path(path: &str) -> Option<&str> {
+    path.strip_prefix('/')?
+        .strip_prefix(SERVICE_NAME)?
+        .strip_prefix('/')
 }
 
-impl Call {
-    /// All calls, in the order of the contract.
-    pub const ALL: [Self; 7] = [
-        Self::Check,
-        Self::CheckBatch,
-        Self::ListAllowedActions,
-        Self::ListAllowedTransitions,
-        Self::FilterFields,
-        Self::PlanQuery,
-        Self::DescribeWorkflow,
+/// Returns the call of `PolicyDecisionService` that has a name, if there is one.
+pub fn find(name: &str) -> Option<Call> {
+    const CALLS: [Call; 7] = [
+        Call::Check,
+        Call::CheckBatch,
+        Call::ListAllowedActions,
+        Call::ListAllowedTransitions,
+        Call::FilterFields,
+        Call::PlanQuery,
+        Call::DescribeWorkflow,
     ];
-
-    /// Returns the name of the call in the contract.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Check => "Check",
-            Self::CheckBatch => "CheckBatch",
-            Self::ListAllowedActions => "ListAllowedActions",
-            Self::ListAllowedTransitions => "ListAllowedTransitions",
-            Self::FilterFields => "FilterFields",
-            Self::PlanQuery => "PlanQuery",
-            Self::DescribeWorkflow => "DescribeWorkflow",
-        }
-    }
-
-    /// Returns the call of a name, if there is one.
-    pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|call| call.name() == name)
-    }
-
-    /// Returns the name of a call in a path such as `/placet.v1.PolicyDecisionService/Check`; none if the path leads to
-    /// another service.
-    pub fn in_path(path: &str) -> Option<&str> {
-        path.strip_prefix('/')?
-            .strip_prefix(SERVICE_NAME)?
-            .strip_prefix('/')
-    }
+    CALLS.into_iter().find(|call| call.name() == name)
 }
 
 impl DecisionService {
@@ -96,6 +61,7 @@ impl DecisionService {
             Call::FilterFields => write(&self.filter_fields(&read(message)?)?, out),
             Call::PlanQuery => write(&self.plan_query(&read(message)?)?, out),
             Call::DescribeWorkflow => write(&self.describe_workflow(&read(message)?)?, out),
+            Call::GetStatus | Call::Reload | Call::WatchStatus | Call::Other => Err(status::unknown_call()),
         }
     }
 }
@@ -106,13 +72,13 @@ mod tests {
 
     #[test]
     fn calls_are_found_by_their_paths() {
-        let name = Call::in_path("/placet.v1.PolicyDecisionService/CheckBatch");
-        assert_eq!(name.and_then(Call::named), Some(Call::CheckBatch));
+        let name = in_path("/placet.v1.PolicyDecisionService/CheckBatch");
+        assert_eq!(name.and_then(find), Some(Call::CheckBatch));
         assert_eq!(
-            Call::in_path("/placet.v1.PolicyDecisionService/Fly").and_then(Call::named),
+            in_path("/placet.v1.PolicyDecisionService/Fly").and_then(find),
             None
         );
-        assert_eq!(Call::in_path("/grpc.health.v1.Health/Check"), None);
-        assert_eq!(Call::in_path("placet.v1.PolicyDecisionService/Check"), None);
+        assert_eq!(in_path("/grpc.health.v1.Health/Check"), None);
+        assert_eq!(in_path("placet.v1.PolicyDecisionService/Check"), None);
     }
 }

@@ -83,6 +83,14 @@ pub(super) fn never_loaded(profile: &str) -> Status {
     Status::with_error_details(Code::Unavailable, message, details)
 }
 
+/// Says that the files of the profile have been broken or gone for longer than the daemon may go on without them.
+pub(super) fn stale_too_long(profile: &str) -> Status {
+    let mut details = info("STALE_TOO_LONG", [("profile", clean(profile))]);
+    details.set_retry_info(Some(RETRY_AFTER));
+    let message = format!("the profile {} has been stale for too long", quote(profile));
+    Status::with_error_details(Code::Unavailable, message, details)
+}
+
 /// Says that nothing is loaded yet.
 pub(super) fn not_ready() -> Status {
     let mut details = info("NOT_READY", []);

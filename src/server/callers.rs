@@ -21,7 +21,8 @@ use arc_swap::ArcSwap;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use crate::server::listener::Calls;
+use crate::server::calls::Calls;
+use crate::server::config::Auth;
 use crate::vocab::limits::{CALLERS_MAX, SECRET_FILE_BYTES_MAX, TOKEN_BYTES_MIN};
 
 /// Says why a file of callers cannot be taken.
@@ -56,10 +57,11 @@ pub(super) struct Known<'k> {
     pub(super) names: &'k [String],
 }
 
-/// Holds the callers of one listener, as the file has them now.
+/// Holds the callers of one listener: those of the configuration, and those that its file has now.
 #[derive(Debug)]
 pub(super) struct CallerBook {
-    path: PathBuf,
+    fixed: Vec<Caller>,
+    path: Option<PathBuf>,
     callers: ArcSwap<Vec<Caller>>,
     /// Digest of the bytes that were looked at last, whether they were good or not: the first eight bytes of it.
     seen: AtomicU64,
@@ -78,45 +80,65 @@ enum Mark {
     AnyName,
 }
 
+impl Mark {
+    /// Returns the mark of a name in a certificate; `*` stands for any.
+    fn name(name: &str) -> Self {
+        if name == "*" {
+            Self::AnyName
+        } else {
+            Self::Name(name.to_owned())
+        }
+    }
+}
+
 impl CallerBook {
-    /// Reads the file.
-    pub(super) fn open(path: &Path) -> Result<Self, CallersError> {
-        let bytes = read_secret(path).map_err(|source| CallersError::Read {
-            path: path.to_owned(),
-            source,
-        })?;
-        let callers = parse(path, &bytes)?;
-        Ok(Self {
-            path: path.to_owned(),
-            callers: ArcSwap::from_pointee(callers),
-            seen: AtomicU64::new(digest(&bytes)),
-        })
+    /// Takes the callers of the configuration, and reads the file if there is one; `all` is what the listener allows.
+    pub(super) fn open(auth: &Auth, all: Calls) -> Result<Self, CallersError> {
+        let token = auth.token.iter().map(|token| Caller {
+            calls: all,
+            mark: Mark::Token(blake3::hash(token.reveal().as_bytes())),
+        });
+        let names = auth.names.iter().map(|(name, calls)| Caller {
+            calls: Calls::of(calls),
+            mark: Mark::name(name),
+        });
+        let book = Self {
+            fixed: token.chain(names).collect(),
+            path: auth.callers.clone(),
+            callers: ArcSwap::default(),
+            seen: AtomicU64::new(0),
+        };
+        book.refresh()?;
+        Ok(book)
     }
 
     /// Reads the file again; tells whether there is something new in it.
     pub(super) fn refresh(&self) -> Result<bool, CallersError> {
-        let bytes = read_secret(&self.path).map_err(|source| CallersError::Read {
-            path: self.path.clone(),
+        let Some(path) = &self.path else {
+            return Ok(false);
+        };
+        let bytes = read_secret(path).map_err(|source| CallersError::Read {
+            path: path.clone(),
             source,
         })?;
         let now = digest(&bytes);
         if self.seen.swap(now, Ordering::Relaxed) == now {
             return Ok(false);
         }
-        self.callers.store(parse(&self.path, &bytes)?.into());
+        self.callers.store(parse(path, &bytes)?.into());
         Ok(true)
     }
 
     /// Returns the path of the file.
     pub(super) fn path(&self) -> &Path {
-        &self.path
+        self.path.as_deref().unwrap_or(Path::new(""))
     }
 
     /// Returns what somebody may call; nothing if he is not known.
     pub(super) fn calls_of(&self, known: Known<'_>) -> Option<Calls> {
         let token = known.token.map(blake3::hash);
         let mut found = None;
-        for caller in self.callers.load().iter() {
+        for caller in self.fixed.iter().chain(self.callers.load().iter()) {
             let fits = match &caller.mark {
                 // Equality of digests takes the same time wherever they differ.
                 Mark::Token(digest) => token.is_some_and(|token| token == *digest),
@@ -194,8 +216,7 @@ fn parse_line(line: &str) -> Result<Caller, String> {
         Mark::Token(blake3::hash(token.as_bytes()))
     } else {
         match mark.strip_prefix("cert:") {
-            Some("*") => Mark::AnyName,
-            Some(name) if !name.is_empty() => Mark::Name(name.to_owned()),
+            Some(name) if !name.is_empty() => Mark::name(name),
             Some(_) | None => return Err("says neither `token:…` nor `cert:…`".to_owned()),
         }
     };
@@ -215,7 +236,11 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("callers");
         fs::write(&path, GOOD).unwrap();
-        let book = CallerBook::open(&path).unwrap();
+        let auth = Auth {
+            callers: Some(path.clone()),
+            ..Auth::default()
+        };
+        let book = CallerBook::open(&auth, Calls::DECIDE).unwrap();
         let token = |token: &'static str| Known {
             token: Some(token.as_bytes()),
             names: &[],

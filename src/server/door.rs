@@ -19,13 +19,14 @@ use tonic::codegen::http::{HeaderMap, Method, Request, Response, StatusCode, hea
 use tonic::service::Routes;
 use tonic::{Code, Status};
 
-use crate::rpc::service::Call;
-use crate::rpc::{DecisionService, status};
+use crate::observe::counts::CallCounts;
+use crate::rpc::{DecisionService, service, status};
 use crate::server::callers::{CallerBook, Known};
-use crate::server::listener::Calls;
+use crate::server::calls::{ADMINISTRATION, Calls};
 use crate::server::tally::Tally;
 use crate::server::tls::Identity;
 use crate::server::unary::{AnswerBody, Packing, Unary, not_grpc, patience, refusal};
+use crate::vocab::call::Call;
 use crate::vocab::limits::{HEADER_BYTES_MAX, REQUEST_TIME_MAX, REQUESTS_IN_FLIGHT_MAX, REQUESTS_SHARE_MIN};
 
 /// Probes must be answered when nothing else can be, and by anybody.
@@ -50,8 +51,10 @@ pub(super) struct Hall {
     pub(super) message_bytes_max: usize,
     /// How much there is at once in the daemon.
     pub(super) room: Arc<Room>,
-    /// What is counted.
+    /// What is counted of connections and refusals.
     pub(super) tally: Arc<Tally>,
+    /// What is counted of calls.
+    pub(super) counts: Arc<CallCounts>,
 }
 
 /// Counts what there is at once in the whole daemon.
@@ -88,9 +91,9 @@ impl Door {
     fn enter(&self, request: Request<Incoming>) -> Result<Answering, Box<Response<AnswerBody>>> {
         let path = request.uri().path();
         let is_probe = path.starts_with(HEALTH_PATH);
-        let permit = Permit::take(&self.0);
+        let permit = Permit::take(&self.0, call_of(path));
         let refused = |status: Status| {
-            permit.count(&status);
+            permit.count_refusal(&status);
             Box::new(refusal(status))
         };
         if !is_probe {
@@ -102,27 +105,26 @@ impl Door {
         if header_bytes(request.headers()) > HEADER_BYTES_MAX {
             return Err(refused(status::headers_too_large()));
         }
-        let Some(name) = Call::in_path(path) else {
+        if service::in_path(path).is_none() {
             return Ok(Answering::Routed(route(&self.0.hall, permit, request)));
-        };
+        }
         if request.method() != Method::POST {
             return Err(Box::new(not_grpc(StatusCode::METHOD_NOT_ALLOWED)));
         }
         if !is_grpc(request.headers()) {
             return Err(Box::new(not_grpc(StatusCode::UNSUPPORTED_MEDIA_TYPE)));
         }
-        let Some(call) = Call::named(name) else {
+        if permit.call == Call::Other {
             return Err(refused(status::unknown_call()));
-        };
+        }
         let packing = Packing::of(request.headers()).map_err(refused)?;
         let patience = patience(request.headers()).map_err(refused)?;
-        let deadline = patience.map(|patience| {
-            let now = Instant::now();
-            now.checked_add(patience).unwrap_or(now)
-        });
-        let body = request.into_body();
+        let deadline = patience.and_then(|patience| permit.begun.checked_add(patience));
         Ok(Answering::Decision(Unary::new(
-            permit, call, packing, body, deadline,
+            permit,
+            packing,
+            request.into_body(),
+            deadline,
         )))
     }
 
@@ -215,17 +217,38 @@ fn route(
         })
         .await;
         match answer {
-            Ok(response) => response.map(AnswerBody::Routed),
+            Ok(response) => {
+                permit.count(code_of(&response));
+                response.map(AnswerBody::Routed)
+            }
             Err(status) => {
                 if status.code() == Code::Internal {
                     permit.tally().panics.up();
                     tracing::error!("a request panicked");
                 }
-                permit.count(&status);
+                permit.count_refusal(&status);
                 refusal(status)
             }
         }
     })
+}
+
+/// Returns how an answer ends as far as its head tells; of a stream that has begun that is OK.
+fn code_of<B>(response: &Response<B>) -> Code {
+    Status::from_header_map(response.headers()).map_or(Code::Ok, |status| status.code())
+}
+
+/// Returns what a path calls.
+fn call_of(path: &str) -> Call {
+    if let Some(name) = service::in_path(path) {
+        return service::find(name).unwrap_or(Call::Other);
+    }
+    match path.strip_prefix(ADMINISTRATION) {
+        Some("GetStatus") => Call::GetStatus,
+        Some("WatchStatus") => Call::WatchStatus,
+        Some("Reload") => Call::Reload,
+        Some(_) | None => Call::Other,
+    }
 }
 
 /// Answers, or says that it took too long or failed. Of a stream this covers the beginning.
@@ -269,10 +292,14 @@ pub(super) struct Permit {
     visit: Arc<Visit>,
     /// How many requests there were before: of all connections, and of this one.
     before: (usize, usize),
+    /// What is called.
+    pub(super) call: Call,
+    /// When its head had come.
+    pub(super) begun: Instant,
 }
 
 impl Permit {
-    fn take(visit: &Arc<Visit>) -> Self {
+    fn take(visit: &Arc<Visit>, call: Call) -> Self {
         let before = (
             visit.hall.room.requests.fetch_add(1, Ordering::Relaxed),
             visit.requests.fetch_add(1, Ordering::Relaxed),
@@ -280,6 +307,8 @@ impl Permit {
         Self {
             visit: Arc::clone(visit),
             before,
+            call,
+            begun: Instant::now(),
         }
     }
 
@@ -320,8 +349,15 @@ impl Permit {
         }
     }
 
+    /// Counts how the call ended and how long that took.
+    pub(super) fn count(&self, code: Code) {
+        let code = usize::try_from(i32::from(code)).unwrap_or_default();
+        self.visit.hall.counts.add(self.call, code, self.begun.elapsed());
+    }
+
     /// Counts a refusal.
-    pub(super) fn count(&self, status: &Status) {
+    pub(super) fn count_refusal(&self, status: &Status) {
+        self.count(status.code());
         let tally = self.tally();
         let counter = match status.code() {
             Code::ResourceExhausted => &tally.shed,

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::server::listener::{Owner, Place, UnixPlace};
+use crate::server::config::{Address, Listener, Mode, Owner};
 use crate::vocab::limits::BACKLOG_MAX;
 
 /// A place that is taken, with as many sockets as there are threads to serve it.
@@ -34,14 +34,16 @@ impl Bound {
     }
 }
 
-/// Takes a place.
-pub(super) fn bind(place: &Place, sockets: usize) -> io::Result<Bound> {
-    match place {
-        Place::Tcp(address) => bind_tcp(*address, sockets).map(Bound::Tcp),
-        Place::Unix(place) => {
-            let (listener, file) = bind_unix(place)?;
-            Ok(Bound::Unix(listener, file))
+/// Takes the place of a listener.
+pub(super) fn bind(listener: &Listener, sockets: usize) -> io::Result<Bound> {
+    match &listener.address {
+        Address::Tcp(address) => bind_tcp(*address, sockets).map(Bound::Tcp),
+        Address::Unix(path) => {
+            let (socket, file) = bind_unix(path, listener.mode, listener.owner.as_ref())?;
+            Ok(Bound::Unix(socket, file))
         }
+        // The configuration leaves such listeners out.
+        Address::Off => Err(io::ErrorKind::Unsupported.into()),
     }
 }
 
@@ -69,9 +71,9 @@ fn tcp_socket(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {
 }
 
 /// Makes the socket beside its path and moves it there when it has its owner and mode: nobody gets in before.
-fn bind_unix(place: &UnixPlace) -> io::Result<(UnixListener, SocketFile)> {
-    make_way(&place.path)?;
-    let mut beside = place.path.clone().into_os_string();
+fn bind_unix(path: &Path, mode: Mode, owner: Option<&Owner>) -> io::Result<(UnixListener, SocketFile)> {
+    make_way(path)?;
+    let mut beside = path.to_owned().into_os_string();
     beside.push(".new");
     let beside = PathBuf::from(beside);
     match fs::symlink_metadata(&beside) {
@@ -80,26 +82,26 @@ fn bind_unix(place: &UnixPlace) -> io::Result<(UnixListener, SocketFile)> {
         Err(_) => {}
     }
     let listener = UnixListener::bind(&beside)?;
-    let prepared = prepare(&beside, place);
-    if let Err(error) = prepared.and_then(|()| fs::rename(&beside, &place.path)) {
+    let prepared = prepare(&beside, mode, owner);
+    if let Err(error) = prepared.and_then(|()| fs::rename(&beside, path)) {
         let _ = fs::remove_file(&beside);
         return Err(error);
     }
     listener.set_nonblocking(true)?;
-    let metadata = fs::symlink_metadata(&place.path)?;
+    let metadata = fs::symlink_metadata(path)?;
     let file = SocketFile {
-        path: place.path.clone(),
+        path: path.to_owned(),
         identity: (metadata.dev(), metadata.ino()),
     };
     Ok((listener, file))
 }
 
-fn prepare(path: &Path, place: &UnixPlace) -> io::Result<()> {
-    if let Some(owner) = &place.owner {
+fn prepare(path: &Path, mode: Mode, owner: Option<&Owner>) -> io::Result<()> {
+    if let Some(owner) = owner {
         let (user, group) = find_owner(owner)?;
         chown(path, user, group)?;
     }
-    fs::set_permissions(path, fs::Permissions::from_mode(place.mode))
+    fs::set_permissions(path, fs::Permissions::from_mode(mode.0))
 }
 
 /// Looks whether a path may be taken: it is free, or a socket that nobody listens at any more.
@@ -188,12 +190,8 @@ pub(super) fn is_exhausted(error: &io::Error) -> bool {
 mod tests {
     use super::*;
 
-    fn place(path: &Path, mode: u32) -> UnixPlace {
-        UnixPlace {
-            path: path.to_owned(),
-            mode,
-            owner: None,
-        }
+    fn take(path: &Path, mode: u32) -> io::Result<(UnixListener, SocketFile)> {
+        bind_unix(path, Mode(mode), None)
     }
 
     #[test]
@@ -212,10 +210,10 @@ mod tests {
     fn a_socket_has_its_mode_and_goes_at_the_end() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("placet.sock");
-        let (listener, file) = bind_unix(&place(&path, 0o640)).unwrap();
+        let (listener, file) = take(&path, 0o640).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
         UnixStream::connect(&path).unwrap();
-        let error = bind_unix(&place(&path, 0o600)).unwrap_err();
+        let error = take(&path, 0o600).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
         drop((listener, file));
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
@@ -227,21 +225,21 @@ mod tests {
         let path = directory.path().join("placet.sock");
         drop(UnixListener::bind(&path).unwrap());
         assert!(path.exists());
-        let (_listener, file) = bind_unix(&place(&path, 0o600)).unwrap();
+        let (_listener, file) = take(&path, 0o600).unwrap();
         UnixStream::connect(&path).unwrap();
 
         // Whoever takes the path over keeps it.
         fs::remove_file(&path).unwrap();
         fs::write(&path, "precious").unwrap();
         drop(file);
-        let error = bind_unix(&place(&path, 0o600)).unwrap_err();
+        let error = take(&path, 0o600).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
         assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
     }
 
     #[test]
     fn owners_are_found_by_name_and_number() {
-        let owner = |text: &str| find_owner(&text.parse().unwrap());
+        let owner = |text: &str| find_owner(&Owner::try_from(text.to_owned()).unwrap());
         assert_eq!(owner("root").unwrap(), (Some(0), None));
         assert_eq!(owner("12:34").unwrap(), (Some(12), Some(34)));
         assert!(owner("nobody-is-called-so").is_err());

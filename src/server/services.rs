@@ -7,13 +7,14 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
+use crate::observe::counts::CallCounts;
 use crate::rpc::DecisionService;
 use crate::rpc::admin::AdminService;
 use crate::rpc::proto::DESCRIPTOR_SET;
 use crate::rpc::proto::v1::policy_admin_service_server::PolicyAdminServiceServer;
 use crate::server::health::HealthService;
 use crate::store::PolicyStore;
-use crate::store::reload::Rounds;
+use crate::store::rounds::Rounds;
 use crate::store::watch::Inlet;
 
 /// Holds what the services of the daemon share.
@@ -27,8 +28,12 @@ pub struct Daemon {
     pub inlet: Inlet,
     /// Cancelled when the daemon begins to stop: streams without an end of their own must end then.
     pub stopping: CancellationToken,
-    /// The clock.
-    pub clock: fn() -> Timestamp,
+    /// The clock of requests that name no time.
+    pub now: fn() -> Timestamp,
+    /// When the daemon was started.
+    pub started_at: Timestamp,
+    /// What is counted of calls.
+    pub calls: Arc<CallCounts>,
     /// The largest message that a service shall decode.
     pub message_bytes_max: usize,
 }
@@ -42,7 +47,7 @@ pub struct Services {
     pub routes: Routes,
 }
 
-/// Registers every service.
+/// Registers every service; which of them a listener offers, and to whom, is the matter of its door.
 pub fn register(daemon: &Daemon, health: HealthService) -> Result<Services, Box<dyn Error + Send + Sync>> {
     let reflection = || {
         tonic_reflection::server::Builder::configure()
@@ -51,13 +56,13 @@ pub fn register(daemon: &Daemon, health: HealthService) -> Result<Services, Box<
             .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
     };
     let (store, bytes) = (&daemon.store, daemon.message_bytes_max);
-    let decisions = DecisionService::new(Arc::clone(store), daemon.clock);
+    let decisions = DecisionService::new(Arc::clone(store), daemon.now);
     let admin = AdminService::new(
         Arc::clone(store),
         daemon.rounds.clone(),
         daemon.inlet.clone(),
         daemon.stopping.clone(),
-        (daemon.clock)(),
+        daemon.started_at,
     );
     let routes = Routes::new(health)
         .add_service(PolicyAdminServiceServer::new(admin).max_decoding_message_size(bytes))

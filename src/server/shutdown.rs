@@ -8,6 +8,9 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::store::PolicyStore;
+use crate::store::journal::log_asked;
+use crate::store::rounds::Rounds;
 use crate::store::watch::Inlet;
 
 /// Cancels `stop` at the first SIGTERM or SIGINT, and `hurry` at the second.
@@ -26,14 +29,23 @@ pub fn stop_on_signals(stop: CancellationToken, hurry: CancellationToken) -> io:
     }))
 }
 
-/// Asks for a reload at every SIGHUP, and for a look at certificates and callers.
-pub fn reload_on_hangup(inlet: Inlet, ask: Arc<Notify>) -> io::Result<JoinHandle<()>> {
+/// Asks for a reload at every SIGHUP, waits for it, and logs whatever is wrong then; and for a look at certificates and callers.
+/// Signals meanwhile lead to one more.
+pub fn reload_on_hangup(
+    inlet: Inlet,
+    rounds: Rounds,
+    store: Arc<PolicyStore>,
+    secrets: Arc<Notify>,
+) -> io::Result<JoinHandle<()>> {
     let mut hangup = signal(SignalKind::hangup())?;
     Ok(tokio::spawn(async move {
         while hangup.recv().await.is_some() {
             tracing::info!(signal = "SIGHUP", then = "reloading", "signal received");
-            inlet.ask();
-            ask.notify_one();
+            secrets.notify_one();
+            match rounds.ask(&inlet).await {
+                Ok(round) => log_asked(&store.current(), &round),
+                Err(_) => return,
+            }
         }
     }))
 }

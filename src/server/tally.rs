@@ -3,6 +3,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::observe::counts::Counter;
+
 /// Counts what happens at the doors of one daemon.
 #[derive(Debug, Default)]
 pub struct Tally {
@@ -24,27 +26,6 @@ pub struct Tally {
     pub malformed: Counter,
     /// Requests that made the daemon fail.
     pub panics: Counter,
-}
-
-/// A number that threads count up and down together.
-#[derive(Debug, Default)]
-pub struct Counter(AtomicU64);
-
-impl Counter {
-    /// Returns the number.
-    pub fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-
-    /// Counts one more, and returns the number before.
-    pub(super) fn up(&self) -> u64 {
-        self.0.fetch_add(1, Ordering::Relaxed)
-    }
-
-    /// Counts one less.
-    pub(super) fn down(&self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
 }
 
 /// Says at most once in a while what could be said a thousand times a second.

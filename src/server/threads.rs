@@ -17,10 +17,10 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::server::calls::Calls;
 use crate::server::connection::{self, Manners};
 use crate::server::door::Hall;
 use crate::server::listen::{Bound, SocketFile, is_exhausted};
-use crate::server::listener::Calls;
 use crate::server::tally::Seldom;
 
 /// How many connections wait for a thread.

@@ -19,7 +19,7 @@ use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use crate::server::callers::{digest, read_secret};
-use crate::server::listener::TlsFiles;
+use crate::server::config::TlsFiles;
 use crate::vocab::limits::CERTIFICATE_WARNING;
 
 /// Says why files of TLS cannot be taken.

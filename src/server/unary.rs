@@ -16,9 +16,9 @@ use tokio::time::Sleep;
 use tonic::codegen::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use tonic::{Code, Status};
 
-use crate::rpc::service::Call;
 use crate::rpc::{Budget, status};
 use crate::server::door::Permit;
+use crate::vocab::call::Call;
 use crate::vocab::limits::{BODY_TIME_MAX, GATHERED_BYTES_MAX, WORK_TIME_MAX};
 
 /// Bytes before a message: whether it is packed, and how long it is.
@@ -157,7 +157,6 @@ fn read_timeout(value: &[u8]) -> Option<Duration> {
 #[derive(Debug)]
 pub(super) struct Unary<B> {
     permit: Permit,
-    call: Call,
     packing: Packing,
     body: B,
     message: Gathered,
@@ -168,16 +167,9 @@ pub(super) struct Unary<B> {
 }
 
 impl<B: Body<Data = Bytes> + Unpin> Unary<B> {
-    pub(super) fn new(
-        permit: Permit,
-        call: Call,
-        packing: Packing,
-        body: B,
-        deadline: Option<Instant>,
-    ) -> Self {
+    pub(super) fn new(permit: Permit, packing: Packing, body: B, deadline: Option<Instant>) -> Self {
         Self {
             permit,
-            call,
             packing,
             body,
             message: Gathered::default(),
@@ -258,14 +250,14 @@ impl<B: Body<Data = Bytes> + Unpin> Unary<B> {
         let service = self.permit.service();
         let budget = self.budget();
         let answered = catch_unwind(AssertUnwindSafe(|| {
-            service.answer(self.call, message, budget, &mut out)
+            service.answer(self.permit.call, message, budget, &mut out)
         }));
         match answered {
             Ok(answered) => answered?,
             Err(_) => {
                 self.permit.tally().panics.up();
                 // Where and why was written by the panic itself.
-                tracing::error!(call = self.call.name(), "a request panicked");
+                tracing::error!(call = self.permit.call.name(), "a request panicked");
                 return Err(status::fault());
             }
         }
@@ -280,7 +272,7 @@ impl<B: Body<Data = Bytes> + Unpin> Unary<B> {
 
     /// Says until when the call may be worked on; only a batch can be long enough for that to matter.
     fn budget(&self) -> Budget {
-        if self.call != Call::CheckBatch {
+        if self.permit.call != Call::CheckBatch {
             return Budget::default();
         }
         let latest = Instant::now() + WORK_TIME_MAX;
@@ -301,10 +293,16 @@ impl<B: Body<Data = Bytes> + Unpin> Future for Unary<B> {
         };
         let answer = gathered.and_then(|()| this.answer());
         this.message.forget(&this.permit);
-        Poll::Ready(answer.unwrap_or_else(|status| {
-            this.permit.count(&status);
-            refusal(status)
-        }))
+        Poll::Ready(match answer {
+            Ok(answer) => {
+                this.permit.count(Code::Ok);
+                answer
+            }
+            Err(status) => {
+                this.permit.count_refusal(&status);
+                refusal(status)
+            }
+        })
     }
 }
 
