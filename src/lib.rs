@@ -59,7 +59,7 @@
 //!
 //! A CMS asks `Check`.
 //!
-//! 1. [`server`] accepts, bounds size, time and number of requests, and catches faults of ours (`server/layers.rs`).
+//! 1. [`server`] accepts, bounds size, time and number of requests, and catches faults of ours (`server/door.rs`).
 //! 2. [`rpc::DecisionService`] takes [`store::PolicyStore::current`] once; batches do as well. **Here the two rivers meet, and
 //!    nowhere else.**
 //! 3. `rpc/decode.rs` checks the message against every limit and borrows a [`engine::query::Query`] from it. A message that
