@@ -18,6 +18,7 @@ pub mod check;
 mod door;
 pub mod exit;
 pub mod fields;
+pub mod manifest;
 pub mod output;
 pub mod question;
 pub mod serve;
@@ -32,6 +33,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use crate::cli::check::CheckCommand;
 use crate::cli::exit::Exit;
 use crate::cli::fields::FieldsCommand;
+use crate::cli::manifest::ManifestCommand;
 use crate::cli::output::{Color, Format, Output};
 use crate::cli::serve::ServeCommand;
 use crate::cli::transitions::TransitionsCommand;
@@ -104,6 +106,8 @@ pub enum Command {
     Serve(ServeCommand),
     /// Check profiles, and say what is wrong with them and where
     Validate(ValidateCommand),
+    /// Name the files of profiles, so that half a copy is never served
+    Manifest(ManifestCommand),
     /// Decide one question, and say why
     Check(Box<CheckCommand>),
     /// List the transitions that are open on an item, and what the others lack
@@ -140,6 +144,7 @@ fn run_command(cli: &Cli) -> Exit {
     match &cli.command {
         Command::Serve(command) => serve::run(command, &cli.globals, &mut output),
         Command::Validate(command) => validate::run(command, &cli.globals, &mut output),
+        Command::Manifest(command) => manifest::run(command, &cli.globals, &mut output),
         Command::Check(command) => check::run(command, &cli.globals, &mut output),
         Command::Transitions(command) => transitions::run(command, &cli.globals, &mut output),
         Command::Fields(command) => fields::run(command, &cli.globals, &mut output),

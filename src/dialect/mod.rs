@@ -17,6 +17,7 @@
 //! language; `native.rs` is the dialect that says everything.
 
 mod condition;
+pub mod manifest;
 mod native;
 mod native_collection;
 mod native_grant;

@@ -121,12 +121,12 @@ impl Ledger {
         self.begun.send_replace(Begun { number, at: Some(at) });
     }
 
-    /// Tells that it has ended; numbers and sums are filled in here.
-    pub(super) fn end(&self, round: Ending, now: Moment) -> Round {
+    /// Closes the account of the reload that began last: fills in numbers and sums.
+    pub(super) fn close(&self, round: Ending, now: Moment) -> Round {
         let before = self.ended.borrow().clone();
         let begun = *self.begun.borrow();
         let is_good = round.failure.is_none() && round.counts.broken == 0 && round.counts.gone == 0;
-        let round = Round {
+        Round {
             number: begun.number,
             failure: round.failure,
             counts: round.counts,
@@ -138,9 +138,12 @@ impl Ledger {
             failures: before.failures.saturating_add(u64::from(!is_good)),
             swaps: before.swaps.saturating_add(u64::from(round.has_swapped)),
             frozen: round.frozen,
-        };
-        self.ended.send_replace(round.clone());
-        round
+        }
+    }
+
+    /// Tells whoever waits for it that a reload has ended.
+    pub(super) fn tell(&self, round: Round) {
+        self.ended.send_replace(round);
     }
 
     /// Returns why the last reload could not read the root.
