@@ -250,7 +250,7 @@ impl<'q> Judge<'_, 'q> {
 
     /// Whether a transition leads from this state to the one that is asked for.
     fn leads(&self, transition: &Transition, position: &Position<'q>) -> bool {
-        let State::Named(_, Some(target)) = &position.target else {
+        let State::Named(_, Some(target)) = position.target() else {
             return false;
         };
         match &transition.to {
@@ -306,6 +306,13 @@ impl<'q> Judge<'_, 'q> {
         decision.transition = Some(id);
         decision.approvals = approvals::count(self.facts, transition);
         if !decision.is_allow() {
+            let lacks = transition.explain && decision.reason == Reason::ExplanationRequired;
+            let outcome = if lacks {
+                Outcome::Explanation
+            } else {
+                Outcome::Matched
+            };
+            self.note(trace, id, outcome, false);
             return Ok(decision);
         }
         if steps.is_empty() {
@@ -330,19 +337,15 @@ impl<'q> Judge<'_, 'q> {
             self.note(trace, id, Outcome::Approvals, lacks_digest);
             return Ok(refused);
         }
+        self.note(trace, id, Outcome::Matched, false);
         Ok(decision)
     }
 
     fn note<T: Trace>(&self, trace: &mut T, id: TransitionId, outcome: Outcome, open: bool) {
         if T::ENABLED {
-            let rule = Rule::Transition(id);
-            trace.record(Event {
-                rule,
-                action: None,
-                outcome,
-                detail: String::new(),
-                open,
-            });
+            let mut event = Event::new(Rule::Transition(id), None, outcome);
+            event.open = open;
+            trace.record(event);
         }
     }
 
@@ -388,11 +391,7 @@ impl<'q> Judge<'_, 'q> {
             return refuse(Reason::NotOffered, None);
         }
         if let Some(when) = transition.when {
-            let position = Position {
-                target: state.clone(),
-                state,
-                stays: Truth::True,
-            };
+            let position = Position::resting(state);
             let bout = Bout {
                 facts,
                 action: transition.actions.first().copied(),
@@ -403,7 +402,7 @@ impl<'q> Judge<'_, 'q> {
                 Truth::True => {}
                 Truth::Open if any_item => conditional = true,
                 Truth::Open => {
-                    self.note(trace, id, Outcome::Condition, true);
+                    bout.unmet(trace, id, when, true);
                     let reason = if notes.fault {
                         Reason::Fault
                     } else {
@@ -412,7 +411,7 @@ impl<'q> Judge<'_, 'q> {
                     return refuse(reason, notes.lacking.first().copied());
                 }
                 Truth::False => {
-                    self.note(trace, id, Outcome::Condition, false);
+                    bout.unmet(trace, id, when, false);
                     return refuse(Reason::NotOffered, None);
                 }
             }

@@ -62,7 +62,7 @@ pub(super) struct Match {
     pub(super) bits: Bits,
     /// Touches what is asked at all.
     pub(super) touches: bool,
-    /// Selects a field that may be read.
+    /// Selects a field that may be read, if whatever may be read is asked for.
     pub(super) stars: bool,
     pub(super) neutral: bool,
     pub(super) explain: bool,
@@ -120,6 +120,26 @@ pub(super) struct Denied<'q> {
 }
 
 impl<'q> Denied<'q> {
+    /// Returns the denies that take a field away; all of them for no field in particular.
+    pub(super) fn takers(&self, field: Option<&Field<'q>>) -> SmallVec<[GrantId; 2]> {
+        let takes = |mask: &Mask<Box<[FieldId]>>| field.is_none_or(|field| mask.selects(field.id));
+        let rules = self.rules.iter().zip(&self.masks);
+        rules.filter(|(_, mask)| takes(mask)).map(|(id, _)| *id).collect()
+    }
+
+    /// Says that a field is left out, and by which denies if they are why.
+    fn leave_out(&self, field: Option<&Field<'q>>, reason: Reason) -> LeftOut<'q> {
+        LeftOut {
+            field: field.map_or("", |field| field.name),
+            reason,
+            rules: if reason == Reason::Denied {
+                self.takers(field)
+            } else {
+                SmallVec::new()
+            },
+        }
+    }
+
     /// Whether a selector is for a field that is not taken away: one of the declared fields, or any name where none is
     /// declared.
     pub(super) fn leaves(&self, fields: &Mask<Box<[FieldId]>>, bout: &Bout<'_, 'q>) -> bool {
@@ -159,9 +179,8 @@ pub(super) fn administer<'q>(
     let refusal = |index: usize| {
         let mut decision = Decision::deny(Reason::Denied);
         decision.about = Some(field(index));
-        decision
-            .deciding
-            .extend(denied.rules.iter().map(|id| Rule::Grant(*id)));
+        let takers = denied.takers(asked.names.get(index));
+        decision.deciding.extend(takers.into_iter().map(Rule::Grant));
         decision
     };
     if let Some(index) = denied.bits.iter().find(|index| *index >= asked.count) {
@@ -174,10 +193,10 @@ pub(super) fn administer<'q>(
     if is_all || asked.operation != Operation::Read && !drops {
         return refusal(first);
     }
-    let left_out = denied.bits.iter().map(|index| LeftOut {
-        field: field(index),
-        reason: Reason::Denied,
-    });
+    let left_out = denied
+        .bits
+        .iter()
+        .map(|index| denied.leave_out(asked.names.get(index), Reason::Denied));
     decision.left_out.extend(left_out);
     decision
 }
@@ -288,10 +307,7 @@ impl<'q> Weighing<'_, 'q> {
             if !self.drops {
                 return Err((reason, self.name(index)));
             }
-            left_out.push(LeftOut {
-                field: self.name(index).unwrap_or_default(),
-                reason,
-            });
+            left_out.push(self.denied.leave_out(self.asked.names.get(index), reason));
         }
         if passing.is_empty()
             && let Some(first) = left_out.first()
@@ -341,10 +357,7 @@ impl<'q> Weighing<'_, 'q> {
                 passing.insert(index);
                 continue;
             };
-            left_out.push(LeftOut {
-                field: self.name(index).unwrap_or_default(),
-                reason,
-            });
+            left_out.push(self.denied.leave_out(self.asked.names.get(index), reason));
         }
         let stars = |free: bool| {
             self.tally

@@ -52,20 +52,23 @@ pub enum Rule {
 }
 
 /// A field that is masked or dropped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LeftOut<'q> {
     /// The field.
     pub field: &'q str,
     /// Why.
     pub reason: Reason,
+    /// The denies that take it away; none where it is merely not granted.
+    pub rules: SmallVec<[GrantId; 2]>,
 }
 
 /// A condition on the item as it would be that does not hold.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Violation<'q> {
-    /// The path of the field, dotted.
+    /// The path of the field, dotted, or the fact of the request (`$CONTEXT.mode`); empty if no single comparison is at
+    /// fault.
     pub field: &'q str,
-    /// The name of the operator (`_neq`).
+    /// The name of the operator that would have to hold (`_neq`); empty where `field` is.
     pub operator: &'q str,
     /// The rule.
     pub rule: Rule,

@@ -2,13 +2,17 @@
 
 use std::borrow::Cow;
 
+use smallvec::SmallVec;
+
 use crate::model::Model;
 use crate::model::collection::{Collection, Relation};
+use crate::model::id::GrantId;
 use crate::vocab::effect::{Operation, Reason};
 use crate::vocab::value::{Object, Value};
 
 use super::check::{Question, judge};
 use super::compare::view_text;
+use super::decision::{LeftOut, Rule};
 use super::facts::Facts;
 use super::query::{Query, QueryError, Resource};
 use super::trace::NoTrace;
@@ -19,7 +23,7 @@ pub struct Filtered<'q> {
     /// Fields that pass, in the order of the question.
     pub allowed: Vec<&'q str>,
     /// Fields that do not, and why.
-    pub denied: Vec<(&'q str, Reason)>,
+    pub denied: Vec<LeftOut<'q>>,
     /// Whether fields that the profile does not know pass.
     pub others_allowed: bool,
     /// Fields that may not select or sort, and why; all others of the question may.
@@ -58,7 +62,11 @@ pub fn filter<'q>(model: &'q Model, query: &'q Query<'q>) -> Result<Filtered<'q>
     for name in names {
         match keeps_path(&facts, name)? {
             Ok(()) => filtered.allowed.push(name),
-            Err(reason) => filtered.denied.push((name, reason)),
+            Err((reason, rules)) => filtered.denied.push(LeftOut {
+                field: name,
+                reason,
+                rules,
+            }),
         }
     }
     for name in &*query.filter_fields {
@@ -207,8 +215,11 @@ pub fn action_of(model: &Model, operation: Operation) -> Option<&str> {
     Some(model.action_names.name(index))
 }
 
+/// Why a field does not pass, and the denies that take it away.
+type Withheld = (Reason, SmallVec<[GrantId; 2]>);
+
 /// Whether a field passes by itself.
-fn keeps<'f>(facts: &Facts<'f>, name: &'f str) -> Result<Result<(), Reason>, QueryError> {
+fn keeps<'f>(facts: &Facts<'f>, name: &'f str) -> Result<Result<(), Withheld>, QueryError> {
     let fields = [name];
     let question = Question {
         action: facts.query.action,
@@ -218,14 +229,28 @@ fn keeps<'f>(facts: &Facts<'f>, name: &'f str) -> Result<Result<(), Reason>, Que
     };
     let decision = judge(facts, &question, &mut NoTrace)?;
     if !decision.is_allow() {
-        return Ok(Err(decision.reason));
+        let refuses = |rule: &Rule| match rule {
+            Rule::Grant(id) if decision.reason == Reason::Denied => Some(*id),
+            Rule::Grant(_)
+            | Rule::Constraint(_)
+            | Rule::DocumentGrant(_)
+            | Rule::Administrator(_)
+            | Rule::Transition(_) => None,
+        };
+        return Ok(Err((
+            decision.reason,
+            decision.deciding.iter().filter_map(refuses).collect(),
+        )));
     }
-    let left_out = decision.left_out.iter().find(|left_out| left_out.field == name);
-    Ok(left_out.map_or(Ok(()), |left_out| Err(left_out.reason)))
+    let left_out = decision
+        .left_out
+        .into_iter()
+        .find(|left_out| left_out.field == name);
+    Ok(left_out.map_or(Ok(()), |left_out| Err((left_out.reason, left_out.rules))))
 }
 
 /// Whether a path through declared relations passes: each step by what may be read where it leads.
-fn keeps_path<'f>(facts: &Facts<'f>, path: &'f str) -> Result<Result<(), Reason>, QueryError> {
+fn keeps_path<'f>(facts: &Facts<'f>, path: &'f str) -> Result<Result<(), Withheld>, QueryError> {
     let relation = |collection: Option<&Collection>, name: &str| {
         collection
             .and_then(|row| row.field(name))
@@ -242,7 +267,7 @@ fn keeps_path<'f>(facts: &Facts<'f>, path: &'f str) -> Result<Result<(), Reason>
     }
     let model = facts.model;
     let Some(action) = action_of(model, Operation::Read) else {
-        return Ok(Err(Reason::NoGrant));
+        return Ok(Err((Reason::NoGrant, SmallVec::new())));
     };
     let related = Query {
         action,

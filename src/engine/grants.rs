@@ -5,13 +5,13 @@ use crate::model::grant::{Grant, Slots};
 use crate::model::id::GrantId;
 use crate::vocab::effect::{Operation, Reason};
 
-use super::condition::{Item, Notes, Truth};
+use super::condition::{Notes, Truth};
 use super::constraints::Presets;
 use super::coverage::{Asked, Denied, Match, Tally, Weighing, administer, selects_some};
 use super::decision::{Decision, Rule};
 use super::role::is_member;
 use super::selection::{Bout, Fit};
-use super::trace::{Event, Outcome, Trace};
+use super::trace::{Outcome, Trace};
 
 /// What steps three to five come to.
 pub(super) struct Covered<'q> {
@@ -55,13 +55,14 @@ impl<'q> Bout<'_, 'q> {
             ..Tally::default()
         };
         self.allows(asked, &denied, presets, &mut tally, &mut notes, trace);
+        self.settle_neutral(asked, &mut tally, trace);
         if let Some(decision) = refused {
             return Covered {
                 decision,
                 demanded: false,
             };
         }
-        self.weigh(asked, &denied, &mut tally, &notes)
+        self.weigh(asked, &denied, presets, &tally, &notes)
     }
 
     fn rules(&self, slots: &'q Slots<GrantId>) -> impl Iterator<Item = (GrantId, &'q Grant)> + use<'q> {
@@ -76,26 +77,7 @@ impl<'q> Bout<'_, 'q> {
             .filter_map(move |id| Some((*id, model.grant(*id)?)))
     }
 
-    fn event<T: Trace>(
-        &self,
-        trace: &mut T,
-        rule: Rule,
-        outcome: Outcome,
-        open: bool,
-        detail: &dyn Fn() -> String,
-    ) {
-        if T::ENABLED {
-            trace.record(Event {
-                rule,
-                action: self.action,
-                outcome,
-                detail: detail(),
-                open,
-            });
-        }
-    }
-
-    /// Tells how a rule fits, and the trace what failed first.
+    /// Tells how a rule fits, and the trace what failed first if it does not at all.
     fn fit<'m, T: Trace>(
         &self,
         id: GrantId,
@@ -108,7 +90,7 @@ impl<'q> Bout<'_, 'q> {
     {
         let rule = Rule::Grant(id);
         if let Err(outcome) = self.stands(&grant.selection) {
-            self.event(trace, rule, outcome, false, &String::new);
+            self.event(trace, rule, outcome, false, |_| {});
             return None;
         }
         let reach = self.reaches(&grant.selection);
@@ -117,20 +99,12 @@ impl<'q> Bout<'_, 'q> {
             let matched = self.matches(&grant.selection, grant.networks.as_deref(), notes);
             fit = reach.and(matched.truth, matched.part);
         }
-        if T::ENABLED && fit.truth != Truth::True {
-            self.event(trace, rule, fit.part, fit.truth == Truth::Open, &|| {
-                self.blame(grant, fit.part)
+        if fit.truth == Truth::False {
+            self.event(trace, rule, fit.part, false, |event| {
+                event.leaf = self.blame(&grant.selection, fit.part);
             });
         }
         Some(fit)
-    }
-
-    fn blame(&self, grant: &Grant, part: Outcome) -> String {
-        let when = grant.selection.when.filter(|_| part == Outcome::Condition);
-        let program = when.and_then(|when| self.facts.model.condition(when));
-        program.map_or_else(String::new, |program| {
-            self.scene(Item::Stored, None).blame(program).0.to_owned()
-        })
     }
 
     /// Step three: a deny without fields refuses.
@@ -145,15 +119,27 @@ impl<'q> Bout<'_, 'q> {
             let Some(fit) = self.fit(id, grant, notes, trace) else {
                 continue;
             };
-            if fit.truth == Truth::Open && self.facts.query.resource.any_item {
-                *conditional = true;
-                continue;
-            }
             if fit.truth == Truth::False {
                 continue;
             }
-            if fit.truth == Truth::True {
-                self.event(trace, Rule::Grant(id), Outcome::Matched, false, &String::new);
+            let is_aside = fit.truth == Truth::Open && self.facts.query.resource.any_item;
+            let outcome = if grant.broken.is_some() && !is_aside {
+                Outcome::Broken
+            } else {
+                fit.part
+            };
+            self.event(
+                trace,
+                Rule::Grant(id),
+                outcome,
+                fit.truth == Truth::Open,
+                |event| {
+                    event.leaf = self.settled(&grant.selection, fit);
+                },
+            );
+            if is_aside {
+                *conditional = true;
+                continue;
             }
             let reason = match (fit.truth, &grant.broken) {
                 (_, Some(_)) => Reason::BrokenRule,
@@ -201,20 +187,27 @@ impl<'q> Bout<'_, 'q> {
             let Some(fit) = self.fit(id, grant, &mut notes, trace) else {
                 continue;
             };
-            if fit.truth == Truth::Open && self.facts.query.resource.any_item {
-                *conditional = true;
-                continue;
-            }
             if fit.truth == Truth::False {
                 continue;
             }
+            let is_aside = fit.truth == Truth::Open && self.facts.query.resource.any_item;
             self.event(
                 trace,
                 Rule::Grant(id),
-                Outcome::Matched,
+                fit.part,
                 fit.truth == Truth::Open,
-                &String::new,
+                |event| {
+                    event.leaf = self.settled(&grant.selection, fit);
+                    if !is_aside {
+                        let taken = asked.names.iter().filter(|field| grant.fields.selects(field.id));
+                        event.fields = taken.map(|field| field.name.to_owned()).collect();
+                    }
+                },
             );
+            if is_aside {
+                *conditional = true;
+                continue;
+            }
             for (index, field) in asked.names.iter().enumerate() {
                 if grant.fields.selects(field.id) {
                     denied.bits.insert(index);
@@ -262,7 +255,7 @@ impl<'q> Bout<'_, 'q> {
     ) {
         let rule = Rule::Grant(id);
         if let Err(outcome) = self.stands(&grant.selection) {
-            return self.event(trace, rule, outcome, false, &String::new);
+            return self.event(trace, rule, outcome, false, |_| {});
         }
         let any_item = self.facts.query.resource.any_item;
         let reach = self.reaches(&grant.selection);
@@ -271,10 +264,10 @@ impl<'q> Bout<'_, 'q> {
                 tally.any_open = true;
                 notes.lacking.push("resource.state");
             }
-            return self.event(trace, rule, reach.part, reach.truth == Truth::Open, &String::new);
+            return self.event(trace, rule, reach.part, reach.truth == Truth::Open, |_| {});
         }
         let bits = asked.touched(grant);
-        let stars = denied.leaves(&grant.fields, self);
+        let stars = asked.star && denied.leaves(&grant.fields, self);
         let selects = selects_some(&grant.fields);
         let touches = asked.is_plain() || asked.touches(&bits) || asked.star && selects;
         tally.any_in_reach = true;
@@ -294,8 +287,8 @@ impl<'q> Bout<'_, 'q> {
             tally.any_open = true;
         }
         if fit.truth == Truth::False || fit.truth == Truth::Open && !any_item {
-            return self.event(trace, rule, fit.part, fit.truth == Truth::Open, &|| {
-                self.blame(grant, fit.part)
+            return self.event(trace, rule, fit.part, fit.truth == Truth::Open, |event| {
+                event.leaf = self.blame(&grant.selection, fit.part);
             });
         }
         if grant.neutral {
@@ -304,18 +297,21 @@ impl<'q> Bout<'_, 'q> {
             tally.any_matched = true;
         }
         if !is_asked {
-            return self.event(trace, rule, Outcome::Fields, false, &String::new);
+            return self.event(trace, rule, Outcome::Fields, false, |_| {});
         }
         let (valid, is_assumed) = match self.valid(grant, asked, presets, notes) {
             Truth::Open if any_item => (Truth::True, true),
             valid @ (Truth::True | Truth::Open | Truth::False) => (valid, false),
         };
-        let outcome = if valid == Truth::True {
-            Outcome::Matched
-        } else {
-            Outcome::Validate
-        };
-        self.event(trace, rule, outcome, valid == Truth::Open, &String::new);
+        if valid != Truth::True {
+            self.event(trace, rule, Outcome::Validate, valid == Truth::Open, |event| {
+                let program = grant.validate.and_then(|id| self.facts.model.condition(id));
+                event.leaf =
+                    program.and_then(|program| self.as_would_be(presets, asked.operation).blame(program));
+            });
+        } else if !grant.neutral {
+            self.fits(trace, rule, grant.explain, asked, &bits);
+        }
         let neutral = grant.neutral;
         tally.matching.push(Match {
             rule,
@@ -378,7 +374,7 @@ impl<'q> Bout<'_, 'q> {
                     .iter()
                     .any(|group| is_member(facts.model, facts.query, &facts.identity, group))
             {
-                self.event(trace, rule, Outcome::Roles, false, &String::new);
+                self.event(trace, rule, Outcome::Roles, false, |_| {});
                 continue;
             }
             let bits = Bits::of(0..asked.names.len());
@@ -386,7 +382,7 @@ impl<'q> Bout<'_, 'q> {
             tally.any_selects = true;
             tally.any_matched = true;
             tally.in_reach.union(&bits);
-            self.event(trace, rule, Outcome::Matched, false, &String::new);
+            self.fits(trace, rule, false, asked, &bits);
             tally.matching.push(Match {
                 rule,
                 bits,
@@ -400,6 +396,43 @@ impl<'q> Bout<'_, 'q> {
         }
     }
 
+    /// Tells the trace that an allow fits, and which fields it covers.
+    fn fits<T: Trace>(&self, trace: &mut T, rule: Rule, explain: bool, asked: &Asked<'q>, bits: &Bits) {
+        let lacks = explain && self.facts.query.context.explanation.trim().is_empty();
+        let outcome = if lacks {
+            Outcome::Explanation
+        } else {
+            Outcome::Matched
+        };
+        self.event(trace, rule, outcome, false, |event| {
+            let covered = bits.iter().filter_map(|index| asked.names.get(index));
+            event.fields = covered.map(|field| field.name.to_owned()).collect();
+        });
+    }
+
+    /// Lets neutral allows count where no condition stands beside them.
+    fn settle_neutral<T: Trace>(&self, asked: &Asked<'q>, tally: &mut Tally, trace: &mut T) {
+        let any_conditioned = tally.any_conditioned;
+        let conditioned = std::mem::take(&mut tally.conditioned);
+        let mut any_neutral = tally.any_neutral && !any_conditioned;
+        for each in tally.matching.iter_mut().filter(|each| each.neutral) {
+            each.bits = Bits::of(each.bits.iter().filter(|field| !conditioned.contains(*field)));
+            each.touches &= !any_conditioned;
+            each.stars &= !any_conditioned;
+            // A read is of an item as a whole, a write of each field.
+            any_neutral |= each.touches || asked.operation != Operation::Read && !each.bits.is_empty();
+            if each.valid != Truth::True {
+                continue;
+            }
+            if each.touches || each.stars || !each.bits.is_empty() {
+                self.fits(trace, each.rule, each.explain, asked, &each.bits);
+            } else {
+                self.event(trace, each.rule, Outcome::Neutral, false, |_| {});
+            }
+        }
+        tally.any_matched |= any_neutral;
+    }
+
     fn drops(&self) -> bool {
         self.facts
             .collection
@@ -411,22 +444,10 @@ impl<'q> Bout<'_, 'q> {
         &self,
         asked: &Asked<'q>,
         denied: &Denied<'q>,
-        tally: &mut Tally,
+        presets: &Presets<'_>,
+        tally: &Tally,
         notes: &Notes<'q>,
     ) -> Covered<'q> {
-        let any_conditioned = tally.any_conditioned;
-        let conditioned = std::mem::take(&mut tally.conditioned);
-        let mut any_neutral = tally.any_neutral && !any_conditioned;
-        // A neutral allow counts where no condition stands beside it.
-        for each in tally.matching.iter_mut().filter(|each| each.neutral) {
-            each.bits = Bits::of(each.bits.iter().filter(|field| !conditioned.contains(*field)));
-            each.touches &= !any_conditioned;
-            each.stars &= !any_conditioned;
-            // A read is of an item as a whole, a write of each field.
-            any_neutral |= each.touches || asked.operation != Operation::Read && !each.bits.is_empty();
-        }
-        tally.any_matched |= any_neutral;
-        let tally = &*tally;
         let open = if notes.fault {
             Reason::Fault
         } else {
@@ -464,11 +485,16 @@ impl<'q> Bout<'_, 'q> {
             Err((Reason::MissingAttribute, about)) => return refusal(open, about),
             Err((reason, about)) => {
                 let mut covered = refusal(reason, about);
+                let index = about.and_then(|about| asked.names.iter().position(|field| field.name == about));
                 if reason == Reason::Denied {
+                    let takers = denied.takers(index.and_then(|index| asked.names.get(index)));
                     covered
                         .decision
                         .deciding
-                        .extend(denied.rules.iter().map(|id| Rule::Grant(*id)));
+                        .extend(takers.into_iter().map(Rule::Grant));
+                }
+                if reason == Reason::Violation {
+                    self.blame_validate(asked, index, tally, presets, &mut covered.decision);
                 }
                 return covered;
             }

@@ -59,11 +59,7 @@ pub(super) fn admits<'s, 'm: 's>(
         (None, _) | (Some(_), _) => Bits::default(),
     };
     let state = state_of(scene, collection, item);
-    let position = Position {
-        target: state.clone(),
-        state,
-        stays: Truth::True,
-    };
+    let position = Position::resting(state);
     let held: SmallVec<[&Grant; 8]> = facts
         .model
         .allows

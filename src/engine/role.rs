@@ -32,16 +32,16 @@ pub struct Effective {
 pub enum How {
     /// By being who one is: everybody, a visitor, signed in, without roles.
     Implicit,
-    /// Brought by another role.
-    Inherited,
+    /// Brought by another role, which inherits it directly.
+    Inherited(RoleId),
     /// Named in the request.
     Own,
     /// By a group.
-    Group,
+    Group(GroupId),
     /// By the policy's table of users.
     Users,
-    /// Given on the item or above it.
-    Local,
+    /// Given on the item (`None`), or on one of its ancestors, counted from the root.
+    Local(Option<usize>),
     /// By owning the item.
     Owner,
 }
@@ -67,14 +67,26 @@ impl Effective {
     }
 }
 
-/// Lists the roles that count for a question, in the order of [`ordered`].
+/// A role that a subject holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Holding {
+    /// The role.
+    pub role: RoleId,
+    /// How it is held.
+    pub how: How,
+    /// Whether the request comes from outside of the role's networks, so that neither it counts nor what it would bring.
+    pub is_outside: bool,
+}
+
+/// Lists the roles of a question, in the order of [`ordered`]: those that count, and those that do not for where the request
+/// comes from.
 ///
 /// # Errors
 ///
 /// A [`QueryError`] if the question cannot be meant.
-pub fn list(model: &Model, query: &Query<'_>) -> Result<Vec<(RoleId, How)>, QueryError> {
+pub fn list(model: &Model, query: &Query<'_>) -> Result<Vec<Holding>, QueryError> {
     let facts = Facts::bind(model, query)?;
-    Ok(ordered(model, query, &facts.effective))
+    Ok(gather(model, query, &facts.effective, facts.owns()))
 }
 
 /// What gathers roles: a set for deciding, or a list in order.
@@ -175,6 +187,13 @@ pub(super) fn effective(model: &Model, query: &Query<'_>, identity: &Identity<'_
 /// Lists the effective roles in the order that presets and `$CURRENT_ROLES` see: implicit, inherited (ancestors first), own,
 /// of groups, of the users table, local.
 pub fn ordered(model: &Model, query: &Query<'_>, effective: &Effective) -> Vec<(RoleId, How)> {
+    let holdings = gather(model, query, effective, false);
+    let counting = holdings.into_iter().filter(|holding| !holding.is_outside);
+    counting.map(|holding| (holding.role, holding.how)).collect()
+}
+
+/// Lists roles as [`list`] does; `owns` tells whether the subject owns the item.
+fn gather(model: &Model, query: &Query<'_>, effective: &Effective, owns: bool) -> Vec<Holding> {
     let identity = identify(model, query);
     let address = Address::parse(query.context.ip);
     let reader = Reader {
@@ -190,33 +209,29 @@ pub fn ordered(model: &Model, query: &Query<'_>, effective: &Effective) -> Vec<(
         direct: Vec::new(),
     };
     reader.implicit(&mut list);
-    let owner = model
-        .roles
-        .owner
-        .iter()
-        .filter(|role| effective.all.contains(role.index()));
-    let roleless = model
-        .roles
-        .roleless
-        .iter()
-        .filter(|role| effective.site.contains(role.index()));
-    for role in roleless {
-        list.add(*role, How::Implicit);
-    }
-    for role in owner {
-        list.add(*role, How::Owner);
-    }
-    reader.site(&mut list);
-    reader.local(&mut list);
-    let mut seen = Bits::default();
-    let mut ordered = Vec::new();
-    for (role, how) in list.implicit.into_iter().chain(list.inherited).chain(list.direct) {
-        if effective.all.contains(role.index()) && !seen.contains(role.index()) {
-            seen.insert(role.index());
-            ordered.push((role, how));
+    let is_known = reader.site(&mut list);
+    for role in &model.roles.roleless {
+        if !is_known.role || effective.site.contains(role.index()) {
+            list.add(*role, How::Implicit);
         }
     }
-    ordered
+    for role in &model.roles.owner {
+        if owns || effective.all.contains(role.index()) {
+            list.add(*role, How::Owner);
+        }
+    }
+    reader.local(&mut list);
+    let mut seen = Bits::default();
+    let mut holdings: Vec<Holding> = Vec::new();
+    for holding in list.implicit.into_iter().chain(list.inherited).chain(list.direct) {
+        let index = holding.role.index();
+        if seen.contains(index) || !holding.is_outside && !effective.all.contains(index) {
+            continue;
+        }
+        seen.insert(index);
+        holdings.push(holding);
+    }
+    holdings
 }
 
 /// Which of the names of a subject are known.
@@ -300,7 +315,7 @@ impl<'r> Reader<'r, '_> {
             .flat_map(|group| group.roles.iter())
         {
             known.role |= self.is_role(*role);
-            gather.add(*role, How::Group);
+            gather.add(*role, How::Group(group));
         }
     }
 
@@ -320,18 +335,24 @@ impl<'r> Reader<'r, '_> {
         let nodes = resource
             .ancestors
             .iter()
-            .map(|node| (&node.local_roles, node.block_inheritance))
-            .chain([(&resource.local_roles, resource.block_inheritance)]);
-        let mut given: SmallVec<[&LocalRoles<'_>; 8]> = SmallVec::new();
-        for (local, blocks) in nodes {
+            .enumerate()
+            .map(|(index, node)| (Some(index), &node.local_roles, node.block_inheritance))
+            .chain([(None, &resource.local_roles, resource.block_inheritance)]);
+        let mut given: SmallVec<[(Option<usize>, &LocalRoles<'_>); 8]> = SmallVec::new();
+        for (node, local, blocks) in nodes {
             if blocks {
                 given.clear();
             }
-            given.extend(local.iter().filter(|local| self.is_holder(local.holder)));
+            let mine = local.iter().filter(|local| self.is_holder(local.holder));
+            given.extend(mine.map(|local| (node, local)));
         }
-        for name in given.iter().flat_map(|local| local.roles.iter()) {
-            if let Some(role) = self.model.roles.claimable(name) {
-                gather.add(role, How::Local);
+        for (node, local) in given {
+            for role in local
+                .roles
+                .iter()
+                .filter_map(|name| self.model.roles.claimable(name))
+            {
+                gather.add(role, How::Local(node));
             }
         }
     }
@@ -375,7 +396,7 @@ impl Gather for Set<'_> {
             }
             return;
         }
-        each_brought(self.model, self.address, role, &mut self.bits, &mut |_| {});
+        each_brought(self.model, self.address, role, None, &mut self.bits, &mut |_| {});
     }
 }
 
@@ -383,9 +404,9 @@ impl Gather for Set<'_> {
 struct List<'r> {
     model: &'r Model,
     address: Option<Address>,
-    implicit: Vec<(RoleId, How)>,
-    inherited: Vec<(RoleId, How)>,
-    direct: Vec<(RoleId, How)>,
+    implicit: Vec<Holding>,
+    inherited: Vec<Holding>,
+    direct: Vec<Holding>,
 }
 
 impl Gather for List<'_> {
@@ -393,39 +414,55 @@ impl Gather for List<'_> {
         let is_implicit = matches!(how, How::Implicit | How::Owner);
         let mut seen = Bits::default();
         let mut brought = Vec::new();
-        each_brought(self.model, self.address, role, &mut seen, &mut |each| {
+        each_brought(self.model, self.address, role, None, &mut seen, &mut |each| {
             brought.push(each)
         });
         for each in brought {
-            let how = if each == role { how } else { How::Inherited };
+            let holding = Holding {
+                role: each.role,
+                how: each.by.map_or(how, How::Inherited),
+                is_outside: each.is_outside,
+            };
             if is_implicit {
-                self.implicit.push((each, how));
-            } else if each == role {
-                self.direct.push((each, how));
+                self.implicit.push(holding);
+            } else if each.by.is_none() {
+                self.direct.push(holding);
             } else {
-                self.inherited.push((each, how));
+                self.inherited.push(holding);
             }
         }
     }
 }
 
-/// Visits a role and all it brings, ancestors first; one that does not count here brings nothing.
+/// A role that another one brings, or itself.
+struct Brought {
+    role: RoleId,
+    /// The role that inherits it directly; `None` for the role itself.
+    by: Option<RoleId>,
+    is_outside: bool,
+}
+
+/// Visits a role and all it brings, ancestors first; one that does not count here is visited, and brings nothing.
 fn each_brought(
     model: &Model,
     address: Option<Address>,
     role: RoleId,
+    by: Option<RoleId>,
     seen: &mut Bits,
-    visit: &mut impl FnMut(RoleId),
+    visit: &mut impl FnMut(Brought),
 ) {
     let Some(row) = model.roles.row(role) else { return };
-    if seen.contains(role.index()) || !counts(row.networks.as_deref(), address) {
+    if seen.contains(role.index()) {
         return;
     }
-    seen.insert(role.index());
-    for parent in &row.inherits {
-        each_brought(model, address, *parent, seen, visit);
+    let is_outside = !counts(row.networks.as_deref(), address);
+    if !is_outside {
+        seen.insert(role.index());
+        for parent in &row.inherits {
+            each_brought(model, address, *parent, Some(role), seen, visit);
+        }
     }
-    visit(role);
+    visit(Brought { role, by, is_outside });
 }
 
 /// Tells whether an address is in one of the networks; without networks it always is.

@@ -2,13 +2,14 @@
 
 use crate::model::bits::Bits;
 use crate::model::grant::{Mask, Scope, Selection};
-use crate::model::id::{ActionId, ConditionId};
+use crate::model::id::{ActionId, ConditionId, TransitionId};
 use crate::vocab::network::Network;
 
 use super::condition::{Item, Notes, Scene, Truth};
+use super::decision::Rule;
 use super::facts::{Facts, Position};
 use super::role::counts;
-use super::trace::Outcome;
+use super::trace::{Event, Outcome, Settled, Trace};
 
 /// One action on one item, for one subject.
 pub(super) struct Bout<'f, 'q> {
@@ -129,6 +130,48 @@ impl<'q> Bout<'_, 'q> {
         model.condition(condition).map_or(Truth::False, |program| {
             self.scene(Item::Stored, None).run(program, notes)
         })
+    }
+
+    /// Tells a trace what became of a rule; `tell` adds what else there is to say.
+    pub(super) fn event<T: Trace>(
+        &self,
+        trace: &mut T,
+        rule: Rule,
+        outcome: Outcome,
+        open: bool,
+        tell: impl FnOnce(&mut Event),
+    ) {
+        if T::ENABLED {
+            let mut event = Event::new(rule, self.action, outcome);
+            event.open = open;
+            tell(&mut event);
+            trace.record(event);
+        }
+    }
+
+    /// Tells a trace that the condition of a transition is not met.
+    pub(super) fn unmet<T: Trace>(&self, trace: &mut T, id: TransitionId, when: ConditionId, open: bool) {
+        self.event(trace, Rule::Transition(id), Outcome::Condition, open, |event| {
+            let program = self.facts.model.condition(when);
+            event.leaf = program.and_then(|program| self.scene(Item::Stored, None).blame(program));
+            event.action = None;
+        });
+    }
+
+    /// Returns the comparison that keeps a rule from fitting, if the part that does is its condition.
+    pub(super) fn blame(&self, selection: &Selection, part: Outcome) -> Option<Settled> {
+        let when = selection.when.filter(|_| part == Outcome::Condition)?;
+        let program = self.facts.model.condition(when)?;
+        self.scene(Item::Stored, None).blame(program)
+    }
+
+    /// Returns the comparison that lets a rule fit, or leaves open whether it does.
+    pub(super) fn settled(&self, selection: &Selection, fit: Fit) -> Option<Settled> {
+        if fit.truth != Truth::True {
+            return self.blame(selection, fit.part);
+        }
+        let program = self.facts.model.condition(selection.when?)?;
+        self.scene(Item::Stored, None).credit(program)
     }
 
     /// Returns what a condition looks at.

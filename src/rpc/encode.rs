@@ -114,10 +114,19 @@ impl Encoder<'_> {
             Rule::Transition(_) => (v1::RuleKind::Transition, None),
         };
         v1::GrantRef {
-            id: rule_name(self.model, rule),
+            id: self.rule_id(rule),
             origin: rule_origin(self.model, rule).and_then(|id| self.origin(id)),
             effect: effect.map_or(v1::Effect::Unspecified, convert::effect).into(),
             kind: kind.into(),
+        }
+    }
+
+    /// Returns how answers call a rule: by its own name, else by its place, or by a number where places are not told.
+    fn rule_id(&self, rule: Rule) -> String {
+        match self.detail {
+            Detail::None => String::new(),
+            Detail::Code => own_name(self.model, rule).map_or_else(|| number(rule), str::to_owned),
+            Detail::Full => rule_name(self.model, rule),
         }
     }
 
@@ -138,7 +147,7 @@ impl Encoder<'_> {
                 Detail::Full => words::field(each.reason, each.field),
                 Detail::None | Detail::Code => String::new(),
             },
-            grants: Vec::new(),
+            grants: self.rules(&each.rules.iter().map(|id| Rule::Grant(*id)).collect::<Vec<_>>()),
         };
         fields.iter().map(write).collect()
     }
@@ -189,17 +198,12 @@ impl Encoder<'_> {
     }
 
     fn violation(&self, violation: &Violation<'_>) -> v1::Violation {
-        let tells_rules = self.detail != Detail::None;
         let tells_words = self.detail == Detail::Full;
         v1::Violation {
             field: violation.field.to_owned(),
             operator: convert::operator_named(violation.operator).into(),
             origin: rule_origin(self.model, violation.rule).and_then(|id| self.origin(id)),
-            constraint: if tells_rules {
-                rule_name(self.model, violation.rule)
-            } else {
-                String::new()
-            },
+            constraint: self.rule_id(violation.rule),
             message: if tells_words {
                 words::violation(self.model, violation)
             } else {
@@ -255,22 +259,36 @@ fn obligations(decision: &Decision<'_>) -> v1::Obligations {
 
 /// Returns the name of a rule in answers: its own, else one made of where it stands.
 pub(super) fn rule_name(model: &Model, rule: Rule) -> String {
-    let own = match rule {
-        Rule::Grant(id) => model.grant(id).and_then(|grant| grant.name.as_deref()),
-        Rule::Constraint(id) => model
-            .constraint(id)
-            .and_then(|constraint| constraint.name.as_deref()),
-        Rule::DocumentGrant(_) => None,
-        Rule::Administrator(id) => Some(model.roles.names.name(id.index())),
-        Rule::Transition(id) => model.transition(id).map(|transition| transition.name.as_ref()),
-    };
-    match own {
+    match own_name(model, rule) {
         Some(name) => name.to_owned(),
         None => rule_origin(model, rule)
             .and_then(|id| model.origin(id))
             .map(|origin| format!("{}:{}:{}", origin.file, origin.line, origin.column))
             .unwrap_or_default(),
     }
+}
+
+/// Returns the name that the profile gives a rule.
+fn own_name(model: &Model, rule: Rule) -> Option<&str> {
+    match rule {
+        Rule::Grant(id) => model.grant(id)?.name.as_deref(),
+        Rule::Constraint(id) => model.constraint(id)?.name.as_deref(),
+        Rule::DocumentGrant(_) => None,
+        Rule::Administrator(id) => Some(model.roles.names.name(id.index())),
+        Rule::Transition(id) => model.transition(id).map(|transition| transition.name.as_ref()),
+    }
+}
+
+/// Numbers a rule without a name among those of its kind, from 1: the same as long as the profile is, and telling no place.
+fn number(rule: Rule) -> String {
+    let (kind, index) = match rule {
+        Rule::Grant(id) => ("grant", id.index()),
+        Rule::Constraint(id) => ("constraint", id.index()),
+        Rule::DocumentGrant(id) => ("document-grant", id.index()),
+        Rule::Administrator(id) => ("role", id.index()),
+        Rule::Transition(id) => ("transition", id.index()),
+    };
+    format!("{kind}#{}", index + 1)
 }
 
 /// Returns where a rule was declared.

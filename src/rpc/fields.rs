@@ -8,7 +8,6 @@ use super::proto::v1;
 use super::violation::{Path, Violations};
 use super::{DecisionService, convert, find, snapshot_info, status, words};
 use crate::engine::check::check;
-use crate::engine::decision::LeftOut;
 use crate::engine::fields::{self, Filtered};
 use crate::engine::query::{Names, Query, QueryError, Resource};
 use crate::engine::validity::valid_until;
@@ -74,7 +73,7 @@ impl DecisionService {
             snapshot: Some(snapshot_info(snapshot)),
             trace: summary.trace,
             allowed: filtered.allowed.iter().map(|name| (*name).to_owned()).collect(),
-            denied: denied(&encoder, &filtered),
+            denied: encoder.left_out(&filtered.denied),
             document: document.as_ref().map(convert::object),
             presets: convert::presets(&filtered.presets),
             filter_fields: uses(&encoder, &query.filter_fields, &filtered),
@@ -139,7 +138,7 @@ impl DecisionService {
             fields,
             ..query.clone()
         };
-        let denied = filtered.denied.iter().map(|(name, _)| *name);
+        let denied = filtered.denied.iter().map(|left_out| left_out.field);
         let all = asking(filtered.allowed.iter().copied().chain(denied).collect());
         let mut summary = Summary::default();
         if explain {
@@ -204,14 +203,6 @@ fn names_no_item(resource: &Resource<'_>) -> bool {
         && resource.local_roles.is_empty()
         && resource.ancestors.is_empty()
         && resource.content_digest.is_empty()
-}
-
-fn denied(encoder: &Encoder<'_>, filtered: &Filtered<'_>) -> Vec<v1::LeftOut> {
-    let left_out = filtered.denied.iter().map(|(field, reason)| LeftOut {
-        field,
-        reason: *reason,
-    });
-    encoder.left_out(&left_out.collect::<Vec<_>>())
 }
 
 fn uses(encoder: &Encoder<'_>, names: &Names<'_>, filtered: &Filtered<'_>) -> Vec<v1::FilterFieldUse> {

@@ -155,6 +155,9 @@ pub const FIELD_VIOLATION_BYTES_MAX: usize = 4 * 1024;
 /// Bounds the bytes of a path as a complaint shows it.
 pub const SHOWN_PATH_BYTES_MAX: usize = 256;
 
+/// Bounds the text of one comparison in a trace.
+pub const LEAF_TEXT_BYTES_MAX: usize = 1024;
+
 /// Bounds the events of one trace.
 pub const TRACE_EVENTS_MAX: usize = 1000;
 

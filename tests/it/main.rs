@@ -15,6 +15,7 @@
 
 mod admin;
 mod agreement;
+mod answers;
 mod ask;
 mod blind;
 mod cli;

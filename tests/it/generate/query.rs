@@ -161,6 +161,7 @@ fn resource(random: &mut Random, collection: &'static str) -> Resource<'static> 
     if random.chance(20) {
         resource.ancestors = (0..random.between(1, 2))
             .map(|_| Ancestor {
+                id: "",
                 local_roles: local_roles(random),
                 block_inheritance: random.chance(20),
             })
