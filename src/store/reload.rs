@@ -126,10 +126,10 @@ impl Reloader {
             has_swapped: outcome.has_swapped,
             frozen: Arc::clone(&self.frozen),
         };
-        let round = self.ledger.close(ending, self.config.clock.moment());
-        // Whoever waited for the reload finds its lines in the log.
+        let round = self.ledger.sum(ending, self.config.clock.moment());
+        // Whoever waits for the end finds it in the log.
         log_round(&round, why, outcome.has_swapped);
-        self.ledger.tell(round);
+        self.ledger.end(round);
         flow
     }
 

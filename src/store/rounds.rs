@@ -121,8 +121,8 @@ impl Ledger {
         self.begun.send_replace(Begun { number, at: Some(at) });
     }
 
-    /// Closes the account of the reload that began last: fills in numbers and sums.
-    pub(super) fn close(&self, round: Ending, now: Moment) -> Round {
+    /// Sums up the reload that has ended; nobody is told yet.
+    pub(super) fn sum(&self, round: Ending, now: Moment) -> Round {
         let before = self.ended.borrow().clone();
         let begun = *self.begun.borrow();
         let is_good = round.failure.is_none() && round.counts.broken == 0 && round.counts.gone == 0;
@@ -141,8 +141,8 @@ impl Ledger {
         }
     }
 
-    /// Tells whoever waits for it that a reload has ended.
-    pub(super) fn tell(&self, round: Round) {
+    /// Tells that it has ended, and what came of it.
+    pub(super) fn end(&self, round: Round) {
         self.ended.send_replace(round);
     }
 
