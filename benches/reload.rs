@@ -52,7 +52,7 @@ fn main() {
     let (rounds, length) = if is_test {
         (1, Duration::from_millis(300))
     } else {
-        (12, Duration::from_secs(5))
+        (7, Duration::from_secs(3))
     };
     feel(&runtime, rounds, length);
 }
@@ -195,28 +195,55 @@ fn reload_of(rules: usize, edits: usize) {
     Size::of_rules(rules).write(directory.path());
     let store = Arc::new(PolicyStore::new(None));
     let (mut reloader, rounds) = Reloader::new(ReloadConfig::new(directory.path()), Arc::clone(&store));
-    let begun = Instant::now();
-    reloader.reload();
-    let first = begun.elapsed();
+    let mut first = Times::default();
+    first.take(|| _ = reloader.reload());
     let file = directory.path().join("newsroom/grants.json");
     let text = fs::read_to_string(&file).expect("the grants");
-    let (mut changed, mut same) = (Vec::new(), Vec::new());
+    let (mut changed, mut same) = (Times::default(), Times::default());
     for edit in 0..edits {
         let action = if edit % 2 == 0 { "comment" } else { "update" };
         let edited = text.replacen("\"update\"", &format!("\"{action}\""), 1);
         fs::write(&file, edited).expect("an edit");
         for times in [&mut changed, &mut same] {
-            let begun = Instant::now();
-            reloader.reload();
-            times.push(begun.elapsed());
+            times.take(|| _ = reloader.reload());
         }
     }
     // The first edit may be none, as the text begins with one of the two actions.
     assert!(rounds.latest().swaps >= edits as u64, "{:?}", rounds.latest());
     println!("reload of {rules} rules ({} KiB)", text.len() / 1024);
-    println!("  at the start         {first:.1?}");
-    println!("  one rule changed     {}", spread(&mut changed));
-    println!("  nothing changed      {}", spread(&mut same));
+    for (what, times) in [
+        ("at the start", &mut first),
+        ("one rule changed", &mut changed),
+        ("nothing changed", &mut same),
+    ] {
+        println!("  {what:<18} {}", spread(&mut times.wall));
+        if !times.worked.is_empty() {
+            println!("  {:<18} {}", "- working", spread(&mut times.worked));
+        }
+    }
+}
+
+/// How long something took, and for how much of this the thread was at work; the latter is true on a busy machine as well.
+#[derive(Default)]
+struct Times {
+    wall: Vec<Duration>,
+    worked: Vec<Duration>,
+}
+
+impl Times {
+    fn take(&mut self, work: impl FnOnce()) {
+        let (begun, before) = (Instant::now(), worked());
+        work();
+        self.wall.push(begun.elapsed());
+        self.worked
+            .extend(worked().zip(before).map(|(after, before)| after - before));
+    }
+}
+
+/// Returns for how long this thread has been at work so far, where Linux tells it.
+fn worked() -> Option<Duration> {
+    let text = fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    text.split(' ').next()?.parse().ok().map(Duration::from_nanos)
 }
 
 /// Asks without a pause, with and without an edit every 100 ms.
