@@ -36,7 +36,7 @@ struct WriteError {
 
 /// Writes a manifest into each profile directory.
 pub(super) fn run(command: &ManifestCommand, globals: &Globals, output: &mut Output) -> Exit {
-    let root = command.directory.as_ref().unwrap_or(&globals.profiles);
+    let root = command.directory.as_deref().unwrap_or(globals.root());
     let scan = match discover::read_root(root, &ScanLimits::default()) {
         Ok(scan) => scan,
         Err(error) => {

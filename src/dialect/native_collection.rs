@@ -1,13 +1,15 @@
 //! Actions and collections in the native form.
 
-use crate::policy::Action;
+use std::collections::BTreeMap;
+
 use crate::policy::collection::{Collection, Field, Filtering, OwnerFact, Relation, Unreadable, Unwritable};
 use crate::policy::grant::Grant;
+use crate::policy::{Action, Codes};
 use crate::source::code::Code;
 use crate::source::diagnostic::{Diagnostic, quote};
 use crate::source::json::{Json, Member, Node};
 use crate::source::span::Spanned;
-use crate::vocab::effect::Operation;
+use crate::vocab::effect::{Operation, Reason};
 use crate::vocab::operator::FieldType;
 
 use super::native_grant::{Home, read_grants};
@@ -22,13 +24,32 @@ pub(super) fn read_action(
     let operation = keys.text("operation", diagnostics);
     let operation = operation.and_then(|word| find_operation(&word, diagnostics));
     let operation = operation.unwrap_or_else(|| default_operation(&id.value));
+    let inside = keys.bool("inside", diagnostics);
+    if inside.is_some() && operation != Operation::Create {
+        let message = format!(
+            "`inside` means nothing of the action {}, which does not create",
+            quote(&id.value)
+        );
+        diagnostics.push(Diagnostic::new(Code::UnknownKey, id.span, message));
+    }
     let listed_by = keys.id("listed_by", diagnostics);
+    let mut codes = |key| {
+        keys.optional(key)
+            .map(|json| read_codes(json, key, diagnostics))
+            .unwrap_or_default()
+    };
+    let codes = Codes {
+        by_reason: codes("codes"),
+        any_item: codes("any_item_codes"),
+    };
     keys.finish(diagnostics);
     Action {
         id,
         title,
         operation,
+        inside: inside.unwrap_or(false),
         listed_by,
+        codes,
         origin,
     }
 }
@@ -64,6 +85,25 @@ fn default_operation(id: &str) -> Operation {
         "delete" => Operation::Delete,
         _ => Operation::Other,
     }
+}
+
+/// Reads a map from reason to the code with which the CMS reports it.
+pub(super) fn read_codes(
+    json: &Json,
+    key: &str,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> BTreeMap<Reason, String> {
+    let mut codes = BTreeMap::new();
+    for Member { key, value } in reader::read_members(json, &quote(key), diagnostics).unwrap_or_default() {
+        let reason = Reason::ALL.into_iter().find(|reason| reason.name() == key.value);
+        if reason.is_none() {
+            let names = Reason::ALL.map(Reason::name);
+            reader::unknown_word(key, "a reason", names.iter().copied(), diagnostics);
+        }
+        let code = reader::read_text(value, &quote(&key.value), diagnostics);
+        codes.extend(reason.zip(code.map(|code| code.value)));
+    }
+    codes
 }
 
 /// Reads a collection and the grants that stand in it.

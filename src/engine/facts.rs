@@ -90,6 +90,16 @@ impl<'q> Facts<'q> {
         !self.owner.is_empty() && self.identity.id.is_some_and(|id| id == self.owner)
     }
 
+    /// Tells whether the question is for some item and does not tell whose: it may be the subject's, or anybody's.
+    pub(super) fn owner_is_open(&self) -> bool {
+        let resource = &self.query.resource;
+        let field = self
+            .collection
+            .and_then(|collection| collection.owner_field.as_deref());
+        let is_told = || field.is_some_and(|field| resource.attributes.get(field).is_some());
+        resource.any_item && self.owner.is_empty() && !is_told()
+    }
+
     /// Returns the address of the request.
     pub(super) fn address(&self) -> Option<Address> {
         Address::parse(self.query.context.ip)

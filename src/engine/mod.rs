@@ -23,6 +23,7 @@ pub mod validity;
 
 mod blame;
 mod compare;
+mod comparison;
 mod constraints;
 mod coverage;
 mod facts;

@@ -64,9 +64,7 @@ pub(super) fn admits<'s, 'm: 's>(
         .model
         .allows
         .find(Some(collection), action)
-        .into_iter()
-        .flatten()
-        .filter_map(|id| facts.model.grant(*id))
+        .filter_map(|id| facts.model.grant(id))
         .filter(|grant| is_held(grant, &roles, &facts.effective.site))
         .filter(|grant| !grant.selection.except_collections.contains(&collection))
         .collect();

@@ -48,6 +48,7 @@ pub enum How {
 
 impl Effective {
     /// Tells whether a rule is for one of these roles, held as it must be.
+    #[inline]
     pub fn holds(&self, selection: &Selection) -> bool {
         let held = self.held(selection.held);
         match &selection.roles {
@@ -58,6 +59,7 @@ impl Effective {
     }
 
     /// Returns the roles held in this way.
+    #[inline]
     pub fn held(&self, held: Held) -> &Bits {
         match held {
             Held::Anywhere => &self.all,
@@ -87,6 +89,33 @@ pub struct Holding {
 pub fn list(model: &Model, query: &Query<'_>) -> Result<Vec<Holding>, QueryError> {
     let facts = Facts::bind(model, query)?;
     Ok(gather(model, query, &facts.effective, facts.owns()))
+}
+
+/// Returns the roles that owners of items hold as such here; none if that would make them administrators.
+pub(super) fn of_owners(facts: &Facts<'_>) -> Bits {
+    let model = facts.model;
+    let mut set = Set {
+        model,
+        address: facts.address(),
+        bits: Bits::default(),
+    };
+    for role in &model.roles.owner {
+        set.add(*role, How::Owner);
+    }
+    if set.bits.intersects(&model.roles.administrators) {
+        return Bits::default();
+    }
+    set.bits
+}
+
+/// Returns the roles of the subject that do not count for where the request comes from.
+pub(super) fn outside(facts: &Facts<'_>) -> Vec<RoleId> {
+    if !facts.model.roles.has_networks {
+        return Vec::new();
+    }
+    let holdings = gather(facts.model, facts.query, &facts.effective, facts.owns());
+    let outside = holdings.into_iter().filter(|holding| holding.is_outside);
+    outside.map(|holding| holding.role).collect()
 }
 
 /// What gathers roles: a set for deciding, or a list in order.
@@ -130,37 +159,28 @@ pub(super) fn effective(model: &Model, query: &Query<'_>, identity: &Identity<'_
         query,
         identity,
     };
-    let mut site = Set {
+    // One set grows; what it holds on the way is kept.
+    let mut set = Set {
         model,
         address,
         bits: Bits::default(),
     };
-    reader.implicit(&mut site);
-    let is_known = reader.site(&mut site);
+    reader.implicit(&mut set);
+    let is_known = reader.site(&mut set);
     if !is_known.role {
         for role in &model.roles.roleless {
-            site.add(*role, How::Implicit);
+            set.add(*role, How::Implicit);
         }
     }
-    let site = site.bits;
-    let mut shared = Set {
-        model,
-        address,
-        bits: site.clone(),
-    };
-    reader.local(&mut shared);
-    let shared = shared.bits;
-    let mut all = Set {
-        model,
-        address,
-        bits: shared.clone(),
-    };
+    let site = set.bits.clone();
+    reader.local(&mut set);
+    let shared = set.bits.clone();
     if owns {
         for role in &model.roles.owner {
-            all.add(*role, How::Owner);
+            set.add(*role, How::Owner);
         }
     }
-    let all = all.bits;
+    let all = set.bits;
     let is_stranger =
         !is_known.claim && (!query.subject.roles.is_empty() || !query.subject.groups.is_empty());
     let administrators = &model.roles.administrators;

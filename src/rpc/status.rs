@@ -127,6 +127,12 @@ pub(super) fn unimplemented(call: &str) -> Status {
     Status::with_error_details(Code::Unimplemented, message, info("NOT_AVAILABLE", []))
 }
 
+/// Says that callers of this listener may not do that.
+pub(super) fn not_allowed(call: &str) -> Status {
+    let message = format!("{call} is not allowed on this listener");
+    Status::with_error_details(Code::PermissionDenied, message, info("NOT_ALLOWED", []))
+}
+
 /// Says that one field of the request makes no sense.
 pub(super) fn invalid_field(path: &Path<'_>, description: impl Into<String>) -> Status {
     invalid(&Violations::one(path, description))

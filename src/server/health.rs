@@ -83,6 +83,16 @@ impl Health {
         }
     }
 
+    /// Tells whether the empty name is said to be SERVING.
+    pub fn is_ready(&self) -> bool {
+        self.lock().get(READINESS) == Some(&true)
+    }
+
+    /// Tells whether a profile is said to be SERVING; nothing if there is no such profile.
+    pub fn is_profile_ready(&self, id: &str) -> Option<bool> {
+        self.lock().get(&profile_name(id)).copied()
+    }
+
     async fn report(&self, published: &Published) {
         let is_ready = published.is_ready();
         self.say(READINESS, is_ready).await;

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use crate::load::discover::{self, Scan, ScanLimits, ScanProblem};
 use crate::load::{self, LoadedProfile, digest_text};
+use crate::observe::counts::{ReloadCounts, ReloadOutcome};
 use crate::store::PolicyStore;
 use crate::store::clock::{Clock, Moment};
 use crate::store::graves::Graves;
@@ -33,6 +34,8 @@ pub struct ReloadConfig {
     pub max_stale: Option<Duration>,
     /// The clock.
     pub clock: Clock,
+    /// What is counted of reloads.
+    pub counts: Arc<ReloadCounts>,
 }
 
 impl ReloadConfig {
@@ -44,6 +47,7 @@ impl ReloadConfig {
             allow_removal: false,
             max_stale: None,
             clock: Clock::default(),
+            counts: Arc::default(),
         }
     }
 }
@@ -127,6 +131,13 @@ impl Reloader {
             frozen: Arc::clone(&self.frozen),
         };
         let round = self.ledger.sum(ending, self.config.clock.moment());
+        let outcome_word = match (&round.failure, round.counts.broken + round.counts.gone) {
+            (Some(_), _) => ReloadOutcome::Unreadable,
+            (None, 1..) => ReloadOutcome::Broken,
+            (None, 0) if outcome.has_swapped => ReloadOutcome::Published,
+            (None, 0) => ReloadOutcome::Unchanged,
+        };
+        self.config.counts.add(outcome_word, round.took);
         // Whoever waits for the end finds it in the log.
         log_round(&round, why, outcome.has_swapped);
         self.ledger.end(round);
@@ -242,6 +253,9 @@ impl Reloader {
                 is_stale: false,
                 model,
                 loaded,
+                counts: served
+                    .map(|served| Arc::clone(&served.counts))
+                    .unwrap_or_default(),
             },
         };
         Arc::new(Entry {

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use crate::load::LoadedProfile;
 use crate::model::Model;
+use crate::observe::counts::DecisionCounts;
 use crate::source::diagnostic::Severity;
 use crate::store::clock::Moment;
 
@@ -30,6 +31,8 @@ pub struct Snapshot {
     pub model: Arc<Model>,
     /// What the version was made from; its complaints are warnings.
     pub loaded: Arc<LoadedProfile>,
+    /// What was decided from this and earlier versions of the profile.
+    pub counts: Arc<DecisionCounts>,
 }
 
 /// Says how the files of a profile are now.

@@ -18,6 +18,8 @@ pub const PATTERN_TEXT_BYTES_MAX: usize = 64 * 1024;
 pub const PERMITTED_DEPTH_MAX: usize = 4;
 /// Decisions that may be tried to find what is missing for an allow.
 pub const MISSING_TRIALS_MAX: usize = 256;
+/// Values that one attribute which a denial lacks is compared with.
+pub const MISSING_VALUES_MAX: usize = 32;
 /// Moments that may be tried to find when an answer changes.
 pub const VALIDITY_TRIALS_MAX: usize = 64;
 /// Grants named in one decision.
@@ -179,10 +181,31 @@ pub const REQUESTS_IN_FLIGHT_MAX: usize = 4_096;
 pub const REQUEST_TIME_MAX: Duration = Duration::from_secs(60);
 
 /// Bounds what the largest request may be configured to be.
-pub const MESSAGE_BYTES_MAX: i64 = 64 * 1024 * 1024;
+pub const MESSAGE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 /// Is the least that the largest request may be configured to be: any single question fits.
-pub const MESSAGE_BYTES_MIN: i64 = 64 * 1024;
+pub const MESSAGE_BYTES_MIN: u64 = 64 * 1024;
+
+/// Bounds the bytes of a configuration file.
+pub const CONFIG_BYTES_MAX: u64 = 1024 * 1024;
+
+/// Bounds the lines of the log that wait to be written.
+pub const LOG_LINES_WAITING_MAX: usize = 10_000;
+
+/// Bounds the connections of one listener for HTTP; the next ones wait.
+pub const HTTP_CONNECTIONS_MAX: usize = 64;
+
+/// Bounds how long the head of a request over HTTP may take to arrive.
+pub const HTTP_HEAD_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// Bounds how long a connection for HTTP lives.
+pub const HTTP_CONNECTION_TIME_MAX: Duration = Duration::from_secs(300);
+
+/// Bounds how many places the daemon listens on.
+pub const LISTENERS_MAX: usize = 16;
+
+/// Bounds the bytes of the name of a listener.
+pub const LISTENER_NAME_BYTES_MAX: usize = 32;
 
 /// Bounds the time that requests in flight may be given at the end.
 pub const DRAIN_SECONDS_MAX: u64 = 3_600;

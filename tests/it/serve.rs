@@ -42,6 +42,8 @@ pub(crate) fn placet(arguments: &[&str]) -> Command {
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("PLACET_")) {
         command.env_remove(name);
     }
+    // Tests run side by side, and this address has a fixed port.
+    command.env("PLACET_HTTP_LISTEN", "off");
     command.args(arguments).stdin(Stdio::null());
     command
 }
@@ -137,6 +139,10 @@ impl Daemon {
             .status()
             .unwrap();
         assert!(status.success());
+    }
+
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.process.try_wait().unwrap().is_none()
     }
 
     pub(crate) fn wait(&mut self) -> ExitStatus {
@@ -341,7 +347,7 @@ fn without_a_good_profile_it_ends_with_3_and_says_why() {
 }
 
 #[test]
-fn a_taken_port_ends_it_with_4_and_a_remedy() {
+fn a_taken_port_ends_it_with_7_and_a_remedy() {
     let directory = tempfile::tempdir().unwrap();
     write_profile(directory.path(), "news", GRANTS);
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -353,7 +359,7 @@ fn a_taken_port_ends_it_with_4_and_a_remedy() {
         directory.path().to_str().unwrap(),
     ]);
     let text = stderr(&output);
-    assert_eq!(code(&output), 4, "{text}");
+    assert_eq!(code(&output), 7, "{text}");
     assert!(text.contains(&format!("cannot listen on `{address}`")), "{text}");
     assert!(text.contains("--listen"), "{text}");
 }
