@@ -164,6 +164,7 @@ fn compile_selection(
             Held::Anywhere => compiled::Held::Anywhere,
             Held::Site => compiled::Held::Site,
             Held::Shared => compiled::Held::Shared,
+            Held::Aside => compiled::Held::Aside,
         },
         scope: match selection.scope {
             Scope::Any => compiled::Scope::Any,

@@ -6,7 +6,7 @@ use crate::source::span::{Span, Spanned};
 
 use super::legacy_choice::RowSet;
 use super::legacy_lower::{ADMINISTRATOR, PUBLIC, Place};
-use super::legacy_row::{CommentLevel, Level, PermissionRow, RowStatus};
+use super::legacy_row::{Level, PermissionRow, RowStatus};
 use super::legacy_system::{Ownership, ownership};
 use super::reader;
 
@@ -86,7 +86,7 @@ impl Checking<'_> {
     /// Names of no field and of no status are harmless, and probably not meant.
     fn check_names(&mut self, row: &PermissionRow) {
         for name in row.unreadable.iter().chain(&row.unwritable) {
-            if !self.place.has_field(&name.value) {
+            if !self.place.lists_field(&name.value) {
                 let fields = self.place.facts.fields.iter().flatten();
                 let known: Vec<&str> = fields.map(|field| field.name.value.as_str()).collect();
                 self.unknown(Code::UnknownField, "field", name, &known);
@@ -174,13 +174,6 @@ impl Checking<'_> {
             if level.value != Level::Full {
                 self.check_owner(column, level);
             }
-        }
-        if row.comment.value == CommentLevel::Update
-            && self.set.role.value == PUBLIC
-            && row.comment.span != row.origin
-        {
-            let message = "visitors have no comments of their own to change or delete";
-            self.warn(Code::UnmatchableGrant, row.comment.span, message);
         }
     }
 

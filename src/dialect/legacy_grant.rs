@@ -159,20 +159,6 @@ impl Granting<'_> {
         self.grants.push(grant);
     }
 
-    /// Returns all fields but these; names of no field are harmless, and left out.
-    fn all_but(&self, lists: &[&[Spanned<String>]]) -> Selector {
-        let names = union(lists);
-        let names: Vec<_> = names
-            .into_iter()
-            .filter(|name| self.place.has_field(&name.value))
-            .collect();
-        if names.is_empty() {
-            Selector::Any
-        } else {
-            Selector::Except(names)
-        }
-    }
-
     /// The row of the status that the new item will have decides, with what the row for creation takes away.
     fn grant_creating(&mut self, row: &PermissionRow, states: &Selector) {
         if row.create.value == Level::None {
@@ -180,7 +166,7 @@ impl Granting<'_> {
         }
         let creation = self.set.creation.as_ref();
         let taken = creation.map_or(&[][..], |row| &row.unwritable);
-        let fields = self.all_but(&[&row.unwritable, taken]);
+        let fields = all_but(&[&row.unwritable, taken]);
         let barred = creation.map_or(&[][..], |row| &row.statuses);
         let states = match states {
             Selector::Only(names) => {
@@ -207,15 +193,19 @@ impl Granting<'_> {
         }
     }
 
-    /// Returns all statuses but those of the lists that exist.
+    /// Returns all statuses but those of the lists.
     fn statuses_but(&self, lists: &[&[Spanned<String>]]) -> Selector {
-        let mut names = union(lists);
-        names.retain(|name| self.place.find_status(&name.value).is_some());
-        if names.is_empty() {
-            Selector::Any
-        } else {
-            Selector::Except(names)
+        let names = union(lists);
+        if names
+            .iter()
+            .all(|name| self.place.find_status(&name.value).is_some())
+        {
+            return all_but(&[&names]);
         }
+        // A status that only the lists know cannot be excepted; so those are named that remain.
+        let statuses = self.place.statuses.iter().map(|status| &status.id);
+        let remaining = statuses.filter(|status| !contains(&names, &status.value));
+        Selector::Only(remaining.cloned().collect())
     }
 
     /// Where the status must not be written, a new item gets the default one or none at all: any other has to be written,
@@ -231,8 +221,13 @@ impl Granting<'_> {
         };
         match states {
             Selector::Only(names) => {
-                let is_default = names.iter().all(|name| name.value == default.value);
-                vec![(Selector::Only(names), !is_default)]
+                let (default, others): (Vec<_>, Vec<_>) =
+                    names.into_iter().partition(|name| name.value == default.value);
+                let parts = [(default, false), (others, true)];
+                let parts = parts.into_iter().filter(|(names, _)| !names.is_empty());
+                parts
+                    .map(|(names, written)| (Selector::Only(names), written))
+                    .collect()
             }
             Selector::Any => vec![
                 (only(default.clone()), false),
@@ -253,7 +248,7 @@ impl Granting<'_> {
         let Some(extent) = self.extent(row.read, true) else {
             return;
         };
-        let fields = self.all_but(&[&row.unreadable]);
+        let fields = all_but(&[&row.unreadable]);
         if self.set.collection.value != USERS {
             self.add_read(row, states, &extent, fields);
             return;
@@ -264,7 +259,7 @@ impl Granting<'_> {
             scope: Scope::Any,
             when: Some(is_person(row.read.span)),
         };
-        let public = self.all_but(&[&row.unreadable, &private]);
+        let public = all_but(&[&row.unreadable, &private]);
         self.add_read(row, states, &extent, public);
         self.add_read(row, states, &own, fields);
     }
@@ -272,7 +267,7 @@ impl Granting<'_> {
     /// Changing an item that keeps its status.
     fn grant_staying(&mut self, row: &PermissionRow, states: &Selector, extent: &Extent) {
         let source = (row, states, extent);
-        let fields = self.all_but(&[&row.unwritable]);
+        let fields = all_but(&[&row.unwritable]);
         let explain = row.explain.value.update;
         let Some(status) = self.place.facts.status_field.as_ref() else {
             self.add_write(source, None, fields, explain);
@@ -299,7 +294,7 @@ impl Granting<'_> {
             if contains(&each.unwritable, &status_field.value) {
                 continue;
             }
-            let fields = self.all_but(&[&each.unwritable]);
+            let fields = all_but(&[&each.unwritable]);
             let to_states = TargetStates {
                 selector: Selector::Only(each.targets),
                 same: false,
@@ -313,7 +308,7 @@ impl Granting<'_> {
                 selector: Selector::Except(named.collect()),
                 same: true,
             };
-            let fields = self.all_but(&[&row.unwritable]);
+            let fields = all_but(&[&row.unwritable]);
             self.add_write(source, Some(to_states), fields, row.explain.value.update);
         }
     }
@@ -392,6 +387,16 @@ impl Granting<'_> {
             };
             self.add(row, &changing, states, &own);
         }
+    }
+}
+
+/// Returns all names but these.
+fn all_but(lists: &[&[Spanned<String>]]) -> Selector {
+    let names = union(lists);
+    if names.is_empty() {
+        Selector::Any
+    } else {
+        Selector::Except(names)
     }
 }
 

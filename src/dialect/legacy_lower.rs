@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::policy::collection::{Collection, Filtering, OwnerFact, Relation, Unreadable, Unwritable};
+use crate::policy::collection::{Collection, Field, Filtering, OwnerFact, Relation, Unreadable, Unwritable};
 use crate::policy::condition::{Operand, Variable};
 use crate::policy::grant::{Constraint, Grant, Selection};
 use crate::policy::workflow::{State, Target, Transition, Workflow};
@@ -59,6 +59,8 @@ pub(super) struct Place {
     pub(super) knows_statuses: bool,
     /// Whether a file tells of the collection at all, or it is one of Directus itself.
     pub(super) is_told: bool,
+    /// Fields that only rows name; a dump does not list every field, so they are taken to exist.
+    unlisted: FxHashSet<String>,
 }
 
 impl Place {
@@ -67,10 +69,9 @@ impl Place {
         self.statuses.iter().find(|status| status.id.value == id)
     }
 
-    /// Tells whether a field exists, as far as that is known.
-    pub(super) fn has_field(&self, name: &str) -> bool {
-        let key = self.facts.key.as_ref().map_or("id", |key| &key.value);
-        name == key || self.facts.has_field(name)
+    /// Tells whether a file lists a field, or none lists any.
+    pub(super) fn lists_field(&self, name: &str) -> bool {
+        !self.unlisted.contains(name)
     }
 }
 
@@ -236,12 +237,38 @@ fn place(
         }
         statuses.push(bare_status(default));
     }
+    let unlisted = add_unlisted_fields(&mut facts, sets);
     Place {
         facts,
         statuses,
         knows_statuses,
         is_told,
+        unlisted,
     }
+}
+
+/// Adds the fields that only rows name to those that files list, and returns their names.
+fn add_unlisted_fields(facts: &mut CollectionFacts, sets: &[&RowSet]) -> FxHashSet<String> {
+    let mut unlisted = FxHashSet::default();
+    let listed: Option<FxHashSet<String>> = facts
+        .fields
+        .as_ref()
+        .map(|fields| fields.iter().map(|field| field.name.value.clone()).collect());
+    let Some(listed) = listed else {
+        return unlisted;
+    };
+    let key = facts.key.as_ref().map_or("id", |key| &key.value).to_owned();
+    let rows = sets.iter().flat_map(|set| set.rows());
+    for name in rows.flat_map(|row| row.unreadable.iter().chain(&row.unwritable)) {
+        if name.value != key && !listed.contains(&name.value) && unlisted.insert(name.value.clone()) {
+            facts.fields.get_or_insert_default().push(Field {
+                name: name.clone(),
+                kind: None,
+                relation: None,
+            });
+        }
+    }
+    unlisted
 }
 
 fn bare_status(id: &Spanned<String>) -> StatusFact {

@@ -1,7 +1,7 @@
 //! Roles, the people who hold them, and the addresses that they may come from.
 
 use crate::policy::condition::{Left, Operand, Variable};
-use crate::policy::grant::{Constraint, Selection};
+use crate::policy::grant::{Constraint, Held, Selection};
 use crate::policy::role::{Administrator, Implicit, Role, RoleKind, User};
 use crate::policy::{Policy, Title};
 use crate::source::code::Code;
@@ -203,6 +203,8 @@ pub(super) fn constrain_addresses(
         id: None,
         selection: Selection {
             roles: only(row.id.clone()),
+            // Each list binds, that of a role beside Administrator as well.
+            held: Held::Aside,
             ..Selection::default()
         },
         require: (!networks && !none_usable).then(as_spelt),

@@ -270,18 +270,19 @@ fn read_word<T: Copy + Default>(
 
 fn unknown_level<'w>(json: &Json, column: &str, words: impl Iterator<Item = &'w str> + Clone) -> Diagnostic {
     let shown = match &json.node {
+        Node::Text(text) if text.is_empty() => "the empty text".to_owned(),
         Node::Text(text) => quote(text),
         Node::Number(number) => quote(&number.literal),
         Node::Null | Node::Bool(_) | Node::List(_) | Node::Object(_) => reader::found(json).to_owned(),
     };
     let message = format!("{shown} is no level of {}, and counts as `none`", quote(column));
     let lower = json.as_text().map(str::to_lowercase).unwrap_or_default();
-    let help = did_you_mean(&lower, words.clone()).map_or_else(
+    let near = words.clone().find(|word| *word == lower);
+    let near = near.or_else(|| did_you_mean(&lower, words.clone()));
+    let help = near.map_or_else(
         || {
-            format!(
-                "the levels are {}",
-                words.map(quote).collect::<Vec<_>>().join(", ")
-            )
+            let words: Vec<_> = words.map(quote).collect();
+            format!("the levels are {}", words.join(", "))
         },
         |near| format!("did you mean {}?", quote(near)),
     );

@@ -177,6 +177,7 @@ fn read_selection(
         ("anywhere", Held::Anywhere),
         ("site", Held::Site),
         ("shared", Held::Shared),
+        ("aside", Held::Aside),
     ];
     selection.held = keys.word("held", &held, diagnostics).unwrap_or_default();
     match home {

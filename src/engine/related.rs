@@ -140,7 +140,8 @@ fn matches_item<'s>(
 
 fn is_held(grant: &Grant, roles: &Bits, site: &Bits) -> bool {
     let held = match grant.selection.held {
-        Held::Anywhere => roles,
+        // An administrator does not get here, so no role is put aside.
+        Held::Anywhere | Held::Aside => roles,
         Held::Site | Held::Shared => site,
     };
     match &grant.selection.roles {

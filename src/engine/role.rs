@@ -23,6 +23,8 @@ pub struct Effective {
     pub all: Bits,
     /// An administrator role that puts the others aside.
     pub administrator: Option<RoleId>,
+    /// All of these and the roles that were put aside; `None` if none was.
+    pub with_aside: Option<Bits>,
     /// Whether the subject named roles or groups and none of them is known.
     pub is_stranger: bool,
 }
@@ -65,6 +67,7 @@ impl Effective {
             Held::Anywhere => &self.all,
             Held::Site => &self.site,
             Held::Shared => &self.shared,
+            Held::Aside => self.with_aside.as_ref().unwrap_or(&self.all),
         }
     }
 }
@@ -185,12 +188,14 @@ pub(super) fn effective(model: &Model, query: &Query<'_>, identity: &Identity<'_
         !is_known.claim && (!query.subject.roles.is_empty() || !query.subject.groups.is_empty());
     let administrators = &model.roles.administrators;
     if !administrators.is_empty() && all.intersects(administrators) {
-        let all = all.intersection(administrators);
+        let with_aside = all;
+        let all = with_aside.intersection(administrators);
         let administrator = all.iter().next().map(RoleId::new);
         return Effective {
             site: site.intersection(administrators),
             shared: shared.intersection(administrators),
             administrator,
+            with_aside: Some(with_aside),
             all,
             is_stranger,
         };
@@ -200,6 +205,7 @@ pub(super) fn effective(model: &Model, query: &Query<'_>, identity: &Identity<'_
         shared,
         all,
         administrator: None,
+        with_aside: None,
         is_stranger,
     }
 }

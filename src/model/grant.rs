@@ -52,6 +52,8 @@ pub enum Held {
     Site,
     /// Site-wide or by sharing.
     Shared,
+    /// In any way, even if the role of an administrator puts it aside.
+    Aside,
 }
 
 /// Whose items.

@@ -84,6 +84,8 @@ pub enum Held {
     Site,
     /// Site-wide or by sharing: not by ownership.
     Shared,
+    /// In any way, even if the role of an administrator puts it aside.
+    Aside,
 }
 
 /// Whose items a rule is for.

@@ -137,7 +137,7 @@ async fn the_facts_that_rules_read_are_listed_by_collection_and_action() {
             r#"{"collections": [
   {"id": "articles", "workflow": "desk", "state_field": "status", "owner": "author",
    "fields": {"author": "string", "title": "string", "desk": "string", "teaser": "text", "status": "string", "featured": "boolean",
-              "comments": {"type": "o2m", "collection": "comments"}}},
+              "comments": {"relation": "comments", "many": true}}},
   {"id": "comments", "fields": {"approved": "boolean", "by": "string"}},
   {"id": "tags", "fields": ["name"]}]}"#,
         );

@@ -6,7 +6,7 @@
 //!
 //! Run it with `cargo test --test it recordings -- --nocapture`.
 
-mod directus_legacy;
+pub(crate) mod directus_legacy;
 pub(crate) mod door;
 mod nick;
 

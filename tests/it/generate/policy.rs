@@ -518,6 +518,7 @@ fn selection(random: &mut Random, known: &Names, binds_all: usize, when: usize) 
             Held::Anywhere,
             Held::Site,
             Held::Shared,
+            Held::Aside,
         ]),
         collections,
         actions: some_actions(random, known),

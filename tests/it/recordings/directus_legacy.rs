@@ -8,6 +8,8 @@ mod filter;
 mod judge;
 mod site;
 
+use std::path::Path;
+
 use serde_json::Value;
 
 use super::door;
@@ -28,7 +30,7 @@ struct File {
 }
 
 /// Reads both files; a case of the table gets what the table says of all of them.
-fn read_files(folder: &std::path::Path) -> [File; 2] {
+fn read_files(folder: &Path) -> [File; 2] {
     let vectors = read_lines(&folder.join(VECTORS));
     let text = std::fs::read_to_string(folder.join(DECISIONS)).unwrap();
     let table: Value = serde_json::from_str(&text).unwrap();
@@ -57,13 +59,8 @@ pub(crate) fn run() {
     let Some(folder) = find_folder(SYSTEM) else { return };
     let mut disagreements = 0;
     for file in read_files(&folder) {
-        let root = tempfile::tempdir().unwrap();
-        let sites = Sites::write(&folder, &file.cases, root.path());
-        let door = door::open(root.path());
         let mut tally = Tally::default();
-        for json in &file.cases {
-            let case = Case::new(json, sites.of(json));
-            let judged = judge::judge(&case, door.as_ref());
+        for (json, judged) in file.cases.iter().zip(judge_all(&folder, &file.cases)) {
             tally.count(
                 json["id"].as_str().unwrap_or("?"),
                 apart_if_contested(json, judged),
@@ -74,6 +71,15 @@ pub(crate) fn run() {
         disagreements += tally.disagreements();
     }
     assert_eq!(disagreements, 0, "some cases are not as recorded");
+}
+
+/// Asks cases of the profiles that they name, and judges the answers.
+pub(crate) fn judge_all(folder: &Path, cases: &[Value]) -> Vec<Judged> {
+    let root = tempfile::tempdir().unwrap();
+    let sites = Sites::write(folder, cases, root.path());
+    let door = door::open(root.path());
+    let judge = |json| judge::judge(&Case::new(json, sites.of(json)), door.as_ref());
+    cases.iter().map(judge).collect()
 }
 
 /// Counts a contested case apart, by what it contests and whether the answer is the one that was chosen.
