@@ -72,6 +72,7 @@ impl Daemon {
         let mut process = Command::new(env!("CARGO_BIN_EXE_placet"))
             .args(["--listen", "127.0.0.1:0", "--log-format", "json", "--profiles"])
             .arg(directory.path())
+            .env("PLACET_HTTP_LISTEN", "off")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
