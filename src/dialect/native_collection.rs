@@ -14,6 +14,7 @@ use crate::vocab::operator::FieldType;
 
 use super::native_grant::{Home, read_grants};
 use super::reader::{self, Empty, Item, Keys};
+use super::word;
 
 /// Reads an action (`permissions.json`).
 pub(super) fn read_action(
@@ -59,7 +60,7 @@ fn find_operation(word: &Spanned<String>, diagnostics: &mut Vec<Diagnostic>) -> 
         .into_iter()
         .find(|operation| operation.name().eq_ignore_ascii_case(&word.value));
     if found.is_none() {
-        reader::unknown_word(
+        word::unknown_word(
             word,
             "`operation`",
             OPERATIONS.iter().map(|operation| operation.name()),
@@ -98,7 +99,7 @@ pub(super) fn read_codes(
         let reason = Reason::ALL.into_iter().find(|reason| reason.name() == key.value);
         if reason.is_none() {
             let names = Reason::ALL.map(Reason::name);
-            reader::unknown_word(key, "a reason", names.iter().copied(), diagnostics);
+            word::unknown_word(key, "a reason", names.iter().copied(), diagnostics);
         }
         let code = reader::read_text(value, &quote(&key.value), diagnostics);
         codes.extend(reason.zip(code.map(|code| code.value)));
@@ -247,5 +248,5 @@ fn read_field(Member { key, value }: &Member, diagnostics: &mut Vec<Diagnostic>)
 
 fn read_field_type(json: &Json, diagnostics: &mut Vec<Diagnostic>) -> Option<FieldType> {
     let words = FieldType::ALL.map(|kind| (kind.name(), kind));
-    reader::read_word(json, "the type of a field", &words, diagnostics)
+    word::read_word(json, "the type of a field", &words, diagnostics)
 }

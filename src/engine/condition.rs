@@ -14,6 +14,7 @@ use crate::vocab::value::{Value, View};
 
 use super::compare::{Side, apply};
 use super::facts::Facts;
+use super::geometry::is_too_large;
 use super::path::Found;
 use super::related::admits;
 use super::test::test;
@@ -302,6 +303,10 @@ impl<'s> Scene<'s> {
         }
         if matches!(left, Side::Open) {
             notes.lacking.push(&leaf.name);
+            return Truth::Open;
+        }
+        if leaf.operator.operand() == Form::Geometry && is_too_large(&left) {
+            notes.fault = true;
             return Truth::Open;
         }
         let truth = test(self, leaf, &left);

@@ -14,6 +14,8 @@ pub const PATTERN_BYTES_MAX: usize = 256 * 1024;
 pub const PATTERN_LENGTH_MAX: usize = 1_000;
 /// Bytes of text that a regular expression is run on; longer text matches nothing.
 pub const PATTERN_TEXT_BYTES_MAX: usize = 64 * 1024;
+/// Positions of one geometry, in a condition or in an item that one looks at.
+pub const GEOMETRY_POSITIONS_MAX: usize = 1_000;
 /// How deep `_some_permitted` may ask about items related to related items.
 pub const PERMITTED_DEPTH_MAX: usize = 4;
 /// Decisions that may be tried to find what is missing for an allow.

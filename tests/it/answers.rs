@@ -874,3 +874,30 @@ fn an_action_inside_asks_about_the_container_and_its_state() {
         .unwrap();
     assert_eq!(answer.allowed, ["title"]);
 }
+
+#[test]
+fn a_geometry_beyond_the_limit_helps_nobody() {
+    let square = json!({"type": "Polygon", "coordinates": [[[0, 0], [9, 0], [9, 9], [0, 9], [0, 0]]]});
+    let grant = |action: &str, operator: &str| json!({"roles": ["author"], "collections": ["articles"], "actions": [action], "when": {"place": {operator: square}}});
+    let rules = json!({"grants": [
+        grant("read", "_intersects"), grant("print", "_nintersects"), grant("share", "_intersects_bbox"),
+        {"roles": ["author"], "collections": ["articles"], "actions": ["delete"]},
+        {"effect": "deny", "collections": ["articles"], "actions": ["delete"], "when": {"place": {"_intersects": square}}}]});
+    let house = House::with_rules(rules);
+    let reason = |action: &str, size: u32, x: u32| {
+        let positions: Vec<Value> = (0..size).map(|y| json!([x, f64::from(y) / 1000.0])).collect();
+        let place = json!({"type": "MultiPoint", "coordinates": positions});
+        let attributes = json!({ "place": place });
+        house
+            .decide(of_author(action, json!({"resource": {"attributes": attributes}})))
+            .reason()
+    };
+    assert_eq!(reason("read", 1000, 1), v1::Reason::Allowed);
+    assert_eq!(reason("share", 1000, 1), v1::Reason::Allowed);
+    assert_eq!(reason("print", 1000, 99), v1::Reason::Allowed);
+    assert_eq!(reason("delete", 1000, 99), v1::Reason::Allowed);
+    assert_eq!(reason("delete", 1000, 1), v1::Reason::Denied);
+    for action in ["read", "share", "print", "delete"] {
+        assert_eq!(reason(action, 1001, 99), v1::Reason::Fault, "{action}");
+    }
+}

@@ -556,3 +556,74 @@ fn status_tells_what_is_served_and_what_is_wrong() {
     assert_eq!(code, 2, "{complaint}");
     assert!(complaint.contains("there is no profile `nope`"), "{complaint}");
 }
+
+#[test]
+fn a_question_says_which_of_its_parts_the_environment_gives() {
+    let desk = Desk::new();
+    let root = desk.directory.path().to_str().unwrap().to_owned();
+    let run = |arguments: &[&str], variables: &[(&str, &str)]| {
+        let output = placet(&[arguments, &["--profiles", &root]].concat())
+            .envs(variables.iter().copied())
+            .output()
+            .unwrap();
+        let code = output.status.code().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        (code, text, String::from_utf8(output.stderr).unwrap())
+    };
+    let check = [
+        "check",
+        "--action",
+        "read",
+        "--collection",
+        "articles",
+        "--state",
+        "draft",
+    ];
+    // What the environment adds is told, also beside JSON, which stays alone on standard output.
+    let (code, text, told) = run(
+        &[&check[..], &["--format", "json"]].concat(),
+        &[
+            ("PLACET_ROLE", "author"),
+            ("PLACET_SUBJECT", "7"),
+            ("PLACET_OWNER", "7"),
+        ],
+    );
+    let answer: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((code, &answer["decision"]["effect"]), (0, &json!("EFFECT_ALLOW")));
+    assert_eq!(
+        told,
+        "placet: part of the question by the environment: PLACET_SUBJECT (--subject), PLACET_ROLE (--role), \
+         PLACET_OWNER (--owner)\n"
+    );
+    // The command line wins, and then there is nothing to tell; an empty variable is none.
+    let (code, _, told) = run(&check, &[("PLACET_ACTION", "update"), ("PLACET_STATE", "review")]);
+    assert_eq!((code, told.as_str()), (1, ""));
+    let empty = [
+        ("PLACET_ROLE", ""),
+        ("PLACET_NOW", ""),
+        ("PLACET_REQUEST", ""),
+        ("PLACET_ADDRESS", ""),
+    ];
+    let (code, _, told) = run(&check, &empty);
+    assert_eq!((code, told.as_str()), (1, ""));
+    for command in ["transitions", "fields"] {
+        let (_, _, told) = run(
+            &[command],
+            &[
+                ("PLACET_COLLECTION", "articles"),
+                ("PLACET_ADDRESS", "127.0.0.1:1"),
+            ],
+        );
+        assert!(
+            told.starts_with("placet: part of the question by the environment: "),
+            "{told}"
+        );
+        assert!(
+            told.contains("PLACET_ADDRESS (--address)") && told.contains("PLACET_COLLECTION (--collection)"),
+            "{told}"
+        );
+    }
+    // What is no question is not spoken of.
+    let (code, _, told) = run(&["validate"], &[("PLACET_DENY_WARNINGS", "true")]);
+    assert_eq!((code, told.as_str()), (3, ""), "the profile has a dead end");
+}
