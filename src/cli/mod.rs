@@ -198,7 +198,11 @@ fn from_environment(command: &clap::Command, matches: &ArgMatches) -> Vec<String
 fn run_command(cli: &Cli, matches: &ArgMatches, variables: &[String]) -> Exit {
     let mut output = Output::new(cli.globals.color);
     let asks = match &cli.command {
-        Command::Serve(_) | Command::Validate(_) | Command::Health(_) | Command::Status(_) => false,
+        Command::Serve(_)
+        | Command::Validate(_)
+        | Command::Manifest(_)
+        | Command::Health(_)
+        | Command::Status(_) => false,
         Command::Check(_) | Command::Transitions(_) | Command::Fields(_) => true,
     };
     if asks && !variables.is_empty() {
