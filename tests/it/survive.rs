@@ -149,6 +149,26 @@ async fn told_to_start_degraded_it_waits_for_a_missing_root() {
 }
 
 #[tokio::test]
+async fn a_broken_default_does_not_keep_others_from_being_served() {
+    let daemon = Daemon::start(
+        |root| {
+            write_profile(root, "news", BROKEN);
+            write_profile(root, "shop", GRANTS);
+        },
+        &["--default-profile", "news"],
+    );
+    let channel = daemon.connect().await;
+    wait_for_health(&channel, "profile/shop", ServingStatus::Serving).await;
+    wait_for_health(&channel, "profile/news", ServingStatus::NotServing).await;
+    wait_for_health(&channel, "", ServingStatus::NotServing).await;
+    assert!(check(&channel, "shop").await.is_ok());
+    assert_eq!(reason(&check(&channel, "").await.unwrap_err()), "NEVER_LOADED");
+    write_profile(&daemon.root, "news", GRANTS);
+    wait_for_health(&channel, "", ServingStatus::Serving).await;
+    assert!(check(&channel, "").await.is_ok());
+}
+
+#[tokio::test]
 async fn each_bad_start_ends_as_documented() {
     let directory = tempfile::tempdir().unwrap();
     let at = |name: &str| directory.path().join(name);
