@@ -27,6 +27,7 @@ mod legacy_role;
 mod legacy_row;
 mod legacy_system;
 mod legacy_table;
+pub mod manifest;
 mod native;
 mod native_collection;
 mod native_grant;

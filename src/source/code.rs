@@ -111,6 +111,7 @@ codes! {
     UnreadableFile = "unreadable-file", Error, "A file cannot be read.";
     MissingDirectory = "missing-directory", Error, "A directory is named that does not exist.";
     EmptyDirectory = "empty-directory", Error, "A directory holds nothing that could be read.";
+    IncompleteProfile = "incomplete-profile", Error, "The files of the profile are not those that its manifest names.";
     TooManyFiles = "too-many-files", Error, "The profile has more files than the limit.";
     TooManyRules = "too-many-rules", Error, "The profile has more rules, or names, than the limit.";
     ExtendsCycle = "extends-cycle", Error, "Profiles extend each other in a circle.";

@@ -108,6 +108,9 @@ pub const RELOAD_PAUSE_MIN: Duration = Duration::from_millis(50);
 /// Bounds the rest after a reload, which is otherwise as long as the reload took.
 pub const RELOAD_REST_MAX: Duration = Duration::from_secs(5);
 
+/// Bounds how often the watching of files is begun anew after a watcher died; each leaves a little memory behind.
+pub const WATCHERS_LOST_MAX: usize = 16;
+
 /// Bounds the time for which stale profiles may be configured to be served.
 pub const STALE_SECONDS_MAX: u64 = 31_536_000;
 
