@@ -121,6 +121,7 @@ fn compile_grant(grant: &Grant, spread: Spread, interner: &mut Interner<'_>) -> 
         neutral: grant.selection.when.as_ref().is_some_and(is_neutral),
         networks: networks(grant.networks.as_deref()),
         broken: grant.broken.as_deref().map(Into::into),
+        code: grant.code.as_deref().map(Into::into),
     }
 }
 
@@ -146,6 +147,7 @@ fn compile_constraint(
             .iter()
             .map(|(field, value)| (interner.field(&field.value), compile_operand(value)))
             .collect(),
+        code: constraint.code.as_deref().map(Into::into),
         selection: compile_selection(&constraint.selection, spread, constraint.origin, interner),
     }
 }
@@ -319,6 +321,7 @@ fn first_steps<'c>(condition: &'c Condition, fields: &mut Vec<&'c str>) {
     match &condition.node {
         Node::All(parts) | Node::Any(parts) => parts.iter().for_each(|part| first_steps(part, fields)),
         Node::Not(part) => first_steps(part, fields),
+        Node::Coded(coded) => first_steps(&coded.condition, fields),
         Node::Neutral => {}
         Node::Related(related) => fields.extend(related.path.first().map(|step| step.value.as_str())),
         Node::Leaf(leaf) => match &leaf.left {

@@ -73,6 +73,7 @@ pub(super) fn read_grant(
         explain: keys.bool("explain", diagnostics).unwrap_or(false),
         networks: keys.networks("networks", diagnostics),
         broken: broken.map(|reason| reason.value),
+        code: keys.text("code", diagnostics).map(|code| code.value),
         origin: json.span,
     };
     keys.finish(diagnostics);
@@ -106,6 +107,7 @@ pub(super) fn read_constraint(json: &Json, diagnostics: &mut Vec<Diagnostic>) ->
             .optional("presets")
             .map(|json| read_presets(json, diagnostics))
             .unwrap_or_default(),
+        code: keys.text("code", diagnostics).map(|code| code.value),
         origin: json.span,
     };
     keys.finish(diagnostics);

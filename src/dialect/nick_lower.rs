@@ -406,6 +406,7 @@ impl Lowering<'_> {
             submitted: None,
             networks: None,
             presets: Vec::new(),
+            code: None,
             origin: row.id.span,
         });
     }
@@ -468,6 +469,7 @@ fn grant(effect: Effect, selection: Selection, fields: Selector, origin: Span) -
         explain: false,
         networks: None,
         broken: None,
+        code: None,
         origin,
     }
 }

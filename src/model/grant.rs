@@ -96,6 +96,8 @@ pub struct Grant {
     pub networks: Option<Box<[Network]>>,
     /// Why the rule can never be evaluated as written.
     pub broken: Option<Box<str>>,
+    /// The code with which the CMS reports its refusal, if not that of the reason.
+    pub code: Option<Box<str>>,
 }
 
 /// A compiled constraint.
@@ -113,6 +115,8 @@ pub struct Constraint {
     pub networks: Option<Box<[Network]>>,
     /// Values written by default.
     pub presets: Box<[(FieldId, Operand)]>,
+    /// The code with which the CMS reports its refusal, if not that of the reason.
+    pub code: Option<Box<str>>,
 }
 
 impl Mask<Bits> {

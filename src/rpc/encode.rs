@@ -189,10 +189,13 @@ impl Encoder<'_> {
         if decision.is_allow() {
             return String::new();
         }
-        self.model
-            .settings
-            .codes
-            .get(&decision.reason)
+        // A rule that refuses under a code of its own knows better than the table.
+        let own = decision.deciding.iter().find_map(|rule| match rule {
+            Rule::Grant(id) => self.model.grant(*id)?.code.as_ref(),
+            Rule::Constraint(id) => self.model.constraint(*id)?.code.as_ref(),
+            Rule::DocumentGrant(_) | Rule::Administrator(_) | Rule::Transition(_) => None,
+        });
+        own.or_else(|| self.model.settings.codes.get(&decision.reason))
             .map(|code| code.to_string())
             .unwrap_or_default()
     }
@@ -209,6 +212,7 @@ impl Encoder<'_> {
             } else {
                 String::new()
             },
+            code: violation.code.to_owned(),
         }
     }
 

@@ -585,6 +585,7 @@ fn allow(random: &mut Random, known: &Names) -> Grant {
         explain: random.chance(12),
         networks: random.chance(7).then(|| networks(random)),
         broken: None,
+        code: None,
         origin: span(),
         selection,
     }
@@ -608,6 +609,7 @@ fn deny(random: &mut Random, known: &Names) -> Grant {
         explain: false,
         networks: random.chance(10).then(|| networks(random)),
         broken: broken.then(|| "its condition asks what cannot be asked".to_owned()),
+        code: None,
         origin: span(),
         selection,
     }
@@ -641,6 +643,7 @@ fn constraint(random: &mut Random, known: &Names) -> Constraint {
             .then(|| condition::condition(random, about, For::Submitted, 1)),
         networks: random.chance(15).then(|| networks(random)),
         presets,
+        code: None,
         origin: span(),
     }
 }

@@ -5,7 +5,7 @@
 use std::fmt::Write;
 
 use placet::policy::collection::{Collection, Field, OwnerFact};
-use placet::policy::condition::{Condition, Leaf, Left, Node, Operand, OwnerPart, Related, Variable};
+use placet::policy::condition::{Coded, Condition, Leaf, Left, Node, Operand, OwnerPart, Related, Variable};
 use placet::policy::grant::{Constraint, DocumentGrant, Grant, Selection, TargetStates};
 use placet::policy::role::{Group, Role, User};
 use placet::policy::workflow::{ApprovalRule, State, Target, Transition, Workflow};
@@ -83,6 +83,9 @@ pub(super) fn print_condition(Condition { node, span: _ }: &Condition) -> String
         Node::Any(parts) => format!("any({})", list(parts)),
         Node::Not(inner) => format!("not({})", print_condition(inner)),
         Node::Neutral => "neutral".to_owned(),
+        Node::Coded(Coded { code, condition }) => {
+            format!("coded {} ({})", quoted(code), print_condition(condition))
+        }
         Node::Related(Related {
             path,
             none,
@@ -267,6 +270,7 @@ fn print_grant(grant: &Grant, out: &mut Lines) {
         explain,
         networks,
         broken,
+        code,
         origin: _,
     } = grant;
     let mut parts = print_selection(selection);
@@ -279,6 +283,7 @@ fn print_grant(grant: &Grant, out: &mut Lines) {
             networks.as_ref().map(|networks| networks.len().to_string()),
         ),
         ("broken", broken.clone()),
+        ("code", code.clone()),
     ]);
     let id = id
         .as_ref()
@@ -295,6 +300,7 @@ fn print_constraint(constraint: &Constraint, out: &mut Lines) {
         submitted,
         networks,
         presets,
+        code,
         origin: _,
     } = constraint;
     let preset = |(field, operand): &(Spanned<String>, Operand)| {
@@ -310,6 +316,7 @@ fn print_constraint(constraint: &Constraint, out: &mut Lines) {
             networks.as_ref().map(|networks| networks.len().to_string()),
         ),
         ("presets", presets),
+        ("code", code.clone()),
     ]);
     let id = id
         .as_ref()
