@@ -90,6 +90,8 @@ codes! {
     NoOwnerField = "no-owner-field", Error, "A rule asks for the owner in a collection that declares none.";
     NoRelation = "no-relation", Error, "A condition asks about related items of a field that is no list of such.";
     NoStatusField = "no-status-field", Error, "A rule names states in a collection that declares no field for them.";
+    FailsOpen = "fails-open", Warning, "A rule lets through more than it seems to ask.";
+    IgnoredPart = "ignored-part", Warning, "The CMS never looks at this part of a rule.";
     BrokenRule = "broken-rule", Warning, "The CMS accepts the rule and fails when it meets it, so it refuses whatever it touches.";
     Unsupported = "unsupported", Error, "The CMS understands this, and Placet does not.";
 
