@@ -13,6 +13,9 @@ mod sample;
 
 use std::hint::black_box;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Instant;
 
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use jiff::Timestamp;
@@ -24,6 +27,9 @@ use placet::load::discover::{ScanLimits, read_root};
 use placet::load::load;
 use placet::load::profile::read_policy;
 use placet::model::Model;
+use placet::observe::counts::{CallCounts, DecisionCounts};
+use placet::vocab::call::Call;
+use placet::vocab::effect::{Effect, Reason};
 
 use sample::Size;
 
@@ -127,6 +133,49 @@ fn bench_batch(criterion: &mut Criterion) {
     });
 }
 
+/// What the metrics cost: a decision alone and counted, and a call, with and without another thread that counts in the same cells.
+fn bench_counting(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("counting");
+    let size = Size::of_rules(1_000);
+    let (model, collection) = (size.model(), size.collection());
+    let query = sample::hit(&collection);
+    let (counts, calls) = (DecisionCounts::default(), CallCounts::default());
+    let decide = || check(black_box(&model), black_box(&query)).expect("a question that makes sense");
+    group.bench_function("decision", |bencher| bencher.iter(decide));
+    group.bench_function("decision, counted", |bencher| {
+        bencher.iter(|| {
+            let decision = decide();
+            counts.add(black_box(Call::Check), decision.effect, decision.reason);
+            decision.is_allow()
+        });
+    });
+    let count_decision = || {
+        counts.add(
+            black_box(Call::Check),
+            black_box(Effect::Allow),
+            black_box(Reason::Allowed),
+        )
+    };
+    let count_call = || {
+        let begun = Instant::now();
+        calls.add(black_box(Call::Check), black_box(0), begun.elapsed());
+    };
+    group.bench_function("a decision", |bencher| bencher.iter(count_decision));
+    group.bench_function("a call", |bencher| bencher.iter(count_call));
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                count_decision();
+                count_call();
+            }
+        });
+        group.bench_function("a decision, shared", |bencher| bencher.iter(count_decision));
+        group.bench_function("a call, shared", |bencher| bencher.iter(count_call));
+        done.store(true, Ordering::Relaxed);
+    });
+}
+
 fn bench_build(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("build");
     group.sample_size(10);
@@ -200,6 +249,7 @@ criterion_group!(
     bench_conditions,
     bench_lists,
     bench_batch,
+    bench_counting,
     bench_build
 );
 criterion_main!(benches);

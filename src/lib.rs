@@ -65,7 +65,7 @@
 //! 3. `rpc/decode.rs` checks the message against every limit and borrows a [`engine::query::Query`] from it. A message that
 //!    makes no sense ends here, as a status of `rpc/status.rs`.
 //! 4. [`engine::check::check`] binds names to ids, finds the effective roles ([`engine::role`]), takes the few rules that
-//!    [`model::grant::Slots`] holds for this collection and action, runs their conditions ([`engine::condition`]), and goes
+//!    [`model::slot::Slots`] holds for this collection and action, runs their conditions ([`engine::condition`]), and goes
 //!    through the steps that README lists, in that order; the first that fails is the reason.
 //! 5. If it is a denial, [`engine::missing`] tries what would turn it; [`engine::validity`] finds until when the answer holds.
 //! 6. `rpc/encode.rs` writes names, origins and sentences.

@@ -97,19 +97,29 @@ pub(super) fn write_trace(trace: Option<&v1::Trace>, output: &mut Output) {
         output.line("  how it was reached is not told by this daemon");
         return;
     }
-    let roles: Vec<String> = trace.roles.iter().map(role_text).collect();
-    let roles = if roles.is_empty() {
-        "none".to_owned()
-    } else {
-        roles.join(", ")
+    let (outside, counting): (Vec<_>, Vec<_>) = trace.roles.iter().partition(|role| role.outside_networks);
+    let list = |roles: Vec<&v1::EffectiveRole>| -> String {
+        let roles: Vec<String> = roles.into_iter().map(role_text).collect();
+        if roles.is_empty() {
+            "none".to_owned()
+        } else {
+            roles.join(", ")
+        }
     };
-    output.line(&format!("  roles that count: {roles}"));
+    output.line(&format!("  roles that count: {}", list(counting)));
+    if !outside.is_empty() {
+        output.line(&format!("  roles outside of their networks: {}", list(outside)));
+    }
     for event in &trace.events {
         let rule = event.rule.as_ref().map_or_else(String::new, rule_text);
         let mark = if event.decisive { "*" } else { " " };
         let mut line = format!("  {mark} {rule}: {}", event.detail);
         if !event.leaf.is_empty() {
             line.push_str(&format!(": {}", event.leaf));
+        }
+        if !event.fields.is_empty() {
+            let fields: Vec<String> = event.fields.iter().map(|field| quote(field)).collect();
+            line.push_str(&format!(" (fields {})", fields.join(", ")));
         }
         output.line(&line);
     }
@@ -121,7 +131,13 @@ pub(super) fn write_trace(trace: Option<&v1::Trace>, output: &mut Output) {
 /// Returns a field that is taken away, as text.
 pub(super) fn left_out_text(left_out: &v1::LeftOut) -> String {
     let reason = reason_word(left_out.reason());
-    format!("{} ({reason})", quote(&left_out.field))
+    let rules: Vec<String> = left_out.grants.iter().map(|rule| quote(&rule.id)).collect();
+    let by = if rules.is_empty() {
+        String::new()
+    } else {
+        format!(" by {}", rules.join(", "))
+    };
+    format!("{} ({reason}{by})", quote(&left_out.field))
 }
 
 /// Returns the word of a reason.
@@ -208,14 +224,28 @@ fn fact_text(fact: &v1::MissingFact) -> String {
         Some(Fact::State(state)) => format!("the state {}", quote(state)),
         Some(Fact::Explanation(_)) => "an explanation".to_owned(),
         Some(Fact::Approvals(approvals)) => approvals_text(approvals),
-        Some(Fact::Attribute(attribute)) if attribute.absent => {
-            format!("a fitting {}", quote(&attribute.path))
-        }
-        Some(Fact::Attribute(attribute)) => format!("another {}", quote(&attribute.path)),
+        Some(Fact::Attribute(attribute)) => attribute_text(attribute),
         Some(Fact::ContentDigest(_)) => "the digest of the content".to_owned(),
         Some(Fact::Ownership(_)) => "owning the item".to_owned(),
         Some(Fact::Networks(networks)) => format!("an address in {}", networks.networks.join(", ")),
         Some(Fact::Time(moment)) => format!("to wait until {moment}"),
+    }
+}
+
+fn attribute_text(attribute: &v1::MissingAttribute) -> String {
+    let path = quote(&attribute.path);
+    let name = attribute.operator().as_str_name();
+    match name.strip_prefix("OPERATOR_") {
+        Some(word) if word != "UNSPECIFIED" => {
+            let values: Vec<String> = attribute.values.iter().map(value_text).collect();
+            let values = match values.as_slice() {
+                [] => String::new(),
+                [only] => format!(" {only}"),
+                several => format!(" [{}]", several.join(", ")),
+            };
+            format!("{path} that satisfies `_{}`{values}", word.to_ascii_lowercase())
+        }
+        _ => format!("a fitting {path}"),
     }
 }
 
@@ -235,14 +265,15 @@ fn approvals_text(approvals: &v1::MissingApprovals) -> String {
 }
 
 fn role_text(role: &v1::EffectiveRole) -> String {
-    let how = match role.source() {
-        v1::RoleSource::Unspecified => "",
-        v1::RoleSource::Implicit => " (implicit)",
-        v1::RoleSource::Inherited => " (inherited)",
-        v1::RoleSource::Own => "",
-        v1::RoleSource::Group => " (of a group)",
-        v1::RoleSource::UsersTable => " (of the users table)",
-        v1::RoleSource::Local => " (held here)",
+    let via = quote(&role.via);
+    let how = match (role.source(), role.via.is_empty()) {
+        (v1::RoleSource::Unspecified | v1::RoleSource::Own, _) => String::new(),
+        (v1::RoleSource::Implicit, _) => " (implicit)".to_owned(),
+        (v1::RoleSource::Inherited, _) => format!(" (inherited by {via})"),
+        (v1::RoleSource::Group, _) => format!(" (of the group {via})"),
+        (v1::RoleSource::UsersTable, _) => " (of the users table)".to_owned(),
+        (v1::RoleSource::Local, true) => " (held here)".to_owned(),
+        (v1::RoleSource::Local, false) => format!(" (held on {via})"),
     };
     format!("{}{how}", quote(&role.role))
 }

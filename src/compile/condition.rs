@@ -9,7 +9,7 @@ use crate::source::span::Spanned;
 use crate::vocab::limits::PATTERN_BYTES_MAX;
 use crate::vocab::operator::{FieldType, Function};
 use crate::vocab::time::{Step, Unit};
-use crate::vocab::value::{Value, number_text};
+use crate::vocab::value::{Value, quoted, write_literal};
 
 use super::intern::Interner;
 
@@ -121,10 +121,6 @@ fn compile_leaf(leaf: &Leaf, place: Place, interner: &Interner<'_>) -> compiled:
         Left::Field(path) => dotted(path),
         Left::Fact(variable) => variable_text(variable),
     };
-    let shown = match leaf.function {
-        Some(function) => format!("{}({name})", function.name()),
-        None => name.clone(),
-    };
     let pattern = match &leaf.right {
         // `validate` has compiled the same pattern under the same limits; one that fails here matches nothing.
         Operand::Value(Value::Text(text)) if leaf.operator == crate::vocab::operator::Operator::Regex => {
@@ -149,7 +145,7 @@ fn compile_leaf(leaf: &Leaf, place: Place, interner: &Interner<'_>) -> compiled:
             .map(variable_text)
             .unwrap_or_default()
             .into(),
-        text: format!("{shown} {} {}", leaf.operator.name(), operand_text(&leaf.right)).into(),
+        operand_text: operand_text(&leaf.right).into(),
         name: name.into(),
     }
 }
@@ -310,30 +306,16 @@ fn step_text(step: Step) -> String {
 
 fn operand_text(operand: &Operand) -> String {
     match operand {
-        Operand::Value(value) => value_text(value),
-        Operand::Variable(variable) => variable_text(variable),
+        Operand::Value(value) => {
+            let mut text = String::new();
+            // Text takes whatever is written to it.
+            let _ = write_literal(&mut text, value);
+            text
+        }
+        Operand::Variable(variable) => quoted(&variable_text(variable)),
         Operand::List(parts) => format!(
             "[{}]",
             parts.iter().map(operand_text).collect::<Vec<_>>().join(", ")
         ),
-    }
-}
-
-fn value_text(value: &Value<'_>) -> String {
-    match value {
-        Value::Null => "null".to_owned(),
-        Value::Bool(value) => value.to_string(),
-        Value::Number(value) => number_text(*value),
-        Value::Text(text) => format!("{text:?}"),
-        Value::List(values) => format!(
-            "[{}]",
-            values.iter().map(value_text).collect::<Vec<_>>().join(", ")
-        ),
-        Value::Object(object) => {
-            let entries = object
-                .iter()
-                .map(|(key, value)| format!("{key:?}: {}", value_text(value)));
-            format!("{{{}}}", entries.collect::<Vec<_>>().join(", "))
-        }
     }
 }

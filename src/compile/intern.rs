@@ -100,6 +100,7 @@ impl<'s> Interner<'s> {
             .map(|index| Action {
                 title: compiled::Title::default(),
                 operation: Operation::usual(self.model.action_names.name(index)),
+                inside: false,
                 listed_by: ActionId::new(index),
                 codes: BTreeMap::new(),
                 any_item_codes: BTreeMap::new(),
@@ -112,6 +113,7 @@ impl<'s> Interner<'s> {
                 action.operation = declared.operation;
                 action.codes = codes(&declared.codes.by_reason);
                 action.any_item_codes = codes(&declared.codes.any_item);
+                action.inside = declared.inside;
                 if let Some(id) = declared
                     .listed_by
                     .as_ref()

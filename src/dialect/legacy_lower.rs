@@ -434,6 +434,7 @@ fn actions(origin: Span) -> Vec<Action> {
             id: at(id, origin),
             title: Title::default(),
             operation,
+            inside: false,
             listed_by: None,
             codes: Codes {
                 by_reason: codes(operation, code),

@@ -42,7 +42,10 @@ mod nick_workflow;
 mod operand;
 pub mod profile;
 mod reader;
+mod selector;
+mod value;
 mod variable;
+mod word;
 
 use crate::policy::Policy;
 use crate::source::code::Code;

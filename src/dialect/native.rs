@@ -20,6 +20,7 @@ use super::native_role::{add_implicit_roles, read_group, read_role, read_user};
 use super::native_workflow::{WorkflowEntry, read_workflow};
 use super::profile::ProfileFile;
 use super::reader::{self, Empty, Item, Keys, read_items};
+use super::word;
 use super::{Dialect, Input, Layer, LayerFile, Mode};
 
 /// Reads profiles in the native form.
@@ -355,7 +356,7 @@ fn read_document_grants(
 fn read_settings(profile: &ProfileFile, settings: &mut Settings, diagnostics: &mut Vec<Diagnostic>) {
     if let Some(json) = profile.setting("absent") {
         let words = [("open", false), ("null", true)];
-        let absent = reader::read_word(json, "`absent`", &words, diagnostics);
+        let absent = word::read_word(json, "`absent`", &words, diagnostics);
         settings.absent_is_null = absent.unwrap_or(settings.absent_is_null);
     }
     if let Some(json) = profile.setting("anonymous_id") {

@@ -14,6 +14,7 @@ use crate::vocab::operator::FieldType;
 
 use super::native_grant::{Home, read_grants};
 use super::reader::{self, Empty, Item, Keys};
+use super::word;
 
 /// Reads an action (`permissions.json`).
 pub(super) fn read_action(
@@ -24,6 +25,14 @@ pub(super) fn read_action(
     let operation = keys.text("operation", diagnostics);
     let operation = operation.and_then(|word| find_operation(&word, diagnostics));
     let operation = operation.unwrap_or_else(|| default_operation(&id.value));
+    let inside = keys.bool("inside", diagnostics);
+    if inside.is_some() && operation != Operation::Create {
+        let message = format!(
+            "`inside` means nothing of the action {}, which does not create",
+            quote(&id.value)
+        );
+        diagnostics.push(Diagnostic::new(Code::UnknownKey, id.span, message));
+    }
     let listed_by = keys.id("listed_by", diagnostics);
     let mut codes = |key| {
         keys.optional(key)
@@ -39,6 +48,7 @@ pub(super) fn read_action(
         id,
         title,
         operation,
+        inside: inside.unwrap_or(false),
         listed_by,
         codes,
         origin,
@@ -50,7 +60,7 @@ fn find_operation(word: &Spanned<String>, diagnostics: &mut Vec<Diagnostic>) -> 
         .into_iter()
         .find(|operation| operation.name().eq_ignore_ascii_case(&word.value));
     if found.is_none() {
-        reader::unknown_word(
+        word::unknown_word(
             word,
             "`operation`",
             OPERATIONS.iter().map(|operation| operation.name()),
@@ -89,7 +99,7 @@ pub(super) fn read_codes(
         let reason = Reason::ALL.into_iter().find(|reason| reason.name() == key.value);
         if reason.is_none() {
             let names = Reason::ALL.map(Reason::name);
-            reader::unknown_word(key, "a reason", names.iter().copied(), diagnostics);
+            word::unknown_word(key, "a reason", names.iter().copied(), diagnostics);
         }
         let code = reader::read_text(value, &quote(&key.value), diagnostics);
         codes.extend(reason.zip(code.map(|code| code.value)));
@@ -238,5 +248,5 @@ fn read_field(Member { key, value }: &Member, diagnostics: &mut Vec<Diagnostic>)
 
 fn read_field_type(json: &Json, diagnostics: &mut Vec<Diagnostic>) -> Option<FieldType> {
     let words = FieldType::ALL.map(|kind| (kind.name(), kind));
-    reader::read_word(json, "the type of a field", &words, diagnostics)
+    word::read_word(json, "the type of a field", &words, diagnostics)
 }

@@ -11,7 +11,9 @@ use crate::vocab::effect::Effect;
 
 use super::condition::read_condition;
 use super::reader::{self, Empty, Keys};
+use super::selector;
 use super::variable::read_preset;
+use super::word;
 
 /// Says what the place of a rule implies, so that the rule does not say it.
 #[derive(Clone, Copy, Debug)]
@@ -207,7 +209,7 @@ fn read_selection(
 fn read_collections(keys: &mut Keys<'_>, diagnostics: &mut Vec<Diagnostic>) -> Selector {
     let found = keys.optional("collections");
     found
-        .and_then(|json| reader::read_selector(json, "`collections`", Empty::Allowed, diagnostics))
+        .and_then(|json| selector::read_selector(json, "`collections`", Empty::Allowed, diagnostics))
         .unwrap_or_default()
 }
 
@@ -221,7 +223,7 @@ fn read_target_states(json: &Json, diagnostics: &mut Vec<Diagnostic>) -> Option<
         let same = names.len() < all;
         (names, same)
     };
-    match reader::read_selector(json, "`to_states`", Empty::Refused, diagnostics)? {
+    match selector::read_selector(json, "`to_states`", Empty::Refused, diagnostics)? {
         Selector::Any => None,
         Selector::Only(names) => {
             let (names, same) = split(names);
@@ -286,7 +288,7 @@ fn read_level(Member { key, value }: &Member, diagnostics: &mut Vec<Diagnostic>)
         ("role", Some(Scope::Role)),
         ("mine", Some(Scope::Mine)),
     ];
-    reader::read_word(value, &quote(&key.value), &words, diagnostics)
+    word::read_word(value, &quote(&key.value), &words, diagnostics)
 }
 
 /// Makes one grant of each level that the short form mentions; several of one name get the level behind a slash.

@@ -180,6 +180,8 @@ impl Lowering<'_> {
             id: id.clone(),
             title: title(text),
             operation,
+            // What is asked about is the container, in whose state somebody may add.
+            inside: operation == Operation::Create,
             listed_by: listed_by.map(at),
             codes: Codes::default(),
             origin: id.span,
@@ -190,6 +192,7 @@ impl Lowering<'_> {
                 id: at(name),
                 title,
                 operation,
+                inside: false,
                 listed_by: None,
                 codes: Codes::default(),
                 origin: id.span,

@@ -2,18 +2,20 @@
 
 use smallvec::SmallVec;
 
+use crate::model::condition::Program;
 use crate::model::grant::{Constraint, Mask};
-use crate::model::id::{ConstraintId, RoleId};
+use crate::model::id::{ConditionId, ConstraintId, RoleId};
 use crate::vocab::effect::{Operation, Reason};
 use crate::vocab::value::Value;
 
 use super::compare::Side;
 use super::condition::{Item, Notes, Scene, Truth};
+use super::coverage::{Asked, Match, Tally};
 use super::decision::{Decision, Rule, Violation};
 use super::facts::State;
 use super::role::{counts, ordered};
 use super::selection::Bout;
-use super::trace::{Event, Outcome, Trace};
+use super::trace::{Outcome, Settled, Trace};
 
 /// The constraints that apply, in the order in which their presets are laid over each other.
 pub(super) type Applying = SmallVec<[ConstraintId; 4]>;
@@ -34,37 +36,25 @@ impl<'q> Bout<'_, 'q> {
         let Some(action) = self.action else {
             return applying;
         };
-        if model.constraints.is_empty() {
-            return applying;
-        }
-        for id in model
-            .constraint_slots
-            .find(self.facts.collection_id, action)
-            .into_iter()
-            .flatten()
-        {
-            let Some(constraint) = model.constraint(*id) else {
+        for id in model.constraint_slots.find(self.facts.collection_id, action) {
+            let Some(constraint) = model.constraint(id) else {
                 continue;
             };
             let selection = &constraint.selection;
             let mut event = |outcome, open| {
-                if T::ENABLED {
-                    let rule = Rule::Constraint(*id);
-                    trace.record(Event {
-                        rule,
-                        action: self.action,
-                        outcome,
-                        detail: String::new(),
-                        open,
-                    });
+                self.event(trace, Rule::Constraint(id), outcome, open, |event| {
+                    event.leaf = self.blame(selection, outcome);
+                });
+            };
+            let standing = match self.stands(selection) {
+                Ok(standing) => standing,
+                Err(outcome) => {
+                    event(outcome, false);
+                    continue;
                 }
             };
-            if let Err(outcome) = self.stands(selection) {
-                event(outcome, false);
-                continue;
-            }
             let mut notes = Notes::new();
-            let mut fit = self.reaches(selection);
+            let mut fit = self.reaches(selection, standing);
             if fit.truth != Truth::False {
                 let matched = self.matches(selection, None, &mut notes);
                 fit = fit.and(matched.truth, matched.part);
@@ -79,7 +69,7 @@ impl<'q> Bout<'_, 'q> {
                 event(fit.part, false);
                 continue;
             }
-            applying.push(*id);
+            applying.push(id);
         }
         self.order(&mut applying);
         applying
@@ -159,7 +149,7 @@ impl<'q> Bout<'_, 'q> {
 
     /// Returns what conditions on the item as it would be look at.
     pub(super) fn as_would_be<'s>(&'s self, presets: &'s Presets<'_>, operation: Operation) -> Scene<'s> {
-        let state = match &self.position.target {
+        let state = match self.position.target() {
             State::Named(name, _) if operation == Operation::Create || self.position.stays != Truth::True => {
                 Some(name.as_ref())
             }
@@ -199,14 +189,19 @@ impl<'q> Bout<'_, 'q> {
             let Some(constraint) = model.constraint(*id) else {
                 continue;
             };
-            if constraint.networks.is_none() || counts(constraint.networks.as_deref(), self.facts.address()) {
+            if self.is_inside(constraint) {
                 continue;
             }
-            self.note(trace, *id, Outcome::Network, false);
+            self.event(trace, Rule::Constraint(*id), Outcome::Network, false, |_| {});
             let decision = refused.get_or_insert_with(|| Decision::deny(Reason::Network));
             decision.deciding.push(Rule::Constraint(*id));
         }
         refused
+    }
+
+    /// Whether the request comes from where a constraint demands.
+    fn is_inside(&self, constraint: &Constraint) -> bool {
+        constraint.networks.is_none() || counts(constraint.networks.as_deref(), self.facts.address())
     }
 
     fn hold<T: Trace>(
@@ -232,28 +227,30 @@ impl<'q> Bout<'_, 'q> {
                 continue;
             };
             let mut notes = Notes::new();
-            let truth = self.holds(
-                *id,
-                constraint,
-                presets,
-                operation,
-                &mut notes,
-                &mut violated.violations,
-            );
+            let rule = Rule::Constraint(*id);
+            let (truth, part) = self.holds(*id, constraint, presets, operation, &mut notes, &mut violated);
+            // One that is broken by where the request comes from has been told of already.
+            if self.is_inside(constraint) {
+                let is_open = truth == Truth::Open || presets.open == Some(*id);
+                let outcome = if truth == Truth::True && is_open {
+                    Outcome::Submitted
+                } else {
+                    part
+                };
+                self.event(trace, rule, outcome, is_open, |event| {
+                    event.leaf = self.breach(constraint, presets, operation, part);
+                });
+            }
             match truth {
-                Truth::True => self.note(trace, *id, Outcome::Matched, false),
-                Truth::False => {
-                    violated.deciding.push(Rule::Constraint(*id));
-                    self.note(trace, *id, Outcome::Validate, false);
-                }
+                Truth::True => {}
+                Truth::False => violated.deciding.push(rule),
                 Truth::Open if any_item => *conditional = true,
                 Truth::Open => {
-                    open.deciding.push(Rule::Constraint(*id));
+                    open.deciding.push(rule);
                     open.lacking.extend(notes.lacking);
                     if notes.fault {
                         open.reason = Reason::Fault;
                     }
-                    self.note(trace, *id, Outcome::Validate, true);
                 }
             }
         }
@@ -263,6 +260,7 @@ impl<'q> Bout<'_, 'q> {
         (!open.deciding.is_empty()).then_some(open)
     }
 
+    /// Tells how far a constraint holds, and which of its conditions does not; adds what is violated.
     fn holds(
         &self,
         id: ConstraintId,
@@ -270,54 +268,105 @@ impl<'q> Bout<'_, 'q> {
         presets: &Presets<'_>,
         operation: Operation,
         notes: &mut Notes<'q>,
-        violations: &mut Vec<Violation<'q>>,
-    ) -> Truth {
+        violated: &mut Decision<'q>,
+    ) -> (Truth, Outcome) {
         let model = self.facts.model;
-        let submitted = constraint.submitted.filter(|_| writes(operation));
-        let mut truth = Truth::True;
-        let mut run = |scene: &Scene<'_>, program: Option<&'q crate::model::condition::Program>| {
+        let mut worst = (Truth::True, Outcome::Matched);
+        let mut run = |scene: &Scene<'_>, program: Option<&'q Program>, part: Outcome| {
             let Some(program) = program else { return };
             let holds = scene.run(program, notes);
             if holds == Truth::False {
-                let mut failing = Vec::new();
-                scene.failing(&program.root, &mut failing);
-                violations.extend(
-                    failing
-                        .into_iter()
-                        .filter(|leaf| !leaf.open)
-                        .map(|leaf| Violation {
-                            field: leaf.field,
-                            operator: leaf.operator,
-                            rule: Rule::Constraint(id),
-                        }),
-                );
+                violate(scene, program, Rule::Constraint(id), violated);
             }
-            truth = truth.and(holds);
+            if holds < worst.0 {
+                worst = (holds, part);
+            }
         };
         run(
             &self.scene(Item::Submitted(&presets.values), None),
-            submitted.and_then(|condition| model.condition(condition)),
+            constraint
+                .submitted
+                .filter(|_| writes(operation))
+                .and_then(|condition| model.condition(condition)),
+            Outcome::Submitted,
         );
         run(
             &self.as_would_be(presets, operation),
             constraint
                 .require
                 .and_then(|condition| model.condition(condition)),
+            Outcome::Require,
         );
-        truth
+        worst
     }
 
-    fn note<T: Trace>(&self, trace: &mut T, id: ConstraintId, outcome: Outcome, open: bool) {
-        if T::ENABLED {
-            let rule = Rule::Constraint(id);
-            trace.record(Event {
-                rule,
-                action: self.action,
-                outcome,
-                detail: String::new(),
-                open,
-            });
+    /// Returns the comparison by which a constraint does not hold.
+    fn breach(
+        &self,
+        constraint: &Constraint,
+        presets: &Presets<'_>,
+        operation: Operation,
+        part: Outcome,
+    ) -> Option<Settled> {
+        let blame = |scene: &Scene<'_>, condition: Option<ConditionId>| {
+            let program = self.facts.model.condition(condition?)?;
+            scene.blame(program)
+        };
+        if part == Outcome::Submitted {
+            blame(
+                &self.scene(Item::Submitted(&presets.values), None),
+                constraint.submitted,
+            )
+        } else if part == Outcome::Require {
+            blame(&self.as_would_be(presets, operation), constraint.require)
+        } else {
+            None
         }
+    }
+
+    /// Says by which comparisons the item as it would be breaks the `validate` of the allows that cover a field, or what is
+    /// asked as such.
+    pub(super) fn blame_validate(
+        &self,
+        asked: &Asked<'q>,
+        field: Option<usize>,
+        tally: &Tally,
+        presets: &Presets<'_>,
+        decision: &mut Decision<'q>,
+    ) {
+        let is_meant = |each: &&Match| {
+            let covers = field.map_or(each.touches, |index| each.bits.contains(index));
+            covers && each.valid == Truth::False
+        };
+        let scene = self.as_would_be(presets, asked.operation);
+        for each in tally.matching.iter().filter(is_meant) {
+            let Rule::Grant(id) = each.rule else { continue };
+            let validate = self.facts.model.grant(id).and_then(|grant| grant.validate);
+            if let Some(program) = validate.and_then(|id| self.facts.model.condition(id)) {
+                violate(&scene, program, each.rule, decision);
+                decision.deciding.push(each.rule);
+            }
+        }
+    }
+}
+
+/// Adds the comparisons by which a condition does not hold; one that names nothing if only their combination is at fault.
+fn violate<'q>(scene: &Scene<'_>, program: &'q Program, rule: Rule, decision: &mut Decision<'q>) {
+    let mut failing = Vec::new();
+    scene.failing(&program.root, true, &mut failing);
+    let before = decision.violations.len();
+    let sure = failing.into_iter().filter(|leaf| leaf.truth != Truth::Open);
+    decision.violations.extend(sure.map(|leaf| Violation {
+        field: leaf.field,
+        operator: leaf.operator,
+        rule,
+    }));
+    if decision.violations.len() == before {
+        decision.violations.push(Violation {
+            field: "",
+            operator: "",
+            rule,
+        });
     }
 }
 

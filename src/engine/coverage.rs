@@ -1,6 +1,7 @@
 //! Which fields the matching allows cover, and what that comes to: the second half of step five.
 
 use smallvec::SmallVec;
+use thin_vec::ThinVec;
 
 use crate::model::bits::Bits;
 use crate::model::grant::{Grant, Mask};
@@ -9,7 +10,7 @@ use crate::vocab::effect::{Operation, Reason};
 use crate::vocab::limits::DECIDING_GRANTS_MAX;
 
 use super::condition::Truth;
-use super::decision::{Decision, LeftOut, Rule};
+use super::decision::{Deciding, Decision, LeftOut, Rule};
 use super::selection::Bout;
 
 /// What is asked of fields.
@@ -62,7 +63,7 @@ pub(super) struct Match {
     pub(super) bits: Bits,
     /// Touches what is asked at all.
     pub(super) touches: bool,
-    /// Selects a field that may be read.
+    /// Selects a field that may be read, if whatever may be read is asked for.
     pub(super) stars: bool,
     pub(super) neutral: bool,
     pub(super) explain: bool,
@@ -73,15 +74,26 @@ pub(super) struct Match {
 }
 
 impl Tally {
-    /// Whether an allow without conditions of its own settles a question that asks for no field.
-    pub(super) fn settles(&self) -> bool {
-        self.matching
-            .last()
-            .is_some_and(|last| !last.explain && !last.neutral && !last.open && last.valid == Truth::True)
+    /// Returns the allow that was looked at last if it settles a question that asks for no field: whatever else matches
+    /// could not be preferred to it.
+    pub(super) fn settling(&self) -> Option<Rule> {
+        let last = self.matching.last()?;
+        let settles = !last.explain && !last.open && last.valid == Truth::True;
+        (settles && !self.any_neutral).then_some(last.rule)
     }
 }
 
 impl<'q> Asked<'q> {
+    /// Asks for no field.
+    pub(super) fn nothing(operation: Operation) -> Self {
+        Self {
+            names: SmallVec::new(),
+            count: 0,
+            star: false,
+            operation,
+        }
+    }
+
     /// Whether no field is asked for.
     pub(super) fn is_plain(&self) -> bool {
         self.count == 0 && !self.star
@@ -89,6 +101,9 @@ impl<'q> Asked<'q> {
 
     /// Returns which of the fields a grant covers.
     pub(super) fn touched(&self, grant: &Grant) -> Bits {
+        if self.names.is_empty() {
+            return Bits::default();
+        }
         let names_target = grant.selection.to_states.is_some();
         let covers = |field: &Field<'q>| grant.fields.selects(field.id) || field.is_state && names_target;
         Bits::of(
@@ -120,6 +135,26 @@ pub(super) struct Denied<'q> {
 }
 
 impl<'q> Denied<'q> {
+    /// Returns the denies that take a field away; all of them for no field in particular.
+    pub(super) fn takers(&self, field: Option<&Field<'q>>) -> SmallVec<[GrantId; 2]> {
+        let takes = |mask: &Mask<Box<[FieldId]>>| field.is_none_or(|field| mask.selects(field.id));
+        let rules = self.rules.iter().zip(&self.masks);
+        rules.filter(|(_, mask)| takes(mask)).map(|(id, _)| *id).collect()
+    }
+
+    /// Says that a field is left out, and by which denies if they are why.
+    fn leave_out(&self, field: Option<&Field<'q>>, reason: Reason) -> LeftOut<'q> {
+        LeftOut {
+            field: field.map_or("", |field| field.name),
+            reason,
+            rules: if reason == Reason::Denied {
+                self.takers(field)
+            } else {
+                SmallVec::new()
+            },
+        }
+    }
+
     /// Whether a selector is for a field that is not taken away: one of the declared fields, or any name where none is
     /// declared.
     pub(super) fn leaves(&self, fields: &Mask<Box<[FieldId]>>, bout: &Bout<'_, 'q>) -> bool {
@@ -159,9 +194,8 @@ pub(super) fn administer<'q>(
     let refusal = |index: usize| {
         let mut decision = Decision::deny(Reason::Denied);
         decision.about = Some(field(index));
-        decision
-            .deciding
-            .extend(denied.rules.iter().map(|id| Rule::Grant(*id)));
+        let takers = denied.takers(asked.names.get(index));
+        decision.deciding.extend(takers.into_iter().map(Rule::Grant));
         decision
     };
     if let Some(index) = denied.bits.iter().find(|index| *index >= asked.count) {
@@ -174,10 +208,10 @@ pub(super) fn administer<'q>(
     if is_all || asked.operation != Operation::Read && !drops {
         return refusal(first);
     }
-    let left_out = denied.bits.iter().map(|index| LeftOut {
-        field: field(index),
-        reason: Reason::Denied,
-    });
+    let left_out = denied
+        .bits
+        .iter()
+        .map(|index| denied.leave_out(asked.names.get(index), Reason::Denied));
     decision.left_out.extend(left_out);
     decision
 }
@@ -195,7 +229,7 @@ pub(super) struct Weighing<'w, 'q> {
 /// Which fields pass.
 pub(super) struct Passing<'q> {
     pub(super) passing: Bits,
-    pub(super) left_out: Vec<LeftOut<'q>>,
+    pub(super) left_out: ThinVec<LeftOut<'q>>,
     pub(super) demanded: bool,
 }
 
@@ -256,7 +290,7 @@ impl<'q> Weighing<'_, 'q> {
                 let demanded = touching().all(|each| each.explain || each.valid != Truth::True);
                 Ok(Passing {
                     passing: Bits::default(),
-                    left_out: Vec::new(),
+                    left_out: ThinVec::new(),
                     demanded,
                 })
             }
@@ -271,7 +305,7 @@ impl<'q> Weighing<'_, 'q> {
         let valid = self.covered(true, false);
         let free = self.covered(true, true);
         let mut passing = Bits::default();
-        let mut left_out: Vec<LeftOut<'q>> = Vec::new();
+        let mut left_out: ThinVec<LeftOut<'q>> = ThinVec::new();
         for index in 0..self.asked.count {
             let reason = if !self.tally.in_reach.contains(index) {
                 Reason::FieldOutOfReach
@@ -288,10 +322,7 @@ impl<'q> Weighing<'_, 'q> {
             if !self.drops {
                 return Err((reason, self.name(index)));
             }
-            left_out.push(LeftOut {
-                field: self.name(index).unwrap_or_default(),
-                reason,
-            });
+            left_out.push(self.denied.leave_out(self.asked.names.get(index), reason));
         }
         if passing.is_empty()
             && let Some(first) = left_out.first()
@@ -326,7 +357,7 @@ impl<'q> Weighing<'_, 'q> {
         // Where nothing in reach names a field, only the item itself is shown, whatever is asked for.
         let is_bare = !self.omits && !self.tally.any_selects;
         let mut passing = Bits::default();
-        let mut left_out: Vec<LeftOut<'q>> = Vec::new();
+        let mut left_out: ThinVec<LeftOut<'q>> = ThinVec::new();
         for index in 0..self.asked.count {
             let reason = if !self.tally.in_reach.contains(index) {
                 if !self.omits && !is_bare {
@@ -341,10 +372,7 @@ impl<'q> Weighing<'_, 'q> {
                 passing.insert(index);
                 continue;
             };
-            left_out.push(LeftOut {
-                field: self.name(index).unwrap_or_default(),
-                reason,
-            });
+            left_out.push(self.denied.leave_out(self.asked.names.get(index), reason));
         }
         let stars = |free: bool| {
             self.tally
@@ -388,8 +416,8 @@ impl<'q> Weighing<'_, 'q> {
 
     /// The first allows that cover what passes, and whether one of them does only because what is not told is in its favour.
     /// Those that demand no explanation come first, and those that are sure.
-    pub(super) fn deciding(&self, passing: &Bits, demanded: bool) -> (SmallVec<[Rule; 4]>, bool) {
-        let mut rules: SmallVec<[Rule; 4]> = SmallVec::new();
+    pub(super) fn deciding(&self, passing: &Bits, demanded: bool) -> (Deciding, bool) {
+        let mut rules: Deciding = SmallVec::new();
         let mut any_open = false;
         let mut rest: Bits = passing.clone();
         let is_plain = passing.is_empty();

@@ -47,7 +47,8 @@ pub(super) enum State<'q> {
 #[derive(Clone, Debug)]
 pub(super) struct Position<'q> {
     pub(super) state: State<'q>,
-    pub(super) target: State<'q>,
+    /// Where it will stand, if anything is said about that.
+    pub(super) told: Option<State<'q>>,
     /// Whether the state stays what it is: `True`, `False`, or not told.
     pub(super) stays: Truth,
 }
@@ -89,6 +90,16 @@ impl<'q> Facts<'q> {
         !self.owner.is_empty() && self.identity.id.is_some_and(|id| id == self.owner)
     }
 
+    /// Tells whether the question is for some item and does not tell whose: it may be the subject's, or anybody's.
+    pub(super) fn owner_is_open(&self) -> bool {
+        let resource = &self.query.resource;
+        let field = self
+            .collection
+            .and_then(|collection| collection.owner_field.as_deref());
+        let is_told = || field.is_some_and(|field| resource.attributes.get(field).is_some());
+        resource.any_item && self.owner.is_empty() && !is_told()
+    }
+
     /// Returns the address of the request.
     pub(super) fn address(&self) -> Option<Address> {
         Address::parse(self.query.context.ip)
@@ -113,12 +124,7 @@ impl<'q> Facts<'q> {
         named: Option<State<'q>>,
     ) -> Result<Position<'q>, QueryError> {
         if operation == Operation::Create {
-            let state = self.state_of_new()?;
-            return Ok(Position {
-                target: state.clone(),
-                state,
-                stays: Truth::True,
-            });
+            return Ok(Position::resting(self.state_of_new()?));
         }
         let state = self.state_of_stored()?;
         let told = self.told(self.query.to_state, &self.query.changes, "to_state", "changes")?;
@@ -135,17 +141,17 @@ impl<'q> Facts<'q> {
             (told, named) => told.or(named),
         };
         let Some(target) = target else {
-            return Ok(Position {
-                target: state.clone(),
-                state,
-                stays: Truth::True,
-            });
+            return Ok(Position::resting(state));
         };
         let stays = match (&state, &target) {
             (State::Open, _) | (_, State::Open) => Truth::Open,
             (State::None | State::Named(..), _) => Truth::of(state == target),
         };
-        Ok(Position { state, target, stays })
+        Ok(Position {
+            state,
+            told: Some(target),
+            stays,
+        })
     }
 
     /// The state of a stored item.
@@ -295,10 +301,24 @@ fn owner<'q>(
     }
 }
 
-impl Position<'_> {
+impl<'q> Position<'q> {
+    /// Returns the position of an item that stays where it is.
+    pub(super) fn resting(state: State<'q>) -> Self {
+        Self {
+            state,
+            told: None,
+            stays: Truth::True,
+        }
+    }
+
+    /// Returns where the item will stand.
+    pub(super) fn target(&self) -> &State<'q> {
+        self.told.as_ref().unwrap_or(&self.state)
+    }
+
     /// Tells whether the item moves to another state.
     pub(super) fn moves(&self) -> bool {
-        self.stays != Truth::True && matches!(self.target, State::Named(..) | State::None)
+        self.stays != Truth::True && matches!(self.target(), State::Named(..) | State::None)
     }
 
     /// Tells whether a rule for these states is for this one.
@@ -312,8 +332,8 @@ impl Position<'_> {
         let same = if mask.same { self.stays } else { Truth::False };
         match &mask.states {
             Mask::Any => Truth::True,
-            Mask::Only(_) => same.or(matches_state(&self.target, &mask.states)),
-            Mask::Except(_) => same.not().and(matches_state(&self.target, &mask.states)),
+            Mask::Only(_) => same.or(matches_state(self.target(), &mask.states)),
+            Mask::Except(_) => same.not().and(matches_state(self.target(), &mask.states)),
         }
     }
 }

@@ -2,13 +2,18 @@
 
 use std::borrow::Cow;
 
+use smallvec::SmallVec;
+use thin_vec::ThinVec;
+
 use crate::model::Model;
 use crate::model::collection::{Collection, Relation};
+use crate::model::id::GrantId;
 use crate::vocab::effect::{Operation, Reason};
 use crate::vocab::value::{Object, Value};
 
 use super::check::{Question, judge};
 use super::compare::view_text;
+use super::decision::{Decision, LeftOut, Rule};
 use super::facts::Facts;
 use super::query::{Query, QueryError, Resource};
 use super::trace::NoTrace;
@@ -19,13 +24,15 @@ pub struct Filtered<'q> {
     /// Fields that pass, in the order of the question.
     pub allowed: Vec<&'q str>,
     /// Fields that do not, and why.
-    pub denied: Vec<(&'q str, Reason)>,
+    pub denied: Vec<LeftOut<'q>>,
     /// Whether fields that the profile does not know pass.
     pub others_allowed: bool,
     /// Fields that may not select or sort, and why; all others of the question may.
     pub filter_denied: Vec<(&'q str, Reason)>,
     /// Values that a write would set by default.
-    pub presets: Vec<(&'q str, Value<'q>)>,
+    pub presets: ThinVec<(&'q str, Value<'q>)>,
+    /// The decision on the item as such, no field named.
+    pub item: Decision<'q>,
 }
 
 /// A field name that no profile knows: control characters are refused when names are read.
@@ -48,17 +55,29 @@ pub fn filter<'q>(model: &'q Model, query: &'q Query<'q>) -> Result<Filtered<'q>
     } else {
         query.fields.iter().copied().collect()
     };
+    let question = Question {
+        action: query.action,
+        transition: "",
+        fields: &[],
+        filter_fields: &[],
+    };
+    let item = judge(&facts, &question, &mut NoTrace)?;
     let mut filtered = Filtered {
         allowed: Vec::new(),
         denied: Vec::new(),
         others_allowed: keeps(&facts, UNKNOWN_FIELD)?.is_ok(),
         filter_denied: Vec::new(),
-        presets: Vec::new(),
+        presets: item.presets.clone(),
+        item,
     };
     for name in names {
         match keeps_path(&facts, name)? {
             Ok(()) => filtered.allowed.push(name),
-            Err(reason) => filtered.denied.push((name, reason)),
+            Err((reason, rules)) => filtered.denied.push(LeftOut {
+                field: name,
+                reason,
+                rules,
+            }),
         }
     }
     for name in &*query.filter_fields {
@@ -73,13 +92,6 @@ pub fn filter<'q>(model: &'q Model, query: &'q Query<'q>) -> Result<Filtered<'q>
             filtered.filter_denied.push((name, decision.reason));
         }
     }
-    let question = Question {
-        action: query.action,
-        transition: "",
-        fields: &[],
-        filter_fields: &[],
-    };
-    filtered.presets = judge(&facts, &question, &mut NoTrace)?.presets;
     Ok(filtered)
 }
 
@@ -207,8 +219,11 @@ pub fn action_of(model: &Model, operation: Operation) -> Option<&str> {
     Some(model.action_names.name(index))
 }
 
+/// Why a field does not pass, and the denies that take it away.
+type Withheld = (Reason, SmallVec<[GrantId; 2]>);
+
 /// Whether a field passes by itself.
-fn keeps<'f>(facts: &Facts<'f>, name: &'f str) -> Result<Result<(), Reason>, QueryError> {
+fn keeps<'f>(facts: &Facts<'f>, name: &'f str) -> Result<Result<(), Withheld>, QueryError> {
     let fields = [name];
     let question = Question {
         action: facts.query.action,
@@ -218,14 +233,28 @@ fn keeps<'f>(facts: &Facts<'f>, name: &'f str) -> Result<Result<(), Reason>, Que
     };
     let decision = judge(facts, &question, &mut NoTrace)?;
     if !decision.is_allow() {
-        return Ok(Err(decision.reason));
+        let refuses = |rule: &Rule| match rule {
+            Rule::Grant(id) if decision.reason == Reason::Denied => Some(*id),
+            Rule::Grant(_)
+            | Rule::Constraint(_)
+            | Rule::DocumentGrant(_)
+            | Rule::Administrator(_)
+            | Rule::Transition(_) => None,
+        };
+        return Ok(Err((
+            decision.reason,
+            decision.deciding.iter().filter_map(refuses).collect(),
+        )));
     }
-    let left_out = decision.left_out.iter().find(|left_out| left_out.field == name);
-    Ok(left_out.map_or(Ok(()), |left_out| Err(left_out.reason)))
+    let left_out = decision
+        .left_out
+        .into_iter()
+        .find(|left_out| left_out.field == name);
+    Ok(left_out.map_or(Ok(()), |left_out| Err((left_out.reason, left_out.rules))))
 }
 
 /// Whether a path through declared relations passes: each step by what may be read where it leads.
-fn keeps_path<'f>(facts: &Facts<'f>, path: &'f str) -> Result<Result<(), Reason>, QueryError> {
+fn keeps_path<'f>(facts: &Facts<'f>, path: &'f str) -> Result<Result<(), Withheld>, QueryError> {
     let relation = |collection: Option<&Collection>, name: &str| {
         collection
             .and_then(|row| row.field(name))
@@ -242,7 +271,7 @@ fn keeps_path<'f>(facts: &Facts<'f>, path: &'f str) -> Result<Result<(), Reason>
     }
     let model = facts.model;
     let Some(action) = action_of(model, Operation::Read) else {
-        return Ok(Err(Reason::NoGrant));
+        return Ok(Err((Reason::NoGrant, SmallVec::new())));
     };
     let related = Query {
         action,

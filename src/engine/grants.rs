@@ -1,101 +1,89 @@
 //! Denies, allows and the fields that they cover: steps three to five of a decision.
 
 use crate::model::bits::Bits;
-use crate::model::grant::{Grant, Slots};
+use crate::model::grant::Grant;
 use crate::model::id::GrantId;
+use crate::model::slot::{Found, Rules, Slots};
 use crate::vocab::effect::{Operation, Reason};
 
-use super::condition::{Item, Notes, Truth};
+use super::condition::{Notes, Truth};
 use super::constraints::Presets;
 use super::coverage::{Asked, Denied, Match, Tally, Weighing, administer, selects_some};
 use super::decision::{Decision, Rule};
 use super::role::is_member;
 use super::selection::{Bout, Fit};
-use super::trace::{Event, Outcome, Trace};
-
-/// What steps three to five come to.
-pub(super) struct Covered<'q> {
-    pub(super) decision: Decision<'q>,
-    /// Whether the request is covered only with an explanation.
-    pub(super) demanded: bool,
-}
+use super::trace::{Outcome, Trace};
 
 impl<'q> Bout<'_, 'q> {
-    /// Runs steps three to five.
+    /// Runs steps three to five; `demanded` becomes true if the request is covered only with an explanation.
     pub(super) fn cover<T: Trace>(
         &self,
         asked: &Asked<'q>,
         presets: &Presets<'_>,
+        demanded: &mut bool,
         trace: &mut T,
-    ) -> Covered<'q> {
+    ) -> Decision<'q> {
+        let model = self.facts.model;
         let mut notes = Notes::new();
-        let mut conditional = false;
-        let refused = self.refuse(&mut notes, &mut conditional, trace);
+        let mut tally = Tally::default();
+        let refused = if model.refusals.is_empty() {
+            None
+        } else {
+            self.refuse(&mut notes, &mut tally.conditional, trace)
+        };
         if let Some(refused) = refused.as_ref()
             && !T::ENABLED
         {
-            return Covered {
-                decision: refused.clone(),
-                demanded: false,
-            };
+            return refused.clone();
         }
-        let denied = self.denied(asked, &mut conditional, trace);
+        let mut denied = Denied::default();
+        if !model.takings.is_empty() {
+            self.deny_fields(asked, &mut denied, &mut tally.conditional, trace);
+        }
         if let Some(administrator) = self.facts.effective.administrator {
             let mut decision = Decision::allow();
-            decision.conditional = conditional;
+            decision.conditional = tally.conditional;
             decision.deciding.push(Rule::Administrator(administrator));
-            let decision = refused.unwrap_or_else(|| administer(asked, &denied, self.drops(), decision));
-            return Covered {
-                decision,
-                demanded: false,
-            };
+            return refused.unwrap_or_else(|| administer(asked, &denied, self.drops(), decision));
         }
-        let mut tally = Tally {
-            conditional,
-            ..Tally::default()
-        };
-        self.allows(asked, &denied, presets, &mut tally, &mut notes, trace);
-        if let Some(decision) = refused {
-            return Covered {
-                decision,
-                demanded: false,
-            };
+        if let Some(rule) = self.allows(asked, &denied, presets, &mut tally, &mut notes, trace) {
+            let mut decision = Decision::allow();
+            decision.deciding.push(rule);
+            decision.conditional = tally.conditional;
+            return decision;
         }
-        self.weigh(asked, &denied, &mut tally, &notes)
+        if tally.any_neutral {
+            self.settle_neutral(asked, &mut tally, trace);
+        }
+        match refused {
+            Some(decision) => decision,
+            None => self.weigh(asked, &denied, presets, &tally, &notes, demanded),
+        }
     }
 
-    fn rules(&self, slots: &'q Slots<GrantId>) -> impl Iterator<Item = (GrantId, &'q Grant)> + use<'q> {
-        let model = self.facts.model;
-        let lists = match self.action {
-            Some(action) if !slots.is_empty() => slots.find(self.facts.collection_id, action),
-            Some(_) | None => [&[][..], &[][..]],
-        };
-        lists
-            .into_iter()
-            .flatten()
-            .filter_map(move |id| Some((*id, model.grant(*id)?)))
-    }
-
-    fn event<T: Trace>(
+    /// Returns the rules of a slot that may be for the subject's roles; all of them where somebody listens.
+    fn rules<'s, T: Trace>(
         &self,
-        trace: &mut T,
-        rule: Rule,
-        outcome: Outcome,
-        open: bool,
-        detail: &dyn Fn() -> String,
-    ) {
-        if T::ENABLED {
-            trace.record(Event {
-                rule,
-                action: self.action,
-                outcome,
-                detail: detail(),
-                open,
-            });
-        }
+        slots: &'s Slots<GrantId>,
+        found: &'s mut Found<GrantId>,
+    ) -> impl Iterator<Item = (GrantId, &'q Grant)> + use<'s, 'q, T>
+    where
+        'q: 's,
+    {
+        let facts = self.facts;
+        let model = facts.model;
+        let rules = match self.action {
+            None => Rules::default(),
+            // For some item, roles of owners may be held, too.
+            Some(action) if T::ENABLED || facts.query.resource.any_item => {
+                slots.find(facts.collection_id, action)
+            }
+            Some(action) => slots.find_held(facts.collection_id, action, &facts.effective.all, found),
+        };
+        rules.filter_map(move |id| Some((id, model.grant(id)?)))
     }
 
-    /// Tells how a rule fits, and the trace what failed first.
+    /// Tells how a rule fits, and the trace what failed first if it does not at all.
     fn fit<'m, T: Trace>(
         &self,
         id: GrantId,
@@ -107,30 +95,25 @@ impl<'q> Bout<'_, 'q> {
         'q: 'm,
     {
         let rule = Rule::Grant(id);
-        if let Err(outcome) = self.stands(&grant.selection) {
-            self.event(trace, rule, outcome, false, &String::new);
-            return None;
-        }
-        let reach = self.reaches(&grant.selection);
+        let standing = match self.stands(&grant.selection) {
+            Ok(standing) => standing,
+            Err(outcome) => {
+                self.event(trace, rule, outcome, false, |_| {});
+                return None;
+            }
+        };
+        let reach = self.reaches(&grant.selection, standing);
         let mut fit = reach;
         if reach.truth != Truth::False {
             let matched = self.matches(&grant.selection, grant.networks.as_deref(), notes);
             fit = reach.and(matched.truth, matched.part);
         }
-        if T::ENABLED && fit.truth != Truth::True {
-            self.event(trace, rule, fit.part, fit.truth == Truth::Open, &|| {
-                self.blame(grant, fit.part)
+        if fit.truth == Truth::False {
+            self.event(trace, rule, fit.part, false, |event| {
+                event.leaf = self.blame(&grant.selection, fit.part);
             });
         }
         Some(fit)
-    }
-
-    fn blame(&self, grant: &Grant, part: Outcome) -> String {
-        let when = grant.selection.when.filter(|_| part == Outcome::Condition);
-        let program = when.and_then(|when| self.facts.model.condition(when));
-        program.map_or_else(String::new, |program| {
-            self.scene(Item::Stored, None).blame(program).0.to_owned()
-        })
     }
 
     /// Step three: a deny without fields refuses.
@@ -141,19 +124,32 @@ impl<'q> Bout<'_, 'q> {
         trace: &mut T,
     ) -> Option<Decision<'q>> {
         let mut refused: Option<(Reason, GrantId)> = None;
-        for (id, grant) in self.rules(&self.facts.model.refusals) {
+        let mut found = Found::new();
+        for (id, grant) in self.rules::<T>(&self.facts.model.refusals, &mut found) {
             let Some(fit) = self.fit(id, grant, notes, trace) else {
                 continue;
             };
-            if fit.truth == Truth::Open && self.facts.query.resource.any_item {
-                *conditional = true;
-                continue;
-            }
             if fit.truth == Truth::False {
                 continue;
             }
-            if fit.truth == Truth::True {
-                self.event(trace, Rule::Grant(id), Outcome::Matched, false, &String::new);
+            let is_aside = fit.truth == Truth::Open && self.facts.query.resource.any_item;
+            let outcome = if grant.broken.is_some() && !is_aside {
+                Outcome::Broken
+            } else {
+                fit.part
+            };
+            self.event(
+                trace,
+                Rule::Grant(id),
+                outcome,
+                fit.truth == Truth::Open,
+                |event| {
+                    event.leaf = self.settled(&grant.selection, fit);
+                },
+            );
+            if is_aside {
+                *conditional = true;
+                continue;
             }
             let reason = match (fit.truth, &grant.broken) {
                 (_, Some(_)) => Reason::BrokenRule,
@@ -194,27 +190,40 @@ impl<'q> Bout<'_, 'q> {
     }
 
     /// Step five, first half: the fields that denies take away.
-    fn denied<T: Trace>(&self, asked: &Asked<'q>, conditional: &mut bool, trace: &mut T) -> Denied<'q> {
-        let mut denied = Denied::default();
+    fn deny_fields<T: Trace>(
+        &self,
+        asked: &Asked<'q>,
+        denied: &mut Denied<'q>,
+        conditional: &mut bool,
+        trace: &mut T,
+    ) {
         let mut notes = Notes::new();
-        for (id, grant) in self.rules(&self.facts.model.takings) {
+        let mut found = Found::new();
+        for (id, grant) in self.rules::<T>(&self.facts.model.takings, &mut found) {
             let Some(fit) = self.fit(id, grant, &mut notes, trace) else {
                 continue;
             };
-            if fit.truth == Truth::Open && self.facts.query.resource.any_item {
-                *conditional = true;
-                continue;
-            }
             if fit.truth == Truth::False {
                 continue;
             }
+            let is_aside = fit.truth == Truth::Open && self.facts.query.resource.any_item;
             self.event(
                 trace,
                 Rule::Grant(id),
-                Outcome::Matched,
+                fit.part,
                 fit.truth == Truth::Open,
-                &String::new,
+                |event| {
+                    event.leaf = self.settled(&grant.selection, fit);
+                    if !is_aside {
+                        let taken = asked.names.iter().filter(|field| grant.fields.selects(field.id));
+                        event.fields = taken.map(|field| field.name.to_owned()).collect();
+                    }
+                },
             );
+            if is_aside {
+                *conditional = true;
+                continue;
+            }
             for (index, field) in asked.names.iter().enumerate() {
                 if grant.fields.selects(field.id) {
                     denied.bits.insert(index);
@@ -223,10 +232,10 @@ impl<'q> Bout<'_, 'q> {
             denied.masks.push(&grant.fields);
             denied.rules.push(id);
         }
-        denied
     }
 
-    /// Step four: the allows in reach, and which of them match.
+    /// Step four: the allows in reach, and which of them match. Where nobody listens, it ends with the first allow that
+    /// settles the question, and returns that one.
     fn allows<T: Trace>(
         &self,
         asked: &Asked<'q>,
@@ -235,14 +244,17 @@ impl<'q> Bout<'_, 'q> {
         tally: &mut Tally,
         notes: &mut Notes<'q>,
         trace: &mut T,
-    ) {
-        for (id, grant) in self.rules(&self.facts.model.allows) {
+    ) -> Option<Rule> {
+        let asks_nothing = !T::ENABLED && asked.names.is_empty() && !asked.star;
+        let mut found = Found::new();
+        for (id, grant) in self.rules::<T>(&self.facts.model.allows, &mut found) {
             self.allow(id, grant, asked, denied, presets, tally, notes, trace);
-            if !T::ENABLED && asked.names.is_empty() && !asked.star && tally.settles() {
-                return;
+            if asks_nothing && let Some(rule) = tally.settling() {
+                return Some(rule);
             }
         }
         self.document_allows(asked, tally, trace);
+        None
     }
 
     #[expect(
@@ -261,20 +273,21 @@ impl<'q> Bout<'_, 'q> {
         trace: &mut T,
     ) {
         let rule = Rule::Grant(id);
-        if let Err(outcome) = self.stands(&grant.selection) {
-            return self.event(trace, rule, outcome, false, &String::new);
-        }
+        let standing = match self.stands(&grant.selection) {
+            Ok(standing) => standing,
+            Err(outcome) => return self.event(trace, rule, outcome, false, |_| {}),
+        };
         let any_item = self.facts.query.resource.any_item;
-        let reach = self.reaches(&grant.selection);
+        let reach = self.reaches(&grant.selection, standing);
         if reach.truth == Truth::False || reach.truth == Truth::Open && !any_item {
             if reach.truth == Truth::Open && self.may_match(grant) {
                 tally.any_open = true;
                 notes.lacking.push("resource.state");
             }
-            return self.event(trace, rule, reach.part, reach.truth == Truth::Open, &String::new);
+            return self.event(trace, rule, reach.part, reach.truth == Truth::Open, |_| {});
         }
         let bits = asked.touched(grant);
-        let stars = denied.leaves(&grant.fields, self);
+        let stars = asked.star && denied.leaves(&grant.fields, self);
         let selects = selects_some(&grant.fields);
         let touches = asked.is_plain() || asked.touches(&bits) || asked.star && selects;
         tally.any_in_reach = true;
@@ -294,8 +307,8 @@ impl<'q> Bout<'_, 'q> {
             tally.any_open = true;
         }
         if fit.truth == Truth::False || fit.truth == Truth::Open && !any_item {
-            return self.event(trace, rule, fit.part, fit.truth == Truth::Open, &|| {
-                self.blame(grant, fit.part)
+            return self.event(trace, rule, fit.part, fit.truth == Truth::Open, |event| {
+                event.leaf = self.blame(&grant.selection, fit.part);
             });
         }
         if grant.neutral {
@@ -304,18 +317,21 @@ impl<'q> Bout<'_, 'q> {
             tally.any_matched = true;
         }
         if !is_asked {
-            return self.event(trace, rule, Outcome::Fields, false, &String::new);
+            return self.event(trace, rule, Outcome::Fields, false, |_| {});
         }
         let (valid, is_assumed) = match self.valid(grant, asked, presets, notes) {
             Truth::Open if any_item => (Truth::True, true),
             valid @ (Truth::True | Truth::Open | Truth::False) => (valid, false),
         };
-        let outcome = if valid == Truth::True {
-            Outcome::Matched
-        } else {
-            Outcome::Validate
-        };
-        self.event(trace, rule, outcome, valid == Truth::Open, &String::new);
+        if valid != Truth::True {
+            self.event(trace, rule, Outcome::Validate, valid == Truth::Open, |event| {
+                let program = grant.validate.and_then(|id| self.facts.model.condition(id));
+                event.leaf =
+                    program.and_then(|program| self.as_would_be(presets, asked.operation).blame(program));
+            });
+        } else if !grant.neutral {
+            self.fits(trace, rule, grant.explain, asked, &bits);
+        }
         let neutral = grant.neutral;
         tally.matching.push(Match {
             rule,
@@ -378,7 +394,7 @@ impl<'q> Bout<'_, 'q> {
                     .iter()
                     .any(|group| is_member(facts.model, facts.query, &facts.identity, group))
             {
-                self.event(trace, rule, Outcome::Roles, false, &String::new);
+                self.event(trace, rule, Outcome::Roles, false, |_| {});
                 continue;
             }
             let bits = Bits::of(0..asked.names.len());
@@ -386,7 +402,7 @@ impl<'q> Bout<'_, 'q> {
             tally.any_selects = true;
             tally.any_matched = true;
             tally.in_reach.union(&bits);
-            self.event(trace, rule, Outcome::Matched, false, &String::new);
+            self.fits(trace, rule, false, asked, &bits);
             tally.matching.push(Match {
                 rule,
                 bits,
@@ -400,6 +416,43 @@ impl<'q> Bout<'_, 'q> {
         }
     }
 
+    /// Tells the trace that an allow fits, and which fields it covers.
+    fn fits<T: Trace>(&self, trace: &mut T, rule: Rule, explain: bool, asked: &Asked<'q>, bits: &Bits) {
+        let lacks = explain && self.facts.query.context.explanation.trim().is_empty();
+        let outcome = if lacks {
+            Outcome::Explanation
+        } else {
+            Outcome::Matched
+        };
+        self.event(trace, rule, outcome, false, |event| {
+            let covered = bits.iter().filter_map(|index| asked.names.get(index));
+            event.fields = covered.map(|field| field.name.to_owned()).collect();
+        });
+    }
+
+    /// Lets neutral allows count where no condition stands beside them.
+    fn settle_neutral<T: Trace>(&self, asked: &Asked<'q>, tally: &mut Tally, trace: &mut T) {
+        let any_conditioned = tally.any_conditioned;
+        let conditioned = std::mem::take(&mut tally.conditioned);
+        let mut any_neutral = !any_conditioned;
+        for each in tally.matching.iter_mut().filter(|each| each.neutral) {
+            each.bits = Bits::of(each.bits.iter().filter(|field| !conditioned.contains(*field)));
+            each.touches &= !any_conditioned;
+            each.stars &= !any_conditioned;
+            // A read is of an item as a whole, a write of each field.
+            any_neutral |= each.touches || asked.operation != Operation::Read && !each.bits.is_empty();
+            if each.valid != Truth::True {
+                continue;
+            }
+            if each.touches || each.stars || !each.bits.is_empty() {
+                self.fits(trace, each.rule, each.explain, asked, &each.bits);
+            } else {
+                self.event(trace, each.rule, Outcome::Neutral, false, |_| {});
+            }
+        }
+        tally.any_matched |= any_neutral;
+    }
+
     fn drops(&self) -> bool {
         self.facts
             .collection
@@ -411,22 +464,11 @@ impl<'q> Bout<'_, 'q> {
         &self,
         asked: &Asked<'q>,
         denied: &Denied<'q>,
-        tally: &mut Tally,
+        presets: &Presets<'_>,
+        tally: &Tally,
         notes: &Notes<'q>,
-    ) -> Covered<'q> {
-        let any_conditioned = tally.any_conditioned;
-        let conditioned = std::mem::take(&mut tally.conditioned);
-        let mut any_neutral = tally.any_neutral && !any_conditioned;
-        // A neutral allow counts where no condition stands beside it.
-        for each in tally.matching.iter_mut().filter(|each| each.neutral) {
-            each.bits = Bits::of(each.bits.iter().filter(|field| !conditioned.contains(*field)));
-            each.touches &= !any_conditioned;
-            each.stars &= !any_conditioned;
-            // A read is of an item as a whole, a write of each field.
-            any_neutral |= each.touches || asked.operation != Operation::Read && !each.bits.is_empty();
-        }
-        tally.any_matched |= any_neutral;
-        let tally = &*tally;
+        demanded: &mut bool,
+    ) -> Decision<'q> {
         let open = if notes.fault {
             Reason::Fault
         } else {
@@ -463,14 +505,16 @@ impl<'q> Bout<'_, 'q> {
             Ok(outcome) => outcome,
             Err((Reason::MissingAttribute, about)) => return refusal(open, about),
             Err((reason, about)) => {
-                let mut covered = refusal(reason, about);
+                let mut decision = refusal(reason, about);
+                let index = about.and_then(|about| asked.names.iter().position(|field| field.name == about));
                 if reason == Reason::Denied {
-                    covered
-                        .decision
-                        .deciding
-                        .extend(denied.rules.iter().map(|id| Rule::Grant(*id)));
+                    let takers = denied.takers(index.and_then(|index| asked.names.get(index)));
+                    decision.deciding.extend(takers.into_iter().map(Rule::Grant));
                 }
-                return covered;
+                if reason == Reason::Violation {
+                    self.blame_validate(asked, index, tally, presets, &mut decision);
+                }
+                return decision;
             }
         };
         let mut decision = Decision::allow();
@@ -478,10 +522,8 @@ impl<'q> Bout<'_, 'q> {
         let (deciding, is_open) = weighing.deciding(&outcome.passing, outcome.demanded);
         decision.deciding = deciding;
         decision.conditional = tally.conditional || is_open;
-        Covered {
-            decision,
-            demanded: outcome.demanded,
-        }
+        *demanded |= outcome.demanded;
+        decision
     }
 }
 
@@ -492,15 +534,12 @@ impl Fit {
 }
 
 /// A refusal for a reason, about a field.
-fn refused<'q>(reason: Reason, about: Option<&'q str>, tally: &Tally, notes: &Notes<'q>) -> Covered<'q> {
+fn refused<'q>(reason: Reason, about: Option<&'q str>, tally: &Tally, notes: &Notes<'q>) -> Decision<'q> {
     let mut decision = Decision::deny(reason);
     decision.about = about;
     decision.conditional = tally.conditional;
     if reason == Reason::MissingAttribute {
         decision.lacking = notes.lacking.clone();
     }
-    Covered {
-        decision,
-        demanded: false,
-    }
+    decision
 }

@@ -21,13 +21,17 @@ pub mod trace;
 pub mod transitions;
 pub mod validity;
 
+mod blame;
 mod compare;
+mod comparison;
 mod constraints;
 mod coverage;
 mod facts;
 mod geometry;
 mod grants;
+mod path;
 mod programs;
 mod related;
 mod selection;
 mod test;
+mod variable;

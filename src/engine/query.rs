@@ -187,6 +187,8 @@ pub enum Holder<'a> {
 /// A container of the item: what it contributes to local roles.
 #[derive(Clone, Debug, Default)]
 pub struct Ancestor<'a> {
+    /// The id, for traces alone.
+    pub id: &'a str,
     /// Roles given on it.
     pub local_roles: Vec<LocalRoles<'a>>,
     /// Whether roles given above do not come down here.

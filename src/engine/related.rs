@@ -59,18 +59,12 @@ pub(super) fn admits<'s, 'm: 's>(
         (None, _) | (Some(_), _) => Bits::default(),
     };
     let state = state_of(scene, collection, item);
-    let position = Position {
-        target: state.clone(),
-        state,
-        stays: Truth::True,
-    };
+    let position = Position::resting(state);
     let held: SmallVec<[&Grant; 8]> = facts
         .model
         .allows
         .find(Some(collection), action)
-        .into_iter()
-        .flatten()
-        .filter_map(|id| facts.model.grant(*id))
+        .filter_map(|id| facts.model.grant(id))
         .filter(|grant| is_held(grant, &roles, &facts.effective.site))
         .filter(|grant| !grant.selection.except_collections.contains(&collection))
         .collect();

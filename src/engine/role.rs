@@ -34,22 +34,23 @@ pub struct Effective {
 pub enum How {
     /// By being who one is: everybody, a visitor, signed in, without roles.
     Implicit,
-    /// Brought by another role.
-    Inherited,
+    /// Brought by another role, which inherits it directly.
+    Inherited(RoleId),
     /// Named in the request.
     Own,
     /// By a group.
-    Group,
+    Group(GroupId),
     /// By the policy's table of users.
     Users,
-    /// Given on the item or above it.
-    Local,
+    /// Given on the item (`None`), or on one of its ancestors, counted from the root.
+    Local(Option<usize>),
     /// By owning the item.
     Owner,
 }
 
 impl Effective {
     /// Tells whether a rule is for one of these roles, held as it must be.
+    #[inline]
     pub fn holds(&self, selection: &Selection) -> bool {
         let held = self.held(selection.held);
         match &selection.roles {
@@ -60,6 +61,7 @@ impl Effective {
     }
 
     /// Returns the roles held in this way.
+    #[inline]
     pub fn held(&self, held: Held) -> &Bits {
         match held {
             Held::Anywhere => &self.all,
@@ -70,14 +72,53 @@ impl Effective {
     }
 }
 
-/// Lists the roles that count for a question, in the order of [`ordered`].
+/// A role that a subject holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Holding {
+    /// The role.
+    pub role: RoleId,
+    /// How it is held.
+    pub how: How,
+    /// Whether the request comes from outside of the role's networks, so that neither it counts nor what it would bring.
+    pub is_outside: bool,
+}
+
+/// Lists the roles of a question, in the order of [`ordered`]: those that count, and those that do not for where the request
+/// comes from.
 ///
 /// # Errors
 ///
 /// A [`QueryError`] if the question cannot be meant.
-pub fn list(model: &Model, query: &Query<'_>) -> Result<Vec<(RoleId, How)>, QueryError> {
+pub fn list(model: &Model, query: &Query<'_>) -> Result<Vec<Holding>, QueryError> {
     let facts = Facts::bind(model, query)?;
-    Ok(ordered(model, query, &facts.effective))
+    Ok(gather(model, query, &facts.effective, facts.owns()))
+}
+
+/// Returns the roles that owners of items hold as such here; none if that would make them administrators.
+pub(super) fn of_owners(facts: &Facts<'_>) -> Bits {
+    let model = facts.model;
+    let mut set = Set {
+        model,
+        address: facts.address(),
+        bits: Bits::default(),
+    };
+    for role in &model.roles.owner {
+        set.add(*role, How::Owner);
+    }
+    if set.bits.intersects(&model.roles.administrators) {
+        return Bits::default();
+    }
+    set.bits
+}
+
+/// Returns the roles of the subject that do not count for where the request comes from.
+pub(super) fn outside(facts: &Facts<'_>) -> Vec<RoleId> {
+    if !facts.model.roles.has_networks {
+        return Vec::new();
+    }
+    let holdings = gather(facts.model, facts.query, &facts.effective, facts.owns());
+    let outside = holdings.into_iter().filter(|holding| holding.is_outside);
+    outside.map(|holding| holding.role).collect()
 }
 
 /// What gathers roles: a set for deciding, or a list in order.
@@ -121,37 +162,28 @@ pub(super) fn effective(model: &Model, query: &Query<'_>, identity: &Identity<'_
         query,
         identity,
     };
-    let mut site = Set {
+    // One set grows; what it holds on the way is kept.
+    let mut set = Set {
         model,
         address,
         bits: Bits::default(),
     };
-    reader.implicit(&mut site);
-    let is_known = reader.site(&mut site);
+    reader.implicit(&mut set);
+    let is_known = reader.site(&mut set);
     if !is_known.role {
         for role in &model.roles.roleless {
-            site.add(*role, How::Implicit);
+            set.add(*role, How::Implicit);
         }
     }
-    let site = site.bits;
-    let mut shared = Set {
-        model,
-        address,
-        bits: site.clone(),
-    };
-    reader.local(&mut shared);
-    let shared = shared.bits;
-    let mut all = Set {
-        model,
-        address,
-        bits: shared.clone(),
-    };
+    let site = set.bits.clone();
+    reader.local(&mut set);
+    let shared = set.bits.clone();
     if owns {
         for role in &model.roles.owner {
-            all.add(*role, How::Owner);
+            set.add(*role, How::Owner);
         }
     }
-    let all = all.bits;
+    let all = set.bits;
     let is_stranger =
         !is_known.claim && (!query.subject.roles.is_empty() || !query.subject.groups.is_empty());
     let administrators = &model.roles.administrators;
@@ -181,6 +213,13 @@ pub(super) fn effective(model: &Model, query: &Query<'_>, identity: &Identity<'_
 /// Lists the effective roles in the order that presets and `$CURRENT_ROLES` see: implicit, inherited (ancestors first), own,
 /// of groups, of the users table, local.
 pub fn ordered(model: &Model, query: &Query<'_>, effective: &Effective) -> Vec<(RoleId, How)> {
+    let holdings = gather(model, query, effective, false);
+    let counting = holdings.into_iter().filter(|holding| !holding.is_outside);
+    counting.map(|holding| (holding.role, holding.how)).collect()
+}
+
+/// Lists roles as [`list`] does; `owns` tells whether the subject owns the item.
+fn gather(model: &Model, query: &Query<'_>, effective: &Effective, owns: bool) -> Vec<Holding> {
     let identity = identify(model, query);
     let address = Address::parse(query.context.ip);
     let reader = Reader {
@@ -196,33 +235,29 @@ pub fn ordered(model: &Model, query: &Query<'_>, effective: &Effective) -> Vec<(
         direct: Vec::new(),
     };
     reader.implicit(&mut list);
-    let owner = model
-        .roles
-        .owner
-        .iter()
-        .filter(|role| effective.all.contains(role.index()));
-    let roleless = model
-        .roles
-        .roleless
-        .iter()
-        .filter(|role| effective.site.contains(role.index()));
-    for role in roleless {
-        list.add(*role, How::Implicit);
-    }
-    for role in owner {
-        list.add(*role, How::Owner);
-    }
-    reader.site(&mut list);
-    reader.local(&mut list);
-    let mut seen = Bits::default();
-    let mut ordered = Vec::new();
-    for (role, how) in list.implicit.into_iter().chain(list.inherited).chain(list.direct) {
-        if effective.all.contains(role.index()) && !seen.contains(role.index()) {
-            seen.insert(role.index());
-            ordered.push((role, how));
+    let is_known = reader.site(&mut list);
+    for role in &model.roles.roleless {
+        if !is_known.role || effective.site.contains(role.index()) {
+            list.add(*role, How::Implicit);
         }
     }
-    ordered
+    for role in &model.roles.owner {
+        if owns || effective.all.contains(role.index()) {
+            list.add(*role, How::Owner);
+        }
+    }
+    reader.local(&mut list);
+    let mut seen = Bits::default();
+    let mut holdings: Vec<Holding> = Vec::new();
+    for holding in list.implicit.into_iter().chain(list.inherited).chain(list.direct) {
+        let index = holding.role.index();
+        if seen.contains(index) || !holding.is_outside && !effective.all.contains(index) {
+            continue;
+        }
+        seen.insert(index);
+        holdings.push(holding);
+    }
+    holdings
 }
 
 /// Which of the names of a subject are known.
@@ -306,7 +341,7 @@ impl<'r> Reader<'r, '_> {
             .flat_map(|group| group.roles.iter())
         {
             known.role |= self.is_role(*role);
-            gather.add(*role, How::Group);
+            gather.add(*role, How::Group(group));
         }
     }
 
@@ -326,18 +361,24 @@ impl<'r> Reader<'r, '_> {
         let nodes = resource
             .ancestors
             .iter()
-            .map(|node| (&node.local_roles, node.block_inheritance))
-            .chain([(&resource.local_roles, resource.block_inheritance)]);
-        let mut given: SmallVec<[&LocalRoles<'_>; 8]> = SmallVec::new();
-        for (local, blocks) in nodes {
+            .enumerate()
+            .map(|(index, node)| (Some(index), &node.local_roles, node.block_inheritance))
+            .chain([(None, &resource.local_roles, resource.block_inheritance)]);
+        let mut given: SmallVec<[(Option<usize>, &LocalRoles<'_>); 8]> = SmallVec::new();
+        for (node, local, blocks) in nodes {
             if blocks {
                 given.clear();
             }
-            given.extend(local.iter().filter(|local| self.is_holder(local.holder)));
+            let mine = local.iter().filter(|local| self.is_holder(local.holder));
+            given.extend(mine.map(|local| (node, local)));
         }
-        for name in given.iter().flat_map(|local| local.roles.iter()) {
-            if let Some(role) = self.model.roles.claimable(name) {
-                gather.add(role, How::Local);
+        for (node, local) in given {
+            for role in local
+                .roles
+                .iter()
+                .filter_map(|name| self.model.roles.claimable(name))
+            {
+                gather.add(role, How::Local(node));
             }
         }
     }
@@ -381,7 +422,7 @@ impl Gather for Set<'_> {
             }
             return;
         }
-        each_brought(self.model, self.address, role, &mut self.bits, &mut |_| {});
+        each_brought(self.model, self.address, role, None, &mut self.bits, &mut |_| {});
     }
 }
 
@@ -389,9 +430,9 @@ impl Gather for Set<'_> {
 struct List<'r> {
     model: &'r Model,
     address: Option<Address>,
-    implicit: Vec<(RoleId, How)>,
-    inherited: Vec<(RoleId, How)>,
-    direct: Vec<(RoleId, How)>,
+    implicit: Vec<Holding>,
+    inherited: Vec<Holding>,
+    direct: Vec<Holding>,
 }
 
 impl Gather for List<'_> {
@@ -399,39 +440,55 @@ impl Gather for List<'_> {
         let is_implicit = matches!(how, How::Implicit | How::Owner);
         let mut seen = Bits::default();
         let mut brought = Vec::new();
-        each_brought(self.model, self.address, role, &mut seen, &mut |each| {
+        each_brought(self.model, self.address, role, None, &mut seen, &mut |each| {
             brought.push(each)
         });
         for each in brought {
-            let how = if each == role { how } else { How::Inherited };
+            let holding = Holding {
+                role: each.role,
+                how: each.by.map_or(how, How::Inherited),
+                is_outside: each.is_outside,
+            };
             if is_implicit {
-                self.implicit.push((each, how));
-            } else if each == role {
-                self.direct.push((each, how));
+                self.implicit.push(holding);
+            } else if each.by.is_none() {
+                self.direct.push(holding);
             } else {
-                self.inherited.push((each, how));
+                self.inherited.push(holding);
             }
         }
     }
 }
 
-/// Visits a role and all it brings, ancestors first; one that does not count here brings nothing.
+/// A role that another one brings, or itself.
+struct Brought {
+    role: RoleId,
+    /// The role that inherits it directly; `None` for the role itself.
+    by: Option<RoleId>,
+    is_outside: bool,
+}
+
+/// Visits a role and all it brings, ancestors first; one that does not count here is visited, and brings nothing.
 fn each_brought(
     model: &Model,
     address: Option<Address>,
     role: RoleId,
+    by: Option<RoleId>,
     seen: &mut Bits,
-    visit: &mut impl FnMut(RoleId),
+    visit: &mut impl FnMut(Brought),
 ) {
     let Some(row) = model.roles.row(role) else { return };
-    if seen.contains(role.index()) || !counts(row.networks.as_deref(), address) {
+    if seen.contains(role.index()) {
         return;
     }
-    seen.insert(role.index());
-    for parent in &row.inherits {
-        each_brought(model, address, *parent, seen, visit);
+    let is_outside = !counts(row.networks.as_deref(), address);
+    if !is_outside {
+        seen.insert(role.index());
+        for parent in &row.inherits {
+            each_brought(model, address, *parent, Some(role), seen, visit);
+        }
     }
-    visit(role);
+    visit(Brought { role, by, is_outside });
 }
 
 /// Tells whether an address is in one of the networks; without networks it always is.

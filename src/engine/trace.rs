@@ -2,6 +2,7 @@
 
 use crate::model::id::ActionId;
 
+use super::condition::Truth;
 use super::decision::Rule;
 
 /// Is told what happens while deciding.
@@ -47,10 +48,36 @@ pub struct Event {
     pub action: Option<ActionId>,
     /// What became of it.
     pub outcome: Outcome,
-    /// For a condition, the leaf that decided; otherwise empty.
-    pub detail: String,
+    /// The comparison that settled a condition of it; `None` where none did.
+    pub leaf: Option<Settled>,
     /// Whether the part is open: the request does not tell enough.
     pub open: bool,
+    /// The fields in question: those that a matching allow covers, or those that a deny takes away.
+    pub fields: Vec<String>,
+}
+
+/// A comparison that settled a condition.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settled {
+    /// The comparison as a profile would write it, variables filled in as far as they are told; at most
+    /// [`crate::vocab::limits::LEAF_TEXT_BYTES_MAX`] bytes and a mark that it goes on.
+    pub text: String,
+    /// What it came to.
+    pub truth: Truth,
+}
+
+impl Event {
+    /// Returns what became of a rule, with nothing else told yet.
+    pub fn new(rule: Rule, action: Option<ActionId>, outcome: Outcome) -> Self {
+        Self {
+            rule,
+            action,
+            outcome,
+            leaf: None,
+            open: false,
+            fields: Vec::new(),
+        }
+    }
 }
 
 /// What became of a rule: that it counts, or the first thing in it that failed.
@@ -76,14 +103,22 @@ pub enum Outcome {
     Condition,
     /// It touches none of the fields.
     Fields,
-    /// The item as it would be breaks its `validate`, or a constraint's `require` or `submitted`.
+    /// The item as it would be breaks its `validate`.
     Validate,
+    /// It is a constraint, and the item as it would be breaks its `require`.
+    Require,
+    /// It is a constraint, and the presets and changes break its `submitted`.
+    Submitted,
     /// Its neutral condition drops out beside others.
     Neutral,
     /// A transition is not offered here.
     NotOffered,
     /// A transition is not open at this moment.
     Time,
+    /// It fits, and demands an explanation that was not given.
+    Explanation,
     /// A transition lacks approvals.
     Approvals,
+    /// It is known to be broken, and refuses.
+    Broken,
 }

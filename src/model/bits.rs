@@ -1,11 +1,15 @@
 //! Small sets of ids.
 
-use smallvec::SmallVec;
+/// How many positions lie in place.
+const IN_PLACE: usize = 128;
 
-/// A set of positions; the first 128 lie in place.
+/// A set of positions; the first 128 lie in place, and only sets with higher ones keep words elsewhere.
+///
+/// INVARIANT: `more` is empty or ends with a word that is not zero, so that equal sets are equal values.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Bits {
-    words: SmallVec<[u64; 2]>,
+    low: [u64; 2],
+    more: Option<Box<[u64]>>,
 }
 
 impl Bits {
@@ -18,91 +22,176 @@ impl Bits {
         bits
     }
 
+    /// Returns the set of all positions below a number.
+    pub fn below(end: usize) -> Self {
+        let word = |index: usize| match end.saturating_sub(index * 64) {
+            count @ 0..64 => (1 << count) - 1,
+            _ => u64::MAX,
+        };
+        let more = (2..end.div_ceil(64)).map(word).collect();
+        Self::from_parts([word(0), word(1)], more)
+    }
+
+    fn from_parts(low: [u64; 2], mut more: Vec<u64>) -> Self {
+        while more.last() == Some(&0) {
+            more.pop();
+        }
+        let more = (!more.is_empty()).then(|| more.into_boxed_slice());
+        Self { low, more }
+    }
+
+    fn more(&self) -> &[u64] {
+        self.more.as_deref().unwrap_or_default()
+    }
+
     /// Adds a position.
+    #[inline]
     pub fn insert(&mut self, position: usize) {
-        let word = position / 64;
-        if self.words.len() <= word {
-            self.words.resize(word + 1, 0);
+        let bit = 1 << (position % 64);
+        match self.low.get_mut(position / 64) {
+            Some(word) => *word |= bit,
+            None => self.insert_high(position, bit),
         }
-        if let Some(word) = self.words.get_mut(word) {
-            *word |= 1 << (position % 64);
+    }
+
+    #[cold]
+    fn insert_high(&mut self, position: usize, bit: u64) {
+        let index = (position - IN_PLACE) / 64;
+        let mut more = self.more.take().unwrap_or_default().into_vec();
+        if more.len() <= index {
+            more.resize(index + 1, 0);
         }
+        if let Some(word) = more.get_mut(index) {
+            *word |= bit;
+        }
+        self.more = Some(more.into_boxed_slice());
     }
 
     /// Tells whether the position is in the set.
+    #[inline]
     pub fn contains(&self, position: usize) -> bool {
-        self.words
-            .get(position / 64)
-            .is_some_and(|word| word & (1 << (position % 64)) != 0)
+        let word = match self.low.get(position / 64) {
+            Some(word) => *word,
+            None => self
+                .more()
+                .get((position - IN_PLACE) / 64)
+                .copied()
+                .unwrap_or_default(),
+        };
+        word & (1 << (position % 64)) != 0
     }
 
     /// Adds all positions of the other set.
+    #[inline]
     pub fn union(&mut self, other: &Self) {
-        if self.words.len() < other.words.len() {
-            self.words.resize(other.words.len(), 0);
+        let ([first, second], [one, two]) = (&mut self.low, other.low);
+        *first |= one;
+        *second |= two;
+        if let Some(other) = &other.more {
+            self.union_high(other);
         }
-        for (word, more) in self.words.iter_mut().zip(&other.words) {
-            *word |= more;
+    }
+
+    #[cold]
+    fn union_high(&mut self, other: &[u64]) {
+        let mut more = self.more.take().unwrap_or_default().into_vec();
+        if more.len() < other.len() {
+            more.resize(other.len(), 0);
         }
+        for (word, bits) in more.iter_mut().zip(other) {
+            *word |= bits;
+        }
+        self.more = Some(more.into_boxed_slice());
     }
 
     /// Tells whether the sets share a position.
+    #[inline]
     pub fn intersects(&self, other: &Self) -> bool {
-        self.words
-            .iter()
-            .zip(&other.words)
-            .any(|(word, other)| word & other != 0)
+        let ([first, second], [one, two]) = (self.low, other.low);
+        if (first & one) | (second & two) != 0 {
+            return true;
+        }
+        match (&self.more, &other.more) {
+            (Some(more), Some(other)) => more.iter().zip(other).any(|(word, other)| word & other != 0),
+            (None, _) | (_, None) => false,
+        }
     }
 
     /// Tells whether every position is in the other set.
+    #[inline]
     pub fn is_within(&self, other: &Self) -> bool {
-        self.words
-            .iter()
-            .enumerate()
-            .all(|(index, word)| word & !other.words.get(index).copied().unwrap_or(0) == 0)
+        let ([first, second], [one, two]) = (self.low, other.low);
+        if (first & !one) | (second & !two) != 0 {
+            return false;
+        }
+        match &self.more {
+            None => true,
+            Some(more) => {
+                let others = other.more().iter().chain(std::iter::repeat(&0));
+                more.iter().zip(others).all(|(word, other)| word & !other == 0)
+            }
+        }
     }
 
     /// Returns what is in both sets.
+    #[inline]
     pub fn intersection(&self, other: &Self) -> Self {
-        Self {
-            words: self
-                .words
-                .iter()
-                .zip(&other.words)
-                .map(|(word, other)| word & other)
-                .collect(),
+        let ([first, second], [one, two]) = (self.low, other.low);
+        let low = [first & one, second & two];
+        match (&self.more, &other.more) {
+            (Some(more), Some(other)) => {
+                let more = more.iter().zip(other).map(|(word, other)| word & other);
+                Self::from_parts(low, more.collect())
+            }
+            (None, _) | (_, None) => Self { low, more: None },
         }
     }
 
     /// Returns what is in this set and not in the other.
+    #[inline]
     pub fn without(&self, other: &Self) -> Self {
-        let words = self.words.iter().enumerate();
-        Self {
-            words: words
-                .map(|(index, word)| word & !other.words.get(index).copied().unwrap_or(0))
-                .collect(),
+        let ([first, second], [one, two]) = (self.low, other.low);
+        let low = [first & !one, second & !two];
+        match &self.more {
+            None => Self { low, more: None },
+            Some(more) => {
+                let others = other.more().iter().chain(std::iter::repeat(&0));
+                let more = more.iter().zip(others).map(|(word, other)| word & !other);
+                Self::from_parts(low, more.collect())
+            }
         }
     }
 
     /// Tells whether the set is empty.
+    #[inline]
     pub fn is_empty(&self) -> bool {
-        self.words.iter().all(|word| *word == 0)
+        self.low == [0, 0] && self.more.is_none()
     }
 
     /// Tells how many positions there are.
     pub fn len(&self) -> usize {
-        self.words.iter().map(|word| word.count_ones() as usize).sum()
+        self.words().map(|word| word.count_ones() as usize).sum()
     }
 
     /// Empties the set.
     pub fn clear(&mut self) {
-        self.words.clear();
+        *self = Self::default();
+    }
+
+    fn words(&self) -> impl Iterator<Item = u64> {
+        self.low.iter().chain(self.more()).copied()
+    }
+
+    /// Returns the lowest position.
+    #[inline]
+    pub fn first(&self) -> Option<usize> {
+        self.iter().next()
     }
 
     /// Returns the positions, lowest first.
     pub fn iter(&self) -> impl Iterator<Item = usize> {
-        self.words.iter().enumerate().flat_map(|(index, word)| {
-            let mut rest = *word;
+        self.words().enumerate().flat_map(|(index, word)| {
+            let mut rest = word;
             std::iter::from_fn(move || {
                 (rest != 0).then(|| {
                     let bit = rest.trailing_zeros() as usize;
@@ -111,5 +200,68 @@ impl Bits {
                 })
             })
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::Bits;
+
+    /// Sets that lie in place, elsewhere, and across the border.
+    fn samples() -> Vec<BTreeSet<usize>> {
+        let of = |positions: &[usize]| positions.iter().copied().collect();
+        vec![
+            of(&[]),
+            of(&[0]),
+            of(&[63, 64]),
+            of(&[127]),
+            of(&[128]),
+            of(&[5, 127, 128, 191, 192]),
+            of(&[1_000]),
+            of(&[0, 64, 128, 1_000, 2_000]),
+        ]
+    }
+
+    fn bits(set: &BTreeSet<usize>) -> Bits {
+        Bits::of(set.iter().copied())
+    }
+
+    #[test]
+    fn every_operation_is_that_of_sets() {
+        for one in samples() {
+            let a = bits(&one);
+            assert_eq!(a.iter().collect::<BTreeSet<_>>(), one);
+            assert_eq!(
+                (a.len(), a.is_empty(), a.first()),
+                (one.len(), one.is_empty(), one.first().copied())
+            );
+            for position in [0, 5, 63, 64, 127, 128, 129, 191, 192, 1_000, 5_000] {
+                assert_eq!(
+                    a.contains(position),
+                    one.contains(&position),
+                    "{position} in {one:?}"
+                );
+            }
+            for other in samples() {
+                let b = bits(&other);
+                let mut union = a.clone();
+                union.union(&b);
+                assert_eq!(union, bits(&(&one | &other)));
+                assert_eq!(a.intersection(&b), bits(&(&one & &other)));
+                assert_eq!(a.without(&b), bits(&(&one - &other)));
+                assert_eq!(a.intersects(&b), !one.is_disjoint(&other));
+                assert_eq!(a.is_within(&b), one.is_subset(&other), "{one:?} within {other:?}");
+                assert_eq!(a == b, one == other);
+            }
+        }
+    }
+
+    #[test]
+    fn below_holds_each_position_below() {
+        for end in [0, 1, 63, 64, 65, 128, 129, 200] {
+            assert_eq!(Bits::below(end), Bits::of(0..end), "{end}");
+        }
     }
 }

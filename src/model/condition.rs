@@ -87,8 +87,8 @@ pub struct Leaf {
     pub operand_name: Box<str>,
     /// What is looked at, as messages name it (`category.owner`, `$CONTEXT.mode`).
     pub name: Box<str>,
-    /// The whole leaf as text, for traces.
-    pub text: Box<str>,
+    /// The right side as a profile writes it, for traces where a variable of it is not told.
+    pub operand_text: Box<str>,
 }
 
 /// The left side of a leaf.

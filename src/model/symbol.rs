@@ -31,6 +31,7 @@ impl Symbols {
     }
 
     /// Returns the number of a name.
+    #[inline]
     pub fn find(&self, name: &str) -> Option<usize> {
         self.ids.get(name).map(|id| *id as usize)
     }

@@ -8,7 +8,7 @@ use super::Selector;
 use super::condition::{Condition, Operand};
 
 /// What an allow and a constraint have in common: for whom, for what and when they are.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub struct Selection {
     /// Roles; [`Selector::Any`] binds everybody (an allow must name its roles).
     pub roles: Selector,
@@ -29,7 +29,7 @@ pub struct Selection {
 }
 
 /// A grant: these roles may, or must not, do this.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub struct Grant {
     /// The name in answers; absent: its origin stands for it.
     pub id: Option<Spanned<String>>,
@@ -54,7 +54,7 @@ pub struct Grant {
 }
 
 /// What holds whoever allowed.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub struct Constraint {
     /// The name in answers; absent: its origin stands for it.
     pub id: Option<Spanned<String>>,
@@ -75,7 +75,7 @@ pub struct Constraint {
 }
 
 /// How a role must be held for a rule to count.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Held {
     /// In any way.
     #[default]
@@ -89,7 +89,7 @@ pub enum Held {
 }
 
 /// Whose items a rule is for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Scope {
     /// Anybody's.
     #[default]
@@ -101,7 +101,7 @@ pub enum Scope {
 }
 
 /// States afterwards.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub struct TargetStates {
     /// Named states.
     pub selector: Selector,
@@ -110,7 +110,7 @@ pub struct TargetStates {
 }
 
 /// Actions on one document for named users and groups.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub struct DocumentGrant {
     /// The collection of the document.
     pub collection: Spanned<String>,

@@ -245,12 +245,12 @@ impl Decoder {
     }
 
     fn ancestor<'a>(&mut self, path: &Path<'_>, from: &'a v1::Ancestor) -> Ancestor<'a> {
-        // These are for traces and to come; what is malformed is refused all the same.
+        // Nothing is decided by these, but what is malformed is refused all the same.
         self.name(&path.name("collection"), &from.collection);
-        self.name(&path.name("id"), &from.id);
         self.name(&path.name("state"), &from.state);
         self.owner(&path.name("owner"), from.owner.as_ref());
         Ancestor {
+            id: self.name(&path.name("id"), &from.id),
             local_roles: self.local_roles(&path.name("local_roles"), &from.local_roles),
             block_inheritance: from.block_inheritance,
         }

@@ -11,11 +11,16 @@ use crate::model::Model;
 use crate::model::bits::Bits;
 use crate::model::id::{ActionId, OriginId, TransitionId};
 use crate::model::workflow::ApprovalRule;
-use crate::vocab::effect::Effect;
+use crate::observe::counts::DecisionCounts;
+use crate::vocab::call::Call;
+use crate::vocab::effect::{Effect, Reason};
 use crate::vocab::limits::{DECIDING_GRANTS_MAX, MISSING_ALTERNATIVES_MAX, MISSING_FACTS_MAX};
 
 /// How much an answer explains; set per listener, since ids and origins tell about other people's rights.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "kebab-case")]
 pub enum Detail {
     /// Effect and reason alone.
     None,
@@ -33,6 +38,10 @@ pub(super) struct Encoder<'m> {
     pub(super) model: &'m Model,
     /// How much is told.
     pub(super) detail: Detail,
+    /// Where decisions are counted; nowhere while an answer is only explained.
+    pub(super) counts: Option<&'m DecisionCounts>,
+    /// The call that is answered.
+    pub(super) call: Call,
 }
 
 /// What an answer tells beyond its decision.
@@ -45,7 +54,22 @@ pub(super) struct Outlook<'q> {
 }
 
 impl Encoder<'_> {
-    /// Writes a decision.
+    /// Counts a decision.
+    pub(super) fn count(&self, effect: Effect, reason: Reason) {
+        if let Some(counts) = self.counts {
+            counts.add(self.call, effect, reason);
+        }
+    }
+
+    /// Returns an encoder for what is decided once more, to explain it.
+    pub(super) fn uncounted(&self) -> Self {
+        Self {
+            counts: None,
+            ..*self
+        }
+    }
+
+    /// Counts and writes a decision.
     pub(super) fn decision(
         &self,
         id: String,
@@ -53,6 +77,7 @@ impl Encoder<'_> {
         decision: &Decision<'_>,
         outlook: &Outlook<'_>,
     ) -> v1::Decision {
+        self.count(decision.effect, decision.reason);
         let is_allow = decision.is_allow();
         v1::Decision {
             id,
@@ -114,10 +139,19 @@ impl Encoder<'_> {
             Rule::Transition(_) => (v1::RuleKind::Transition, None),
         };
         v1::GrantRef {
-            id: rule_name(self.model, rule),
+            id: self.rule_id(rule),
             origin: rule_origin(self.model, rule).and_then(|id| self.origin(id)),
             effect: effect.map_or(v1::Effect::Unspecified, convert::effect).into(),
             kind: kind.into(),
+        }
+    }
+
+    /// Returns how answers call a rule: by its own name, else by its place, or by a number where places are not told.
+    fn rule_id(&self, rule: Rule) -> String {
+        match self.detail {
+            Detail::None => String::new(),
+            Detail::Code => own_name(self.model, rule).map_or_else(|| number(rule), str::to_owned),
+            Detail::Full => rule_name(self.model, rule),
         }
     }
 
@@ -138,7 +172,7 @@ impl Encoder<'_> {
                 Detail::Full => words::field(each.reason, each.field),
                 Detail::None | Detail::Code => String::new(),
             },
-            grants: Vec::new(),
+            grants: self.rules(&each.rules.iter().map(|id| Rule::Grant(*id)).collect::<Vec<_>>()),
         };
         fields.iter().map(write).collect()
     }
@@ -150,7 +184,11 @@ impl Encoder<'_> {
         }
         let small = ways.iter().filter(|way| way.facts.len() <= MISSING_FACTS_MAX);
         let write = |way: &Alternative<'_>| v1::Missing {
-            facts: way.facts.iter().map(|fact| self.fact(decision, fact)).collect(),
+            facts: way
+                .facts
+                .iter()
+                .map(|fact| self.fact(decision, way, fact))
+                .collect(),
         };
         small.take(MISSING_ALTERNATIVES_MAX).map(write).collect()
     }
@@ -210,17 +248,12 @@ impl Encoder<'_> {
     }
 
     fn violation(&self, violation: &Violation<'_>) -> v1::Violation {
-        let tells_rules = self.detail != Detail::None;
         let tells_words = self.detail == Detail::Full;
         v1::Violation {
             field: violation.field.to_owned(),
             operator: convert::operator_named(violation.operator).into(),
             origin: rule_origin(self.model, violation.rule).and_then(|id| self.origin(id)),
-            constraint: if tells_rules {
-                rule_name(self.model, violation.rule)
-            } else {
-                String::new()
-            },
+            constraint: self.rule_id(violation.rule),
             message: if tells_words {
                 words::violation(self.model, violation)
             } else {
@@ -229,7 +262,7 @@ impl Encoder<'_> {
         }
     }
 
-    fn fact(&self, decision: &Decision<'_>, fact: &Fact<'_>) -> v1::MissingFact {
+    fn fact(&self, decision: &Decision<'_>, way: &Alternative<'_>, fact: &Fact<'_>) -> v1::MissingFact {
         use v1::missing_fact::Fact as Wire;
         let fact = match fact {
             Fact::Role(role) => Wire::Role(self.model.roles.names.name(role.index()).to_owned()),
@@ -240,12 +273,11 @@ impl Encoder<'_> {
             Fact::State(state) => Wire::State((*state).to_owned()),
             // The engine names a fact of the request that is no attribute by its place there.
             Fact::Attribute("resource.content_digest") => Wire::ContentDigest(true),
-            Fact::Attribute(path) => Wire::Attribute(v1::MissingAttribute {
-                path: (*path).to_owned(),
-                operator: v1::Operator::Unspecified.into(),
-                values: Vec::new(),
-                absent: true,
+            Fact::Attribute(name) => Wire::Attribute(attribute(way, name)),
+            Fact::Networks(networks) => Wire::Networks(v1::MissingNetworks {
+                networks: networks.iter().map(ToString::to_string).collect(),
             }),
+            Fact::Ownership => Wire::Ownership(true),
             Fact::Time(moment) => Wire::Time(convert::moment(*moment)),
         };
         v1::MissingFact { fact: Some(fact) }
@@ -267,6 +299,24 @@ impl Encoder<'_> {
     }
 }
 
+fn attribute(way: &Alternative<'_>, name: &str) -> v1::MissingAttribute {
+    let comparison = way.comparisons.iter().find(|comparison| comparison.name == name);
+    let operator = comparison.and_then(|comparison| comparison.operator);
+    v1::MissingAttribute {
+        path: match comparison.and_then(|comparison| comparison.function) {
+            Some(function) => format!("{}({name})", function.name()),
+            None => name.to_owned(),
+        },
+        operator: operator
+            .map_or(v1::Operator::Unspecified, convert::operator)
+            .into(),
+        values: comparison
+            .map(|comparison| comparison.values.iter().map(convert::value).collect())
+            .unwrap_or_default(),
+        absent: true,
+    }
+}
+
 fn obligations(decision: &Decision<'_>) -> v1::Obligations {
     v1::Obligations {
         explanation_required: decision.explanation_required,
@@ -276,22 +326,36 @@ fn obligations(decision: &Decision<'_>) -> v1::Obligations {
 
 /// Returns the name of a rule in answers: its own, else one made of where it stands.
 pub(super) fn rule_name(model: &Model, rule: Rule) -> String {
-    let own = match rule {
-        Rule::Grant(id) => model.grant(id).and_then(|grant| grant.name.as_deref()),
-        Rule::Constraint(id) => model
-            .constraint(id)
-            .and_then(|constraint| constraint.name.as_deref()),
-        Rule::DocumentGrant(_) => None,
-        Rule::Administrator(id) => Some(model.roles.names.name(id.index())),
-        Rule::Transition(id) => model.transition(id).map(|transition| transition.name.as_ref()),
-    };
-    match own {
+    match own_name(model, rule) {
         Some(name) => name.to_owned(),
         None => rule_origin(model, rule)
             .and_then(|id| model.origin(id))
             .map(|origin| format!("{}:{}:{}", origin.file, origin.line, origin.column))
             .unwrap_or_default(),
     }
+}
+
+/// Returns the name that the profile gives a rule.
+fn own_name(model: &Model, rule: Rule) -> Option<&str> {
+    match rule {
+        Rule::Grant(id) => model.grant(id)?.name.as_deref(),
+        Rule::Constraint(id) => model.constraint(id)?.name.as_deref(),
+        Rule::DocumentGrant(_) => None,
+        Rule::Administrator(id) => Some(model.roles.names.name(id.index())),
+        Rule::Transition(id) => model.transition(id).map(|transition| transition.name.as_ref()),
+    }
+}
+
+/// Numbers a rule without a name among those of its kind, from 1: the same as long as the profile is, and telling no place.
+fn number(rule: Rule) -> String {
+    let (kind, index) = match rule {
+        Rule::Grant(id) => ("grant", id.index()),
+        Rule::Constraint(id) => ("constraint", id.index()),
+        Rule::DocumentGrant(id) => ("document-grant", id.index()),
+        Rule::Administrator(id) => ("role", id.index()),
+        Rule::Transition(id) => ("transition", id.index()),
+    };
+    format!("{kind}#{}", index + 1)
 }
 
 /// Returns the code by which the CMS reports that a rule refuses.

@@ -8,12 +8,12 @@ use super::proto::v1;
 use super::violation::{Path, Violations};
 use super::{DecisionService, convert, find, snapshot_info, status, words};
 use crate::engine::check::check;
-use crate::engine::decision::LeftOut;
 use crate::engine::fields::{self, Filtered};
 use crate::engine::query::{Names, Query, QueryError, Resource};
 use crate::engine::validity::valid_until;
 use crate::model::Model;
-use crate::vocab::effect::{Operation, Reason};
+use crate::vocab::call::Call;
+use crate::vocab::effect::{Effect, Operation, Reason};
 use crate::vocab::value::Object;
 
 /// What the request wants beyond its question.
@@ -39,7 +39,7 @@ impl DecisionService {
             .map_err(|violations| status::invalid(&violations))?;
         let published = self.store.current();
         let snapshot = find(&published, &request.profile, &request.digest)?;
-        let (model, encoder) = (&*snapshot.model, self.encoder(snapshot));
+        let (model, encoder) = (&*snapshot.model, self.encoder(snapshot, Call::FilterFields));
         let invalid = |violations: Violations| status::invalid(&violations);
         choose_action(model, wish.operation, &mut query).map_err(invalid)?;
         if wish.document.is_none() && names_no_item(&query.resource) {
@@ -63,6 +63,12 @@ impl DecisionService {
             fields::filter(model, &query)
         };
         let filtered = filtered.map_err(malformed)?;
+        for _ in &filtered.allowed {
+            encoder.count(Effect::Allow, Reason::Allowed);
+        }
+        for left_out in &filtered.denied {
+            encoder.count(Effect::Deny, left_out.reason);
+        }
         let document = match &wish.document {
             Some(document) => Some(fields::filter_document(model, &query, document).map_err(malformed)?),
             None => None,
@@ -74,13 +80,15 @@ impl DecisionService {
             snapshot: Some(snapshot_info(snapshot)),
             trace: summary.trace,
             allowed: filtered.allowed.iter().map(|name| (*name).to_owned()).collect(),
-            denied: denied(&encoder, &filtered),
+            denied: encoder.left_out(&filtered.denied),
             document: document.as_ref().map(convert::object),
             presets: convert::presets(&filtered.presets),
             filter_fields: uses(&encoder, &query.filter_fields, &filtered),
             others_allowed: is_open_question && filtered.others_allowed,
             conditional: summary.conditional,
             valid_until: summary.valid_until.map(convert::moment),
+            reason: convert::reason(filtered.item.reason).into(),
+            message: encoder.message(&query, &filtered.item),
         })
     }
 
@@ -139,12 +147,15 @@ impl DecisionService {
             fields,
             ..query.clone()
         };
-        let denied = filtered.denied.iter().map(|(name, _)| *name);
+        let denied = filtered.denied.iter().map(|left_out| left_out.field);
         let all = asking(filtered.allowed.iter().copied().chain(denied).collect());
         let mut summary = Summary::default();
         if explain {
             summary.trace = Some(match encoder.detail {
-                Detail::Full => self.decide(encoder, &all, true)?.1.unwrap_or_default(),
+                Detail::Full => self
+                    .decide(&encoder.uncounted(), &all, true)?
+                    .1
+                    .unwrap_or_default(),
                 Detail::None | Detail::Code => Encoder::withheld(),
             });
         }
@@ -204,14 +215,6 @@ fn names_no_item(resource: &Resource<'_>) -> bool {
         && resource.local_roles.is_empty()
         && resource.ancestors.is_empty()
         && resource.content_digest.is_empty()
-}
-
-fn denied(encoder: &Encoder<'_>, filtered: &Filtered<'_>) -> Vec<v1::LeftOut> {
-    let left_out = filtered.denied.iter().map(|(field, reason)| LeftOut {
-        field,
-        reason: *reason,
-    });
-    encoder.left_out(&left_out.collect::<Vec<_>>())
 }
 
 fn uses(encoder: &Encoder<'_>, names: &Names<'_>, filtered: &Filtered<'_>) -> Vec<v1::FilterFieldUse> {

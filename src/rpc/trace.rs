@@ -2,9 +2,10 @@
 
 use super::encode::Encoder;
 use super::proto::v1;
+use crate::engine::condition::Truth;
 use crate::engine::decision::Decision;
 use crate::engine::query::{Query, QueryError};
-use crate::engine::role::{self, How};
+use crate::engine::role::{self, Holding, How};
 use crate::engine::trace::{Event, Outcome, Recorder};
 use crate::vocab::limits::TRACE_EVENTS_MAX;
 
@@ -20,11 +21,20 @@ impl Encoder<'_> {
         recorder: &Recorder,
         decision: &Decision<'_>,
     ) -> Result<v1::Trace, QueryError> {
-        let events = recorder.events.iter().take(TRACE_EVENTS_MAX);
+        // A rule for all collections but this one is no candidate.
+        let events = || {
+            recorder
+                .events
+                .iter()
+                .filter(|event| event.outcome != Outcome::Collection)
+        };
         Ok(v1::Trace {
             roles: self.effective_roles(query)?,
-            events: events.map(|event| self.event(event, decision)).collect(),
-            truncated: recorder.events.len() > TRACE_EVENTS_MAX,
+            events: events()
+                .take(TRACE_EVENTS_MAX)
+                .map(|event| self.event(event, decision))
+                .collect(),
+            truncated: events().nth(TRACE_EVENTS_MAX).is_some(),
             withheld: false,
         })
     }
@@ -39,38 +49,39 @@ impl Encoder<'_> {
 
     fn effective_roles(&self, query: &Query<'_>) -> Result<Vec<v1::EffectiveRole>, QueryError> {
         let roles = &self.model.roles;
-        let write = |(id, how): (_, How)| -> v1::EffectiveRole {
-            let id: crate::model::id::RoleId = id;
-            v1::EffectiveRole {
-                role: roles.names.name(id.index()).to_owned(),
-                source: source(how).into(),
-                via: String::new(),
-                administrator: roles.administrators.contains(id.index()),
-                outside_networks: false,
-            }
+        let via = |how: How| match how {
+            How::Inherited(by) => roles.names.name(by.index()).to_owned(),
+            How::Group(group) => roles.group_names.name(group.index()).to_owned(),
+            How::Local(node) => node
+                .and_then(|node| query.resource.ancestors.get(node))
+                .map_or_else(String::new, |ancestor| ancestor.id.to_owned()),
+            How::Implicit | How::Own | How::Users | How::Owner => String::new(),
+        };
+        let write = |holding: Holding| v1::EffectiveRole {
+            role: roles.names.name(holding.role.index()).to_owned(),
+            source: source(holding.how).into(),
+            via: via(holding.how),
+            administrator: roles.administrators.contains(holding.role.index()),
+            outside_networks: holding.is_outside,
         };
         Ok(role::list(self.model, query)?.into_iter().map(write).collect())
     }
 
     fn event(&self, event: &Event, decision: &Decision<'_>) -> v1::TraceEvent {
-        let is_leaf =
-            matches!(event.outcome, Outcome::Condition | Outcome::Validate) && !event.detail.is_empty();
-        let leaf_result = match (is_leaf, event.open) {
-            (false, _) => v1::LeafResult::Unspecified,
-            (true, true) => v1::LeafResult::Open,
-            (true, false) => v1::LeafResult::False,
-        };
+        let leaf_result = event
+            .leaf
+            .as_ref()
+            .map_or(v1::LeafResult::Unspecified, |leaf| leaf_result(leaf.truth));
         v1::TraceEvent {
             rule: Some(self.rule(event.rule)),
             outcome: outcome(event.outcome).into(),
             detail: self.event_words(event),
-            leaf: if is_leaf {
-                event.detail.clone()
-            } else {
-                String::new()
-            },
+            leaf: event
+                .leaf
+                .as_ref()
+                .map_or_else(String::new, |leaf| leaf.text.clone()),
             leaf_result: leaf_result.into(),
-            fields: Vec::new(),
+            fields: event.fields.clone(),
             decisive: decision.deciding.contains(&event.rule)
                 || decision
                     .violations
@@ -92,7 +103,10 @@ impl Encoder<'_> {
             Outcome::Network => "wants the request to come from another network",
             Outcome::Condition => "has a condition that does not hold",
             Outcome::Fields => "covers none of the fields",
-            Outcome::Validate => "wants the item to be otherwise afterwards",
+            Outcome::Validate | Outcome::Require => "wants the item to be otherwise afterwards",
+            Outcome::Submitted => "wants other values to be submitted",
+            Outcome::Explanation => "fits and demands an explanation",
+            Outcome::Broken => "is known to be broken and therefore refuses",
             Outcome::Neutral => "stands back behind rules with conditions",
             Outcome::NotOffered => "is not offered from this state",
             Outcome::Time => "is closed at this time",
@@ -113,14 +127,22 @@ impl Encoder<'_> {
     }
 }
 
+fn leaf_result(truth: Truth) -> v1::LeafResult {
+    match truth {
+        Truth::False => v1::LeafResult::False,
+        Truth::Open => v1::LeafResult::Open,
+        Truth::True => v1::LeafResult::True,
+    }
+}
+
 fn source(how: How) -> v1::RoleSource {
     match how {
         How::Implicit | How::Owner => v1::RoleSource::Implicit,
-        How::Inherited => v1::RoleSource::Inherited,
+        How::Inherited(_) => v1::RoleSource::Inherited,
         How::Own => v1::RoleSource::Own,
-        How::Group => v1::RoleSource::Group,
+        How::Group(_) => v1::RoleSource::Group,
         How::Users => v1::RoleSource::UsersTable,
-        How::Local => v1::RoleSource::Local,
+        How::Local(_) => v1::RoleSource::Local,
     }
 }
 
@@ -129,7 +151,7 @@ fn outcome(outcome: Outcome) -> v1::Outcome {
         Outcome::Matched => v1::Outcome::Matched,
         Outcome::Roles => v1::Outcome::Roles,
         Outcome::Held => v1::Outcome::Held,
-        // The wire has no word for it: such rules are not among its candidates.
+        // Never written: such rules are no candidates.
         Outcome::Collection => v1::Outcome::Unspecified,
         Outcome::State => v1::Outcome::State,
         Outcome::TargetState => v1::Outcome::TargetState,
@@ -138,6 +160,10 @@ fn outcome(outcome: Outcome) -> v1::Outcome {
         Outcome::Condition => v1::Outcome::Condition,
         Outcome::Fields => v1::Outcome::Fields,
         Outcome::Validate => v1::Outcome::Validate,
+        Outcome::Require => v1::Outcome::Require,
+        Outcome::Submitted => v1::Outcome::Submitted,
+        Outcome::Explanation => v1::Outcome::Explanation,
+        Outcome::Broken => v1::Outcome::Broken,
         Outcome::Neutral => v1::Outcome::Neutral,
         Outcome::NotOffered => v1::Outcome::NotOffered,
         Outcome::Time => v1::Outcome::Time,

@@ -6,7 +6,7 @@ use super::describe::title;
 use super::encode::{Detail, Encoder};
 use super::proto::v1;
 use super::violation::{Path, Violations};
-use super::{DecisionService, convert, find, outlook, snapshot_info, status};
+use super::{DecisionService, convert, find, outlook, snapshot_info, status, words};
 use crate::engine::approvals::{self, Progress};
 use crate::engine::decision::ApprovalCount;
 use crate::engine::fields::action_of;
@@ -14,6 +14,7 @@ use crate::engine::query::{Query, QueryError};
 use crate::engine::transitions::{self, Offered};
 use crate::model::Model;
 use crate::model::workflow::{Transition, Workflow};
+use crate::vocab::call::Call;
 use crate::vocab::effect::{Operation, Reason};
 
 impl DecisionService {
@@ -39,7 +40,7 @@ impl DecisionService {
         let snapshot = find(&published, &request.profile, &request.digest)?;
         let writer = Writer {
             service: self,
-            encoder: self.encoder(snapshot),
+            encoder: self.encoder(snapshot, Call::ListAllowedTransitions),
             locale: &request.locale,
             explain: request.explain,
         };
@@ -49,7 +50,17 @@ impl DecisionService {
             snapshot: Some(snapshot_info(snapshot)),
             ..v1::ListAllowedTransitionsResponse::default()
         };
+        if let Some(reason) = transitions::find_obstacle(&snapshot.model, &query).map_err(malformed)? {
+            answer.set_reason(convert::reason(reason));
+            answer.message = match self.detail {
+                Detail::Full => words::nothing_offered(reason, &query),
+                Detail::None | Detail::Code => String::new(),
+            };
+        }
         for offered in offers.iter().filter(|offered| offered.listed) {
+            writer
+                .encoder
+                .count(offered.decision.effect, offered.decision.reason);
             if offered.decision.is_allow() {
                 answer
                     .transitions
@@ -108,7 +119,7 @@ impl Writer<'_> {
             (true, Detail::None | Detail::Code) => Ok(Some(Encoder::withheld())),
             (true, Detail::Full) => self
                 .service
-                .decide(&self.encoder, asked, true)
+                .decide(&self.encoder.uncounted(), asked, true)
                 .map(|(_, trace)| trace),
         }
     }

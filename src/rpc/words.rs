@@ -5,6 +5,7 @@
 use super::encode::rule_name;
 use crate::engine::decision::{Decision, Rule, Violation};
 use crate::engine::query::Query;
+use crate::engine::role::list;
 use crate::model::Model;
 use crate::source::diagnostic::quote;
 use crate::vocab::effect::Reason;
@@ -15,9 +16,13 @@ pub(super) fn sentence(model: &Model, query: &Query<'_>, decision: &Decision<'_>
     let about = decision.about.unwrap_or_default();
     match decision.reason {
         Reason::Allowed => allowed(model, decision),
-        Reason::NoGrant => format!("no role of the subject may {what}"),
+        Reason::NoGrant => format!("no role of the subject may {what}{}", outside(model, query)),
         Reason::NoMatchingGrant => {
-            format!("the subject may {what} in general, but not on this item or under these circumstances")
+            let but = "but not on this item or under these circumstances";
+            format!(
+                "the subject may {what} in general, {but}{}",
+                outside(model, query)
+            )
         }
         Reason::Denied if about.is_empty() => {
             format!("{} refuses to {what}", rules(model, decision, "a rule"))
@@ -88,6 +93,37 @@ pub(super) fn field(reason: Reason, field: &str) -> String {
         | Reason::ApprovalMissing => format!("the item as such is not open, so the field {field} is not"),
         Reason::BrokenRule => format!("a broken rule takes the field {field} away"),
         Reason::Fault => format!("deciding on the field {field} went wrong, so the answer is no"),
+    }
+}
+
+/// Returns why there is nothing that a list of transitions could name, in one sentence.
+pub(super) fn nothing_offered(reason: Reason, query: &Query<'_>) -> String {
+    let collection = quote(query.resource.collection);
+    match reason {
+        Reason::UnknownCollection => format!("the profile knows no collection {collection}"),
+        Reason::UnknownTransition => format!("the collection {collection} has no workflow"),
+        Reason::UnknownAction => "no action of the profile creates items".to_owned(),
+        Reason::Allowed
+        | Reason::NoGrant
+        | Reason::NoMatchingGrant
+        | Reason::Denied
+        | Reason::FieldOutOfReach
+        | Reason::FieldNotCovered
+        | Reason::Violation
+        | Reason::Network
+        | Reason::ExplanationRequired
+        | Reason::ApprovalMissing
+        | Reason::NotOffered
+        | Reason::UnknownRole
+        | Reason::MissingAttribute
+        | Reason::BrokenRule
+        | Reason::Fault => match query.resource.state {
+            "" => format!("the workflow of {collection} does not have the state of the item"),
+            state => format!(
+                "the workflow of {collection} does not have the state {}",
+                quote(state)
+            ),
+        },
     }
 }
 
@@ -185,6 +221,36 @@ fn lacking(decision: &Decision<'_>) -> String {
                 more.len()
             )
         }
+    }
+}
+
+/// Says which roles of the subject do not count for where the request comes from; nothing if all of them do.
+fn outside(model: &Model, query: &Query<'_>) -> String {
+    if !model.roles.has_networks {
+        return String::new();
+    }
+    let holdings = list(model, query).unwrap_or_default();
+    let names: Vec<&str> = holdings
+        .iter()
+        .filter(|holding| holding.is_outside)
+        .map(|holding| model.roles.names.name(holding.role.index()))
+        .collect();
+    let why = if query.context.ip.is_empty() {
+        "the request tells no address"
+    } else {
+        "the request comes from elsewhere"
+    };
+    match names.as_slice() {
+        [] => String::new(),
+        [only] => format!(
+            "; the role {} counts in its networks alone, and {why}",
+            quote(only)
+        ),
+        [first, more @ ..] => format!(
+            "; the role {} and {} more count in their networks alone, and {why}",
+            quote(first),
+            more.len()
+        ),
     }
 }
 

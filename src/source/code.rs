@@ -84,6 +84,7 @@ codes! {
     WrongOperand = "wrong-operand", Error, "An operator compares with a value that it cannot compare with.";
     InvalidPattern = "invalid-pattern", Error, "A pattern is no regular expression of the supported kind.";
     PatternTooLarge = "pattern-too-large", Error, "A pattern needs more memory than the limit.";
+    GeometryTooLarge = "geometry-too-large", Error, "A geometry has more positions than the limit.";
     InvalidNetwork = "invalid-network", Error, "A network is no address, no range of addresses and no CIDR block.";
     AmbiguousTime = "ambiguous-time", Warning, "A time names no zone, and is read as UTC.";
     NoOwnerField = "no-owner-field", Error, "A rule asks for the owner in a collection that declares none.";

@@ -14,10 +14,14 @@ pub const PATTERN_BYTES_MAX: usize = 256 * 1024;
 pub const PATTERN_LENGTH_MAX: usize = 1_000;
 /// Bytes of text that a regular expression is run on; longer text matches nothing.
 pub const PATTERN_TEXT_BYTES_MAX: usize = 64 * 1024;
+/// Positions of one geometry, in a condition or in an item that one looks at.
+pub const GEOMETRY_POSITIONS_MAX: usize = 1_000;
 /// How deep `_some_permitted` may ask about items related to related items.
 pub const PERMITTED_DEPTH_MAX: usize = 4;
 /// Decisions that may be tried to find what is missing for an allow.
 pub const MISSING_TRIALS_MAX: usize = 256;
+/// Values that one attribute which a denial lacks is compared with.
+pub const MISSING_VALUES_MAX: usize = 32;
 /// Moments that may be tried to find when an answer changes.
 pub const VALIDITY_TRIALS_MAX: usize = 64;
 /// Grants named in one decision.
@@ -98,6 +102,15 @@ pub const DIRECTORY_DEPTH_MAX: usize = 16;
 /// Bounds how often one scan starts over because files changed under it.
 pub const READ_ATTEMPTS_MAX: u32 = 5;
 
+/// Bounds how soon after the beginning of one reload the next one begins, whoever asks for it.
+pub const RELOAD_PAUSE_MIN: Duration = Duration::from_millis(50);
+
+/// Bounds the rest after a reload, which is otherwise as long as the reload took.
+pub const RELOAD_REST_MAX: Duration = Duration::from_secs(5);
+
+/// Bounds the time for which stale profiles may be configured to be served.
+pub const STALE_SECONDS_MAX: u64 = 31_536_000;
+
 /// Bounds the bytes of a name, id or path in a request.
 pub const NAME_BYTES_MAX: usize = 1024;
 
@@ -146,6 +159,9 @@ pub const FIELD_VIOLATION_BYTES_MAX: usize = 4 * 1024;
 /// Bounds the bytes of a path as a complaint shows it.
 pub const SHOWN_PATH_BYTES_MAX: usize = 256;
 
+/// Bounds the text of one comparison in a trace.
+pub const LEAF_TEXT_BYTES_MAX: usize = 1024;
+
 /// Bounds the events of one trace.
 pub const TRACE_EVENTS_MAX: usize = 1000;
 
@@ -167,10 +183,31 @@ pub const REQUESTS_IN_FLIGHT_MAX: usize = 4_096;
 pub const REQUEST_TIME_MAX: Duration = Duration::from_secs(60);
 
 /// Bounds what the largest request may be configured to be.
-pub const MESSAGE_BYTES_MAX: i64 = 64 * 1024 * 1024;
+pub const MESSAGE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 /// Is the least that the largest request may be configured to be: any single question fits.
-pub const MESSAGE_BYTES_MIN: i64 = 64 * 1024;
+pub const MESSAGE_BYTES_MIN: u64 = 64 * 1024;
+
+/// Bounds the bytes of a configuration file.
+pub const CONFIG_BYTES_MAX: u64 = 1024 * 1024;
+
+/// Bounds the lines of the log that wait to be written.
+pub const LOG_LINES_WAITING_MAX: usize = 10_000;
+
+/// Bounds the connections of one listener for HTTP; the next ones wait.
+pub const HTTP_CONNECTIONS_MAX: usize = 64;
+
+/// Bounds how long the head of a request over HTTP may take to arrive.
+pub const HTTP_HEAD_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// Bounds how long a connection for HTTP lives.
+pub const HTTP_CONNECTION_TIME_MAX: Duration = Duration::from_secs(300);
+
+/// Bounds how many places the daemon listens on.
+pub const LISTENERS_MAX: usize = 16;
+
+/// Bounds the bytes of the name of a listener.
+pub const LISTENER_NAME_BYTES_MAX: usize = 32;
 
 /// Bounds the time that requests in flight may be given at the end.
 pub const DRAIN_SECONDS_MAX: u64 = 3_600;

@@ -133,6 +133,25 @@ impl Operator {
             .copied()
             .find(|operator| operator.name() == name)
     }
+
+    /// Returns the operator that holds of a value only where this one does not; `None` if there is none.
+    pub fn opposite(self) -> Option<Operator> {
+        const ORDER: [(Operator, Operator); 2] =
+            [(Operator::Lt, Operator::Gte), (Operator::Gt, Operator::Lte)];
+        for (one, other) in ORDER {
+            if self == one {
+                return Some(other);
+            }
+            if self == other {
+                return Some(one);
+            }
+        }
+        let word = self.name().strip_prefix('_')?;
+        if self.is_negative() {
+            return Operator::find(&format!("_{}", word.strip_prefix('n')?));
+        }
+        Operator::find(&format!("_n{word}"))
+    }
 }
 
 /// A function on the left side of a leaf: `year(published_at)`.

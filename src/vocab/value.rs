@@ -1,6 +1,9 @@
 //! Attribute values as requests bring them and policies write them.
 
 use std::borrow::Cow;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::mem;
 
 /// A value of an attribute, an operand or a preset.
 ///
@@ -23,7 +26,7 @@ pub enum Value<'a> {
 }
 
 /// Named values, each name once, sorted by name.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Hash)]
 pub struct Object<'a> {
     entries: Vec<(Cow<'a, str>, Value<'a>)>,
 }
@@ -96,6 +99,21 @@ pub enum View<'v> {
     Object(&'v Object<'v>),
 }
 
+impl Hash for Value<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        mem::discriminant(self).hash(state);
+        match self {
+            Self::Null => {}
+            Self::Bool(value) => value.hash(state),
+            // The two zeros are equal, so they hash as one.
+            Self::Number(value) => (value + 0.0).to_bits().hash(state),
+            Self::Text(value) => value.hash(state),
+            Self::List(values) => values.hash(state),
+            Self::Object(object) => object.hash(state),
+        }
+    }
+}
+
 impl Value<'_> {
     /// Returns the value as evaluation looks at it.
     pub fn view(&self) -> View<'_> {
@@ -148,6 +166,57 @@ impl View<'_> {
 pub fn number_text(number: f64) -> String {
     // `Display` of f64 writes whole numbers without a fraction and never an exponent.
     format!("{number}")
+}
+
+/// Writes text as JSON does.
+pub fn quoted(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 2);
+    out.push('"');
+    for each in text.chars() {
+        match each {
+            '"' | '\\' => out.extend(['\\', each]),
+            '\0'..='\u{1f}' => out.push_str(&format!("\\u{:04x}", u32::from(each))),
+            _ => out.push(each),
+        }
+    }
+    out.push('"');
+    out
+}
+
+/// Writes a constant as JSON in conditions does: text that begins with `$` doubles it, as it would be a variable.
+///
+/// # Errors
+///
+/// That of the writer.
+pub fn write_literal(out: &mut impl fmt::Write, value: &Value<'_>) -> fmt::Result {
+    match value {
+        Value::Null => out.write_str("null"),
+        Value::Bool(value) => write!(out, "{value}"),
+        Value::Number(value) => out.write_str(&number_text(*value)),
+        Value::Text(text) if text.starts_with('$') => out.write_str(&quoted(&format!("${text}"))),
+        Value::Text(text) => out.write_str(&quoted(text)),
+        Value::List(values) => {
+            out.write_char('[')?;
+            for (index, value) in values.iter().enumerate() {
+                if index > 0 {
+                    out.write_str(", ")?;
+                }
+                write_literal(out, value)?;
+            }
+            out.write_char(']')
+        }
+        Value::Object(object) => {
+            out.write_char('{')?;
+            for (index, (name, value)) in object.iter().enumerate() {
+                if index > 0 {
+                    out.write_str(", ")?;
+                }
+                write!(out, "{}: ", quoted(name))?;
+                write_literal(out, value)?;
+            }
+            out.write_char('}')
+        }
+    }
 }
 
 /// Tells whether a number and a text are one id: the text is exactly how the number is written.

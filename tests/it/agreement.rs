@@ -98,7 +98,7 @@ fn listed_transitions_are_offered_and_allowed() {
             let decision = check(model, &single).unwrap();
             assert_eq!(decision.reason, each.decision.reason, "{name} {query:?}");
             if each.listed && decision.is_allow() {
-                listed.push(name);
+                listed.push(name.clone());
             }
         }
         if let Ok(expected) = views::transitions(policy, &query) {
@@ -268,6 +268,24 @@ fn granted<'x>(
                         content_digest: query.resource.content_digest,
                     });
                 }
+            }
+            Fact::Networks(networks) => {
+                let address: &'static str = crate::reference::intern(&networks[0].first());
+                query.context.ip = address;
+            }
+            Fact::Ownership => {
+                let collection =
+                    &model.collections[model.collection_names.find(query.resource.collection)?];
+                let kept = query.resource.attributes.iter();
+                let kept = kept.filter(|(name, _)| Some(*name) != collection.owner_field.as_deref());
+                query.resource.attributes = Object::new(
+                    kept.map(|(name, value)| (name.to_owned().into(), value.clone()))
+                        .collect(),
+                );
+                query.resource.owner.id = match query.subject.id {
+                    "" => &model.settings.anonymous_id,
+                    id => id,
+                };
             }
             Fact::Attribute(_) => return None,
         }

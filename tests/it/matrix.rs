@@ -50,7 +50,12 @@ struct Row<'m> {
     action: &'m str,
     transition: &'m str,
     operation: Operation,
+    /// The type of what would be added, where the action asks about that.
+    child: Option<&'m str>,
 }
+
+/// The action of Nick's menus that asks which types may be added, by `$CONTEXT.child`.
+const ASKS_CHILD: &str = "Addable";
 
 #[test]
 fn matrix() {
@@ -174,14 +179,23 @@ fn rows(model: &Model) -> Vec<Row<'_>> {
             // Actions that no file declares come in the order in which rules name them, which says nothing.
             actions.sort_by_key(|(_, action)| ORDER.iter().position(|each| *each == action.operation));
             for (action_name, action) in actions {
-                rows.push(Row {
+                let children: Vec<Option<&str>> = if action_name == ASKS_CHILD {
+                    model.collection_names.names().map(Some).collect()
+                } else {
+                    vec![None]
+                };
+                rows.extend(children.into_iter().map(|child| Row {
                     collection: name,
                     state,
-                    label: action_name.to_owned(),
+                    label: child.map_or_else(
+                        || action_name.to_owned(),
+                        |child| format!("{action_name} {child}"),
+                    ),
                     action: action_name,
                     transition: "",
-                    operation: action.operation,
-                });
+                    operation: action.on_item(),
+                    child,
+                }));
             }
             rows.extend(offers.iter().map(|offer| {
                 let transition = model.transition(*offer).unwrap();
@@ -192,6 +206,7 @@ fn rows(model: &Model) -> Vec<Row<'_>> {
                     action: "",
                     transition: &transition.name,
                     operation: Operation::Other,
+                    child: None,
                 }
             }));
         }
@@ -254,7 +269,10 @@ fn question(row: &Row<'_>, column: &Column, roles: &[&str]) -> Json {
             "any_item": true,
             "content_digest": "d1",
         },
-        "context": {"explanation": "because", "ip": KNOWN_ADDRESS, "approvals": approvals},
+        "context": {
+            "explanation": "because", "ip": KNOWN_ADDRESS, "approvals": approvals,
+            "attributes": row.child.map_or_else(|| json!({}), |child| json!({ "child": child })),
+        },
         "action": row.action,
         "transition": row.transition,
     })

@@ -435,6 +435,9 @@ fn spell(name: &str, value: &str) -> String {
     if let Some(seconds) = value.strip_prefix("Duration::from_secs(") {
         return format!("{} s", seconds.trim_end_matches(')'));
     }
+    if let Some(milliseconds) = value.strip_prefix("Duration::from_millis(") {
+        return format!("{} ms", milliseconds.trim_end_matches(')'));
+    }
     let plain = value.replace('_', "");
     let number: u64 = plain
         .split('*')

@@ -21,7 +21,9 @@ pub(crate) const COLLECTIONS: &[&str] = &[
     "articles", "articles", "articles", "notes", "notes", "comments", "",
 ];
 const ACTIONS: &[&str] = &["create", "read", "update", "delete", "publish"];
-const MORE_ACTIONS: &[&str] = &["create", "read", "update", "delete", "publish", "peek", "make"];
+const MORE_ACTIONS: &[&str] = &[
+    "create", "read", "update", "delete", "publish", "peek", "make", "add",
+];
 const ARTICLE_FIELDS: &[(&str, Option<FieldType>)] = &[
     ("id", None),
     ("title", Some(FieldType::String)),
@@ -96,7 +98,7 @@ pub(crate) fn policy(random: &mut Random) -> Policy {
 
 fn action(id: &'static str) -> Action {
     let operation = match id {
-        "create" | "make" => Operation::Create,
+        "create" | "make" | "add" => Operation::Create,
         "read" | "peek" => Operation::Read,
         "update" => Operation::Update,
         "delete" => Operation::Delete,
@@ -106,6 +108,7 @@ fn action(id: &'static str) -> Action {
         id: name(id),
         title: Title::default(),
         operation,
+        inside: id == "add",
         listed_by: (id == "peek").then(|| name("read")),
         codes: Codes::default(),
         origin: span(),

@@ -161,6 +161,7 @@ fn resource(random: &mut Random, collection: &'static str) -> Resource<'static> 
     if random.chance(20) {
         resource.ancestors = (0..random.between(1, 2))
             .map(|_| Ancestor {
+                id: "",
                 local_roles: local_roles(random),
                 block_inheritance: random.chance(20),
             })
@@ -295,7 +296,8 @@ fn ask(random: &mut Random, query: &mut Query<'static>) {
         0 => "fly",
         1 => "make",
         2 => "peek",
-        3..=8 => "create",
+        3 => "add",
+        4..=8 => "create",
         9..=19 => "read",
         20..=31 => "update",
         32..=34 => "delete",

@@ -165,12 +165,14 @@ fn print_action(action: &Action, out: &mut Lines) {
         id,
         title,
         operation,
+        inside,
         listed_by,
         codes: Codes { by_reason, any_item },
         origin: _,
     } = action;
     let fields = [
         ("title", print_title(title)),
+        ("inside", inside.then(|| "true".to_owned())),
         ("listed_by", listed_by.as_ref().map(quoted)),
         ("codes", (!by_reason.is_empty()).then(|| format!("{by_reason:?}"))),
         (

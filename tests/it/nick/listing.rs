@@ -88,7 +88,8 @@ fn print_collections(policy: &Policy, out: &mut String) {
             .listed_by
             .as_ref()
             .map_or(String::new(), |by| format!(", listings ask {}", by.value));
-        let operation = action.operation.name();
+        let inside = if action.inside { " inside" } else { "" };
+        let operation = format!("{}{inside}", action.operation.name());
         writeln!(
             out,
             "action {}{} {operation}{listed}",

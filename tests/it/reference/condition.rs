@@ -325,6 +325,7 @@ pub(crate) fn resolve(case: &Case<'_>, variable: &Variable) -> Side {
         Variable::CurrentRoles(path) => listed(RoleKind::Role, path),
         Variable::CurrentPolicies(path) => listed(RoleKind::Policy, path),
         Variable::Context(path) => attribute(&query.context.attributes, path),
+        Variable::Owner(_) if case.facts.owner_open => Side::Open,
         Variable::Owner(OwnerPart::Id) => Side::known(if case.facts.owner.is_empty() {
             Value::Null
         } else {
@@ -402,6 +403,7 @@ fn permitted(scene: Scene<'_>) -> Truth {
     facts.collection = Some(collection);
     facts.state = bind::state_of(scene.item, Some(collection));
     facts.owner = owner.clone();
+    facts.owner_open = false;
     facts.stays = true;
     facts.moves = false;
     facts.afterwards = match &facts.state {
@@ -442,7 +444,7 @@ fn permitted(scene: Scene<'_>) -> Truth {
     for grant in allows {
         let mut truth = super::matching::reaches(&there, &grant.selection, scene.action)
             .min(state_matches(&grant.selection.states, &there.facts.state))
-            .min(super::matching::in_scope(&there, &grant.selection).into());
+            .min(super::matching::in_scope(&there, &grant.selection));
         if let Some(networks) = &grant.networks {
             truth = truth.min(roles::inside(networks, case.query.context.ip).into());
         }

@@ -238,6 +238,21 @@ fn put_aside(policy: &Policy, mut roles: Roles) -> Roles {
     roles
 }
 
+/// Returns the roles that owners hold as such, with what they bring; none if an administrator is among them.
+pub(crate) fn of_owners(policy: &Policy, ip: &str) -> Vec<String> {
+    let roles: Vec<String> = implicit(policy, Implicit::Owner)
+        .iter()
+        .flat_map(|role| implicit_closure(policy, role, ip))
+        .collect();
+    let rules =
+        |role: &String| find(policy, role).is_some_and(|role| role.administrator != Administrator::No);
+    if roles.iter().any(rules) {
+        Vec::new()
+    } else {
+        roles
+    }
+}
+
 /// Lists a role with all that it brings; an implicit role that nobody declared brings itself.
 fn implicit_closure(policy: &Policy, id: &str, ip: &str) -> Vec<String> {
     if find(policy, id).is_none() && Implicit::ALL.iter().any(|which| which.name() == id) {
