@@ -3,6 +3,9 @@
 //! `corpus/dialects/directus-legacy/<name>.case` holds a small profile as several files; beside it lies what becomes of it.
 //! `worked.jsonl` holds cases in the form of the recordings. `UPDATE_GOLDEN=1` rewrites the golden files.
 
+mod naive;
+mod rows;
+
 use std::fs;
 use std::path::PathBuf;
 
