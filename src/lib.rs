@@ -16,7 +16,7 @@
 //! | [`source`] | text and places in it, JSON, complaints and their codes | bytes → [`source::json::Json`] |
 //! | *the policy river* | | |
 //! | [`policy`] | what a profile declares: names still text, no dialect left | |
-//! | [`dialect`] | the readers: native, Nick | JSON → [`policy::Policy`] |
+//! | [`dialect`] | the readers: native, Nick, Directus 7 and 8 | JSON → [`policy::Policy`] |
 //! | [`validate`] | every check of a policy | [`policy::Policy`] → [`validate::ValidPolicy`] |
 //! | [`model`] | the compiled form: ids, dense tables, condition programs | |
 //! | [`compile`](mod@compile) | interning, tables, programs; cannot fail | [`validate::ValidPolicy`] → [`model::Model`] |
@@ -65,7 +65,7 @@
 //! 3. `rpc/decode.rs` checks the message against every limit and borrows a [`engine::query::Query`] from it. A message that
 //!    makes no sense ends here, as a status of `rpc/status.rs`.
 //! 4. [`engine::check::check`] binds names to ids, finds the effective roles ([`engine::role`]), takes the few rules that
-//!    [`model::grant::Slots`] holds for this collection and action, runs their conditions ([`engine::condition`]), and goes
+//!    [`model::slot::Slots`] holds for this collection and action, runs their conditions ([`engine::condition`]), and goes
 //!    through the steps that README lists, in that order; the first that fails is the reason.
 //! 5. If it is a denial, [`engine::missing`] tries what would turn it; [`engine::validity`] finds until when the answer holds.
 //! 6. `rpc/encode.rs` writes names, origins and sentences.

@@ -17,10 +17,14 @@ pub enum Exit {
     Unavailable,
     /// Placet itself failed.
     Fault,
+    /// The configuration file is broken, or cannot be read.
+    BadConfig,
+    /// An address to listen on cannot be had.
+    BadAddress,
 }
 
 /// Lists every exit code with what it means.
-const TABLE: [(Exit, u8, &str); 6] = [
+const TABLE: [(Exit, u8, &str); 8] = [
     (Exit::Done, 0, "all went well; what was asked is allowed"),
     (
         Exit::Refused,
@@ -32,9 +36,15 @@ const TABLE: [(Exit, u8, &str); 6] = [
     (
         Exit::Unavailable,
         4,
-        "a file cannot be read, an address not be had, or a daemon not be reached",
+        "a file cannot be read, or a daemon not be reached",
     ),
     (Exit::Fault, 5, "Placet itself failed"),
+    (
+        Exit::BadConfig,
+        6,
+        "the configuration file is broken, or cannot be read",
+    ),
+    (Exit::BadAddress, 7, "an address to listen on cannot be had"),
 ];
 
 impl Exit {
@@ -73,7 +83,9 @@ mod tests {
             Exit::BadProfile,
             Exit::Unavailable,
             Exit::Fault,
+            Exit::BadConfig,
+            Exit::BadAddress,
         ];
-        assert_eq!(all.map(Exit::code), [0, 1, 2, 3, 4, 5]);
+        assert_eq!(all.map(Exit::code), [0, 1, 2, 3, 4, 5, 6, 7]);
     }
 }

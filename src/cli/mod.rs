@@ -19,14 +19,16 @@ pub mod check;
 mod door;
 pub mod exit;
 pub mod fields;
+pub mod health;
 pub mod output;
 pub mod question;
 pub mod serve;
+pub mod status;
 pub mod transitions;
 pub mod validate;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::builder::Resettable;
 use clap::parser::ValueSource;
@@ -35,8 +37,10 @@ use clap::{Arg, ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcom
 use crate::cli::check::CheckCommand;
 use crate::cli::exit::Exit;
 use crate::cli::fields::FieldsCommand;
+use crate::cli::health::HealthCommand;
 use crate::cli::output::{Color, Format, Output};
 use crate::cli::serve::ServeCommand;
+use crate::cli::status::StatusCommand;
 use crate::cli::transitions::TransitionsCommand;
 use crate::cli::validate::ValidateCommand;
 
@@ -66,14 +70,9 @@ pub struct Cli {
 #[derive(Clone, Debug, Args)]
 pub struct Globals {
     /// Directory that holds one directory per profile, or is a profile itself
-    #[arg(
-        long,
-        global = true,
-        value_name = "DIR",
-        env = "PLACET_PROFILES",
-        default_value = "policies"
-    )]
-    pub profiles: PathBuf,
+    /// [default: policies]
+    #[arg(long, global = true, value_name = "DIR", env = "PLACET_PROFILES")]
+    pub profiles: Option<PathBuf>,
 
     /// Profile that answers when none is named; if there is only one, it does
     #[arg(long, global = true, value_name = "ID", env = "PLACET_DEFAULT_PROFILE")]
@@ -100,11 +99,18 @@ pub struct Globals {
     pub color: Color,
 }
 
+impl Globals {
+    /// Returns the profiles root: what is given, else `policies`.
+    pub fn root(&self) -> &Path {
+        self.profiles.as_deref().unwrap_or(Path::new("policies"))
+    }
+}
+
 /// Names the commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Serve decisions over gRPC
-    Serve(ServeCommand),
+    Serve(Box<ServeCommand>),
     /// Check profiles, and say what is wrong with them and where
     Validate(ValidateCommand),
     /// Decide one question, and say why
@@ -113,12 +119,16 @@ pub enum Command {
     Transitions(Box<TransitionsCommand>),
     /// Tell which fields may be read or written
     Fields(Box<FieldsCommand>),
+    /// Ask a daemon whether it serves
+    Health(HealthCommand),
+    /// Ask a daemon what it serves, and what is wrong with the rest
+    Status(StatusCommand),
 }
 
 /// Runs the command line and returns the exit code of the process.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> std::process::ExitCode {
     // An empty variable of the environment means that there is none.
-    let command = Cli::command()
+    let command = serve::tell_defaults(Cli::command())
         .after_help(format!("{EXAMPLES}\n\n{}", exit::help()))
         .mut_args(without_empty_variable)
         .mut_subcommands(|command| command.mut_args(without_empty_variable));
@@ -128,7 +138,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> std::process::ExitC
         .try_get_matches_from(arguments)
         .and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, matches)));
     let exit = match parsed {
-        Ok((cli, matches)) => run_command(&cli, &from_environment(&command, &matches)),
+        Ok((cli, matches)) => {
+            let variables = from_environment(&command, &matches);
+            run_command(&cli, &matches, &variables)
+        }
         Err(error) => {
             // What cannot be printed, for instance into a closed pipe, is not worth another complaint.
             let _ = error.print();
@@ -177,10 +190,10 @@ fn from_environment(command: &clap::Command, matches: &ArgMatches) -> Vec<String
         .collect()
 }
 
-fn run_command(cli: &Cli, variables: &[String]) -> Exit {
+fn run_command(cli: &Cli, matches: &ArgMatches, variables: &[String]) -> Exit {
     let mut output = Output::new(cli.globals.color);
     let asks = match &cli.command {
-        Command::Serve(_) | Command::Validate(_) => false,
+        Command::Serve(_) | Command::Validate(_) | Command::Health(_) | Command::Status(_) => false,
         Command::Check(_) | Command::Transitions(_) | Command::Fields(_) => true,
     };
     if asks && !variables.is_empty() {
@@ -190,11 +203,13 @@ fn run_command(cli: &Cli, variables: &[String]) -> Exit {
         ));
     }
     match &cli.command {
-        Command::Serve(command) => serve::run(command, &cli.globals, &mut output),
+        Command::Serve(command) => serve::run(command, &cli.globals, matches, &mut output),
         Command::Validate(command) => validate::run(command, &cli.globals, &mut output),
         Command::Check(command) => check::run(command, &cli.globals, &mut output),
         Command::Transitions(command) => transitions::run(command, &cli.globals, &mut output),
         Command::Fields(command) => fields::run(command, &cli.globals, &mut output),
+        Command::Health(command) => health::run(command, &cli.globals, &mut output),
+        Command::Status(command) => status::run(command, &cli.globals, &mut output),
     }
 }
 
@@ -228,7 +243,9 @@ Examples:
   placet validate policies/newsroom         check one profile while you write it
   placet validate --format json             the same for machines, all profiles
   placet check --profile editorial --role editor --action update --collection articles --state published
-                                            one decision, and why; `placet help check` has more";
+                                            one decision, and why; `placet help check` has more
+  placet status                             what the daemon on this machine serves, and what is wrong with the rest
+  placet health profile/news                whether it serves a profile, for probes";
 
 #[cfg(test)]
 mod tests {

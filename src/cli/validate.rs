@@ -34,7 +34,7 @@ pub struct ValidateCommand {
 
 /// Checks profiles and writes what there is to say about them.
 pub(super) fn run(command: &ValidateCommand, globals: &Globals, output: &mut Output) -> Exit {
-    let root = command.directory.as_ref().unwrap_or(&globals.profiles);
+    let root = command.directory.as_deref().unwrap_or(globals.root());
     let scan = match discover::read_root(root, &ScanLimits::default()) {
         Ok(scan) => scan,
         Err(error) => {

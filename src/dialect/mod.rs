@@ -17,6 +17,16 @@
 //! language; `native.rs` is the dialect that says everything.
 
 mod condition;
+mod legacy;
+mod legacy_check;
+mod legacy_choice;
+mod legacy_facts;
+mod legacy_grant;
+mod legacy_lower;
+mod legacy_role;
+mod legacy_row;
+mod legacy_system;
+mod legacy_table;
 mod native;
 mod native_collection;
 mod native_grant;
@@ -64,7 +74,7 @@ pub trait Dialect: Sync {
 }
 
 /// Lists every dialect.
-pub const DIALECTS: &[&dyn Dialect] = &[&native::Native, &nick::Nick];
+pub const DIALECTS: &[&dyn Dialect] = &[&native::Native, &nick::Nick, &legacy::DirectusLegacy];
 
 /// Says how closely a dialect follows its CMS.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

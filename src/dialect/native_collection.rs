@@ -1,13 +1,15 @@
 //! Actions and collections in the native form.
 
-use crate::policy::Action;
+use std::collections::BTreeMap;
+
 use crate::policy::collection::{Collection, Field, Filtering, OwnerFact, Relation, Unreadable, Unwritable};
 use crate::policy::grant::Grant;
+use crate::policy::{Action, Codes};
 use crate::source::code::Code;
 use crate::source::diagnostic::{Diagnostic, quote};
 use crate::source::json::{Json, Member, Node};
 use crate::source::span::Spanned;
-use crate::vocab::effect::Operation;
+use crate::vocab::effect::{Operation, Reason};
 use crate::vocab::operator::FieldType;
 
 use super::native_grant::{Home, read_grants};
@@ -32,6 +34,15 @@ pub(super) fn read_action(
         diagnostics.push(Diagnostic::new(Code::UnknownKey, id.span, message));
     }
     let listed_by = keys.id("listed_by", diagnostics);
+    let mut codes = |key| {
+        keys.optional(key)
+            .map(|json| read_codes(json, key, diagnostics))
+            .unwrap_or_default()
+    };
+    let codes = Codes {
+        by_reason: codes("codes"),
+        any_item: codes("any_item_codes"),
+    };
     keys.finish(diagnostics);
     Action {
         id,
@@ -39,6 +50,7 @@ pub(super) fn read_action(
         operation,
         inside: inside.unwrap_or(false),
         listed_by,
+        codes,
         origin,
     }
 }
@@ -74,6 +86,25 @@ fn default_operation(id: &str) -> Operation {
         "delete" => Operation::Delete,
         _ => Operation::Other,
     }
+}
+
+/// Reads a map from reason to the code with which the CMS reports it.
+pub(super) fn read_codes(
+    json: &Json,
+    key: &str,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> BTreeMap<Reason, String> {
+    let mut codes = BTreeMap::new();
+    for Member { key, value } in reader::read_members(json, &quote(key), diagnostics).unwrap_or_default() {
+        let reason = Reason::ALL.into_iter().find(|reason| reason.name() == key.value);
+        if reason.is_none() {
+            let names = Reason::ALL.map(Reason::name);
+            word::unknown_word(key, "a reason", names.iter().copied(), diagnostics);
+        }
+        let code = reader::read_text(value, &quote(&key.value), diagnostics);
+        codes.extend(reason.zip(code.map(|code| code.value)));
+    }
+    codes
 }
 
 /// Reads a collection and the grants that stand in it.

@@ -75,6 +75,7 @@ pub(super) fn read_grant(
         explain: keys.bool("explain", diagnostics).unwrap_or(false),
         networks: keys.networks("networks", diagnostics),
         broken: broken.map(|reason| reason.value),
+        code: keys.text("code", diagnostics).map(|code| code.value),
         origin: json.span,
     };
     keys.finish(diagnostics);
@@ -131,6 +132,7 @@ pub(super) fn read_constraint(json: &Json, diagnostics: &mut Vec<Diagnostic>) ->
             .optional("presets")
             .map(|json| read_presets(json, diagnostics))
             .unwrap_or_default(),
+        code: keys.text("code", diagnostics).map(|code| code.value),
         origin: json.span,
     };
     keys.finish(diagnostics);
@@ -200,6 +202,7 @@ fn read_selection(
         ("anywhere", Held::Anywhere),
         ("site", Held::Site),
         ("shared", Held::Shared),
+        ("aside", Held::Aside),
     ];
     selection.held = keys.word("held", &held, diagnostics).unwrap_or_default();
     match home {

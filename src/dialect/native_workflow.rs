@@ -132,6 +132,7 @@ fn read_permissions(json: &Json, state: &Spanned<String>, diagnostics: &mut Vec<
             explain: false,
             networks: None,
             broken: None,
+            code: None,
             origin: key.span.to(value.span),
         });
     }

@@ -7,7 +7,7 @@ use crate::policy::collection::{Collection, Field, Filtering, OwnerFact, Unreada
 use crate::policy::condition::{Condition, Leaf, Left, Node, Operand, Variable};
 use crate::policy::grant::{Constraint, Grant, Held, Selection};
 use crate::policy::role::{Administrator, Group, Implicit, Role, RoleKind, User};
-use crate::policy::{Action, Policy, Selector, Title};
+use crate::policy::{Action, Codes, Policy, Selector, Title};
 use crate::source::code::Code;
 use crate::source::diagnostic::{Diagnostic, quote};
 use crate::source::json::Json;
@@ -183,6 +183,7 @@ impl Lowering<'_> {
             // What is asked about is the container, in whose state somebody may add.
             inside: operation == Operation::Create,
             listed_by: listed_by.map(at),
+            codes: Codes::default(),
             origin: id.span,
         });
         if let Some((name, operation)) = companion {
@@ -193,6 +194,7 @@ impl Lowering<'_> {
                 operation,
                 inside: false,
                 listed_by: None,
+                codes: Codes::default(),
                 origin: id.span,
             });
         }
@@ -409,6 +411,7 @@ impl Lowering<'_> {
             submitted: None,
             networks: None,
             presets: Vec::new(),
+            code: None,
             origin: row.id.span,
         });
     }
@@ -471,6 +474,7 @@ fn grant(effect: Effect, selection: Selection, fields: Selector, origin: Span) -
         explain: false,
         networks: None,
         broken: None,
+        code: None,
         origin,
     }
 }

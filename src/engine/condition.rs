@@ -4,6 +4,7 @@
 //! it is run again for each combination of related items that its paths can share.
 
 use smallvec::SmallVec;
+use thin_vec::ThinVec;
 
 use crate::model::condition::{Join, Leaf, Left, Node, Program, Related};
 use crate::model::id::{ActionId, CollectionId};
@@ -89,7 +90,7 @@ pub(super) struct Scene<'s> {
 #[derive(Default)]
 pub(super) struct Notes<'s> {
     /// Facts that were needed and not told.
-    pub(super) lacking: Vec<&'s str>,
+    pub(super) lacking: ThinVec<&'s str>,
     /// Whether evaluation went wrong.
     pub(super) fault: bool,
     /// A path led through a list of related items.

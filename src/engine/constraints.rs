@@ -36,21 +36,13 @@ impl<'q> Bout<'_, 'q> {
         let Some(action) = self.action else {
             return applying;
         };
-        if model.constraints.is_empty() {
-            return applying;
-        }
-        for id in model
-            .constraint_slots
-            .find(self.facts.collection_id, action)
-            .into_iter()
-            .flatten()
-        {
-            let Some(constraint) = model.constraint(*id) else {
+        for id in model.constraint_slots.find(self.facts.collection_id, action) {
+            let Some(constraint) = model.constraint(id) else {
                 continue;
             };
             let selection = &constraint.selection;
             let mut event = |outcome, open| {
-                self.event(trace, Rule::Constraint(*id), outcome, open, |event| {
+                self.event(trace, Rule::Constraint(id), outcome, open, |event| {
                     event.leaf = self.blame(selection, outcome);
                 });
             };
@@ -77,7 +69,7 @@ impl<'q> Bout<'_, 'q> {
                 event(fit.part, false);
                 continue;
             }
-            applying.push(*id);
+            applying.push(id);
         }
         self.order(&mut applying);
         applying

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use smallvec::SmallVec;
+use thin_vec::ThinVec;
 
 use crate::model::id::{ConstraintId, DocumentGrantId, GrantId, RoleId, TransitionId};
 use crate::vocab::effect::{Effect, Reason};
@@ -9,7 +10,10 @@ use crate::vocab::network::Network;
 use crate::vocab::operator::{Function, Operator};
 use crate::vocab::value::Value;
 
-/// The answer to one question. A deny is an answer, never an error.
+/// Rules that decided: one or two of them as a rule.
+pub type Deciding = SmallVec<[Rule; 2]>;
+
+/// The answer to one question; small, as it is handed from step to step, so what is rarely there is one word. A deny is an answer, never an error.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Decision<'q> {
     /// Allow or deny.
@@ -17,21 +21,21 @@ pub struct Decision<'q> {
     /// Why.
     pub reason: Reason,
     /// What decided: of an allow the grants that cover the request, of a deny the rules that refuse.
-    pub deciding: SmallVec<[Rule; 4]>,
+    pub deciding: Deciding,
     /// The name that the reason is about: an unknown action, a field out of reach.
     pub about: Option<&'q str>,
     /// Whether the request must come with an explanation (it did, if the effect is allow).
     pub explanation_required: bool,
     /// Values to be written by default.
-    pub presets: Vec<(&'q str, Value<'q>)>,
+    pub presets: ThinVec<(&'q str, Value<'q>)>,
     /// Fields that are masked or dropped.
-    pub left_out: Vec<LeftOut<'q>>,
+    pub left_out: ThinVec<LeftOut<'q>>,
     /// Conditions on the item as it would be that do not hold.
-    pub violations: Vec<Violation<'q>>,
+    pub violations: ThinVec<Violation<'q>>,
     /// Paths of facts that a rule needed and the request lacked.
-    pub lacking: Vec<&'q str>,
+    pub lacking: ThinVec<&'q str>,
     /// Approvals that the transition needs, by rule.
-    pub approvals: Vec<ApprovalCount>,
+    pub approvals: ThinVec<ApprovalCount>,
     /// The transition that was judged, named or found.
     pub transition: Option<TransitionId>,
     /// Whether facts that stayed open were counted in favour of "some item".
@@ -177,11 +181,11 @@ impl<'q> Decision<'q> {
             deciding: SmallVec::new(),
             about: None,
             explanation_required: false,
-            presets: Vec::new(),
-            left_out: Vec::new(),
-            violations: Vec::new(),
-            lacking: Vec::new(),
-            approvals: Vec::new(),
+            presets: ThinVec::new(),
+            left_out: ThinVec::new(),
+            violations: ThinVec::new(),
+            lacking: ThinVec::new(),
+            approvals: ThinVec::new(),
             transition: None,
             conditional: false,
         }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use smallvec::SmallVec;
+use thin_vec::ThinVec;
 
 use crate::model::Model;
 use crate::model::collection::{Collection, Relation};
@@ -29,7 +30,7 @@ pub struct Filtered<'q> {
     /// Fields that may not select or sort, and why; all others of the question may.
     pub filter_denied: Vec<(&'q str, Reason)>,
     /// Values that a write would set by default.
-    pub presets: Vec<(&'q str, Value<'q>)>,
+    pub presets: ThinVec<(&'q str, Value<'q>)>,
     /// The decision on the item as such, no field named.
     pub item: Decision<'q>,
 }

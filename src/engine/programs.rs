@@ -88,9 +88,8 @@ fn touch<'q>(
     let constraints = model
         .constraint_slots
         .find(collection, action)
-        .into_iter()
-        .flatten();
-    for constraint in constraints.filter_map(|id| model.constraint(*id)) {
+        .filter_map(|id| model.constraint(id));
+    for constraint in constraints {
         touched.programs.extend(program(constraint.selection.when));
         touched.programs.extend(program(constraint.require));
         touched.programs.extend(program(constraint.submitted));

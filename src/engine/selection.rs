@@ -44,6 +44,7 @@ impl Fit {
 impl<'q> Bout<'_, 'q> {
     /// Tells how far the rule is for the subject's roles and this collection: open if the subject would have to own the item
     /// for it, and the question is for some item.
+    #[inline]
     pub(super) fn stands(&self, selection: &Selection) -> Result<Truth, Outcome> {
         let facts = self.facts;
         let mut standing = Truth::True;
@@ -69,6 +70,7 @@ impl<'q> Bout<'_, 'q> {
 
     /// Tells how far the rule is in reach: for the subject, as [`Self::stands`] says, and for the states before and
     /// afterwards.
+    #[inline]
     pub(super) fn reaches(&self, selection: &Selection, standing: Truth) -> Fit {
         Fit::WHOLE
             .and(standing, Outcome::Roles)
@@ -80,6 +82,7 @@ impl<'q> Bout<'_, 'q> {
     }
 
     /// Tells how far the rule matches this very item and request.
+    #[inline]
     pub(super) fn matches<'m>(
         &self,
         selection: &Selection,
@@ -89,16 +92,14 @@ impl<'q> Bout<'_, 'q> {
     where
         'q: 'm,
     {
-        let mut fit = Fit::WHOLE.and(self.in_scope(selection), Outcome::Scope);
-        if networks.is_some() {
-            fit = fit.and(
-                Truth::of(counts(networks, self.facts.address())),
-                Outcome::Network,
-            );
+        let scope = self.in_scope(selection);
+        if scope == Truth::False {
+            return Fit::WHOLE.and(Truth::False, Outcome::Scope);
         }
-        if fit.truth == Truth::False {
-            return fit;
+        if networks.is_some() && !counts(networks, self.facts.address()) {
+            return Fit::WHOLE.and(Truth::False, Outcome::Network);
         }
+        let fit = Fit::WHOLE.and(scope, Outcome::Scope);
         match selection.when {
             Some(when) => fit.and(self.stored(when, notes), Outcome::Condition),
             None => fit,

@@ -5,6 +5,7 @@
 //! stands still is reported instead of half read. What is wrong with one profile is written into that profile; only
 //! a root that cannot be understood at all is an error, and a root without any profile is one of these.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, ErrorKind, Read};
@@ -254,6 +255,14 @@ impl Default for ScanLimits {
 
 /// Reads every profile under `root`, each as it stood at one moment.
 pub fn read_root(root: &Path, limits: &ScanLimits) -> Result<Scan, ScanError> {
+    read_news(root, limits, &HashSet::new())
+}
+
+/// Reads every profile under `root`; those whose digest is `known` are believed at once, all others are read twice.
+///
+/// The file status alone proves little where it is coarse or cached, as on file systems of a network: only what reads the
+/// same twice in a row is taken.
+pub fn read_news(root: &Path, limits: &ScanLimits, known: &HashSet<[u8; 32]>) -> Result<Scan, ScanError> {
     let mut failure = ScanError::Changing {
         path: root.to_path_buf(),
         attempts: limits.attempts_max,
@@ -268,7 +277,7 @@ pub fn read_root(root: &Path, limits: &ScanLimits) -> Result<Scan, ScanError> {
             }
             Err(error) => return Err(error),
         };
-        let profiles = read_profiles(root, &layout, limits)?;
+        let profiles = read_profiles(root, &layout, limits, known)?;
         // A volume that switched, or a profile that came or went meanwhile, makes this a mix of two moments.
         if lay_out(root, limits).is_ok_and(|now| now == layout) {
             return Ok(Scan {
@@ -323,11 +332,12 @@ fn read_profiles(
     root: &Path,
     layout: &Layout,
     limits: &ScanLimits,
+    known: &HashSet<[u8; 32]>,
 ) -> Result<Vec<ScannedProfile>, ScanError> {
     let mut profiles = Vec::with_capacity(layout.candidates.len());
     let mut total = 0_u64;
     for candidate in &layout.candidates {
-        let profile = read_profile(layout, candidate, limits);
+        let profile = read_profile(layout, candidate, limits, known);
         total += profile
             .files
             .iter()
@@ -347,7 +357,12 @@ fn read_profiles(
 }
 
 /// Reads one profile between two equal walks, which prove that it stood still.
-fn read_profile(layout: &Layout, candidate: &Candidate, limits: &ScanLimits) -> ScannedProfile {
+fn read_profile(
+    layout: &Layout,
+    candidate: &Candidate,
+    limits: &ScanLimits,
+    known: &HashSet<[u8; 32]>,
+) -> ScannedProfile {
     for attempt in 0..limits.attempts_max {
         pause(attempt, limits);
         let before = walk_candidate(layout, candidate, limits);
@@ -355,13 +370,17 @@ fn read_profile(layout: &Layout, candidate: &Candidate, limits: &ScanLimits) -> 
         let Ok(files) = read_files(candidate, &before, &mut problems) else {
             continue;
         };
-        if walk_candidate(layout, candidate, limits) == before {
-            problems.extend(before.problems);
-            let scripts = before
-                .scripts
-                .iter()
-                .map(|name| walk::join(&candidate.prefix, name));
-            return finish_profile(candidate, files, scripts.collect(), problems);
+        if walk_candidate(layout, candidate, limits) != before {
+            continue;
+        }
+        problems.extend(before.problems.iter().cloned());
+        let scripts = before
+            .scripts
+            .iter()
+            .map(|name| walk::join(&candidate.prefix, name));
+        let profile = finish_profile(candidate, files, scripts.collect(), problems);
+        if known.contains(&profile.digest) || reads_the_same(candidate, &before, &profile.files) {
+            return profile;
         }
     }
     let message = format!(
@@ -409,6 +428,19 @@ fn read_files(
         }
     }
     Ok(files)
+}
+
+/// Reads all files once more, one after the other, and tells whether they are what was read before.
+fn reads_the_same(candidate: &Candidate, tree: &Tree, files: &[ScannedFile]) -> bool {
+    let mut before = files.iter().peekable();
+    tree.files.iter().all(|found| {
+        let path = walk::join(&candidate.prefix, &found.name);
+        // What could not be read before is a problem of the profile already.
+        let Some(file) = before.next_if(|file| file.path == path) else {
+            return true;
+        };
+        matches!(read_file(found), Ok(Some(bytes)) if bytes == file.bytes)
+    })
 }
 
 /// Reads a file if it is the one that was listed and stays so, else nothing.

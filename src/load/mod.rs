@@ -28,6 +28,7 @@ use std::sync::Arc;
 use crate::load::chain::Chains;
 use crate::load::discover::Scan;
 use crate::model::Model;
+use crate::policy::digest::{Changes, Marks};
 use crate::source::diagnostic::{Diagnostic, Severity};
 use crate::source::file::SourceMap;
 
@@ -46,6 +47,8 @@ pub struct LoadedProfile {
     pub mode: &'static str,
     /// The compiled profile; absent if there are errors.
     pub model: Option<Arc<Model>>,
+    /// What the profile declares, for the comparison with other versions; empty if there are errors.
+    pub marks: Marks,
     /// The complaints, sorted.
     pub diagnostics: Vec<Diagnostic>,
     /// The text that the complaints point into.
@@ -56,7 +59,26 @@ pub struct LoadedProfile {
     pub is_transient: bool,
 }
 
+/// Counts what differs between two versions of a profile, wherever it stands in the files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProfileChanges {
+    /// Grants, constraints, transitions and document grants.
+    pub rules: Changes,
+    /// All else: roles, groups, users, actions, collections, workflows, settings.
+    pub others: Changes,
+}
+
 impl LoadedProfile {
+    /// Counts what this version declares otherwise than an older one; without an older one everything is new.
+    pub fn changes_since(&self, old: Option<&Self>) -> ProfileChanges {
+        let nothing = Marks::default();
+        let old = old.map_or(&nothing, |old| &old.marks);
+        ProfileChanges {
+            rules: self.marks.rules_since(old),
+            others: self.marks.others_since(old),
+        }
+    }
+
     /// Counts the complaints of a severity.
     pub fn count(&self, severity: Severity) -> usize {
         self.diagnostics

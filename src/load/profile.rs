@@ -10,6 +10,7 @@ use crate::load::LoadedProfile;
 use crate::load::chain::{Chains, Link};
 use crate::load::complaint::{drop_complaints_of_bases, fault, place, report_links, report_problems};
 use crate::load::discover::{Scan, ScannedProfile, inner_path};
+use crate::policy::digest::Marks;
 use crate::policy::{Policy, merge};
 use crate::source::code::Code;
 use crate::source::diagnostic::{self, Diagnostic, Severity, quote};
@@ -64,13 +65,14 @@ pub(super) fn load_profile(
     let scanned = link.map(|link| link.scanned);
     let result = catch_unwind(AssertUnwindSafe(|| {
         let mut reading = read_profile(chains, index, done);
-        let model = reading
-            .valid
-            .take()
-            .map(|valid| compile::compile(&valid, &reading.sources));
-        (reading, model)
+        let made = reading.valid.take().map(|valid| {
+            let model = compile::compile(&valid, &reading.sources);
+            (Arc::new(model), Marks::of(valid.policy()))
+        });
+        (reading, made)
     }));
-    let (mut reading, model) = result.unwrap_or_else(|_| (report_fault(scanned), None));
+    let (mut reading, made) = result.unwrap_or_else(|_| (report_fault(scanned), None));
+    let (model, marks) = made.map_or_else(Default::default, |(model, marks)| (Some(model), marks));
     finish_diagnostics(&mut reading);
     LoadedProfile {
         id: link.map(|link| Arc::clone(&link.id)).unwrap_or_default(),
@@ -80,7 +82,8 @@ pub(super) fn load_profile(
             .and_then(|link| link.dialect)
             .map_or("", |dialect| dialect.name()),
         mode: reading.mode,
-        model: model.map(Arc::new),
+        model,
+        marks,
         diagnostics: reading.diagnostics,
         sources: reading.sources,
         digest,

@@ -6,7 +6,7 @@ use crate::vocab::operator::FieldType;
 use super::Title;
 
 /// A collection: a content type. The empty name is the collection of questions without a subject matter.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub struct Collection {
     /// The name.
     pub id: Spanned<String>,
@@ -35,7 +35,7 @@ pub struct Collection {
 }
 
 /// Where the owner of an item stands among its attributes.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub struct OwnerFact {
     /// The field that holds the owner's id (or the owner as an object with its key).
     pub field: Spanned<String>,
@@ -44,7 +44,7 @@ pub struct OwnerFact {
 }
 
 /// A field of a collection.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub struct Field {
     /// The name.
     pub name: Spanned<String>,
@@ -55,7 +55,7 @@ pub struct Field {
 }
 
 /// A relation to another collection.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub struct Relation {
     /// The related collection.
     pub collection: Spanned<String>,
@@ -64,7 +64,7 @@ pub struct Relation {
 }
 
 /// What a read does that names a field out of reach.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Unreadable {
     /// It is refused.
     #[default]
@@ -74,7 +74,7 @@ pub enum Unreadable {
 }
 
 /// What a write does that names a field which is not covered.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Unwritable {
     /// It is refused.
     #[default]
@@ -84,7 +84,7 @@ pub enum Unwritable {
 }
 
 /// Which fields may filter and sort.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Filtering {
     /// Those that are covered on the item.
     #[default]

@@ -6,7 +6,7 @@ use crate::vocab::time::Step;
 use crate::vocab::value::Value;
 
 /// A condition and where it stands.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub struct Condition {
     /// What it asks.
     pub node: Node,
@@ -15,7 +15,7 @@ pub struct Condition {
 }
 
 /// What a condition asks.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub enum Node {
     /// All of these; never empty.
     All(Vec<Condition>),
@@ -32,7 +32,7 @@ pub enum Node {
 }
 
 /// A question about related items.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub struct Related {
     /// The field path to the list of related items.
     pub path: Vec<Spanned<String>>,
@@ -45,7 +45,7 @@ pub struct Related {
 }
 
 /// A comparison of a field, or a fact of the request, with an operand.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub struct Leaf {
     /// What is looked at.
     pub left: Left,
@@ -58,7 +58,7 @@ pub struct Leaf {
 }
 
 /// The left side of a leaf.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub enum Left {
     /// A field, or a path through relations.
     Field(Vec<Spanned<String>>),
@@ -67,7 +67,7 @@ pub enum Left {
 }
 
 /// The right side of a leaf, and the value of a preset.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub enum Operand {
     /// A constant.
     Value(Value<'static>),
@@ -78,7 +78,7 @@ pub enum Operand {
 }
 
 /// A fact of the request.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub enum Variable {
     /// `$NOW`, `$NOW(-1 day)`.
     Now(Option<Step>),
@@ -99,7 +99,7 @@ pub enum Variable {
 }
 
 /// What is asked of the owner.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum OwnerPart {
     /// The id; null if unowned.
     Id,

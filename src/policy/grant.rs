@@ -8,7 +8,7 @@ use super::Selector;
 use super::condition::{Condition, Operand};
 
 /// What an allow and a constraint have in common: for whom, for what and when they are.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub struct Selection {
     /// Roles; [`Selector::Any`] binds everybody (an allow must name its roles).
     pub roles: Selector,
@@ -29,7 +29,7 @@ pub struct Selection {
 }
 
 /// A grant: these roles may, or must not, do this.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub struct Grant {
     /// The name in answers; absent: its origin stands for it.
     pub id: Option<Spanned<String>>,
@@ -47,12 +47,14 @@ pub struct Grant {
     pub networks: Option<Vec<Spanned<Network>>>,
     /// Why the rule can never be evaluated as written; such a grant is a deny.
     pub broken: Option<String>,
+    /// The code with which the CMS reports that the rule refuses.
+    pub code: Option<String>,
     /// Where it is declared.
     pub origin: Span,
 }
 
 /// What holds whoever allowed.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub struct Constraint {
     /// The name in answers; absent: its origin stands for it.
     pub id: Option<Spanned<String>>,
@@ -66,12 +68,14 @@ pub struct Constraint {
     pub networks: Option<Vec<Spanned<Network>>>,
     /// Values written by default.
     pub presets: Vec<(Spanned<String>, Operand)>,
+    /// The code with which the CMS reports that the rule refuses.
+    pub code: Option<String>,
     /// Where it is declared.
     pub origin: Span,
 }
 
 /// How a role must be held for a rule to count.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Held {
     /// In any way.
     #[default]
@@ -80,10 +84,12 @@ pub enum Held {
     Site,
     /// Site-wide or by sharing: not by ownership.
     Shared,
+    /// In any way, even if the role of an administrator puts it aside.
+    Aside,
 }
 
 /// Whose items a rule is for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Scope {
     /// Anybody's.
     #[default]
@@ -95,7 +101,7 @@ pub enum Scope {
 }
 
 /// States afterwards.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub struct TargetStates {
     /// Named states.
     pub selector: Selector,
@@ -104,7 +110,7 @@ pub struct TargetStates {
 }
 
 /// Actions on one document for named users and groups.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub struct DocumentGrant {
     /// The collection of the document.
     pub collection: Spanned<String>,

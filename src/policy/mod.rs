@@ -10,6 +10,7 @@
 
 pub mod collection;
 pub mod condition;
+pub mod digest;
 pub mod grant;
 pub mod merge;
 pub mod role;
@@ -26,7 +27,7 @@ use role::{Group, Role, User};
 use workflow::Workflow;
 
 /// All that one profile declares.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub struct Policy {
     /// What holds for the profile as a whole.
     pub settings: Settings,
@@ -51,7 +52,7 @@ pub struct Policy {
 }
 
 /// What holds for a profile as a whole.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub struct Settings {
     /// Whether an attribute that a request lacks counts as null (`"absent": "null"`) instead of open.
     pub absent_is_null: bool,
@@ -62,7 +63,7 @@ pub struct Settings {
 }
 
 /// An action: what a subject wants to do.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub struct Action {
     /// The word of requests.
     pub id: Spanned<String>,
@@ -74,12 +75,23 @@ pub struct Action {
     pub inside: bool,
     /// The action that listings ask instead; itself if absent.
     pub listed_by: Option<Spanned<String>>,
+    /// Codes with which the CMS reports that it is refused; what they do not have, the profile as a whole may.
+    pub codes: Codes,
     /// Where it is declared.
     pub origin: Span,
 }
 
+/// Error codes of the CMS.
+#[derive(Clone, Debug, Default, PartialEq, Hash)]
+pub struct Codes {
+    /// By reason.
+    pub by_reason: BTreeMap<Reason, String>,
+    /// By reason, if the question is for some item: a list that is refused as a whole. These come first.
+    pub any_item: BTreeMap<Reason, String>,
+}
+
 /// A text for people, perhaps in several languages.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Hash)]
 pub struct Title {
     /// The text if the language is not asked for or not there.
     pub text: Option<String>,
@@ -88,7 +100,7 @@ pub struct Title {
 }
 
 /// Which of a kind of name a rule is for.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Hash)]
 pub enum Selector {
     /// Any name.
     #[default]

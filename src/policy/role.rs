@@ -7,7 +7,7 @@ use crate::vocab::value::Object;
 use super::Title;
 
 /// A role: what grants are given to.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub struct Role {
     /// The name, in requests and rules.
     pub id: Spanned<String>,
@@ -32,7 +32,7 @@ pub struct Role {
 }
 
 /// What kind of role it is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum RoleKind {
     /// A role that subjects, groups and documents name.
     #[default]
@@ -44,7 +44,7 @@ pub enum RoleKind {
 }
 
 /// Whether a role allows everything.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Administrator {
     /// An ordinary role.
     #[default]
@@ -93,7 +93,7 @@ impl Implicit {
 }
 
 /// A group of people.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub struct Group {
     /// The name.
     pub id: Spanned<String>,
@@ -106,7 +106,7 @@ pub struct Group {
 }
 
 /// A person whose roles and groups the policy knows; they are added to what a request says.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub struct User {
     /// The id.
     pub id: Spanned<String>,

@@ -8,7 +8,7 @@ use super::condition::Condition;
 use super::{Selector, Title};
 
 /// A workflow.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub struct Workflow {
     /// The name.
     pub id: Spanned<String>,
@@ -29,7 +29,7 @@ pub struct Workflow {
 }
 
 /// A state.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub struct State {
     /// The name.
     pub id: Spanned<String>,
@@ -44,7 +44,7 @@ pub struct State {
 }
 
 /// A transition.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub struct Transition {
     /// The name.
     pub id: Spanned<String>,
@@ -75,7 +75,7 @@ pub struct Transition {
 }
 
 /// Where a transition leads.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub enum Target {
     /// To a state.
     State(Spanned<String>),
@@ -86,7 +86,7 @@ pub enum Target {
 }
 
 /// Approvals: so many distinct people of these, none of whom is the author.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub struct ApprovalRule {
     /// How many people.
     pub count: u32,

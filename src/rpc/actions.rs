@@ -8,6 +8,7 @@ use super::proto::v1;
 use super::violation::{Path, Violations};
 use super::{DecisionService, convert, find, outlook, snapshot_info, status};
 use crate::engine::actions;
+use crate::vocab::call::Call;
 
 impl DecisionService {
     /// Decides every known action on one item.
@@ -29,7 +30,7 @@ impl DecisionService {
 
         let published = self.store.current();
         let snapshot = find(&published, &request.profile, &request.digest)?;
-        let (model, encoder) = (&*snapshot.model, self.encoder(snapshot));
+        let (model, encoder) = (&*snapshot.model, self.encoder(snapshot, Call::ListAllowedActions));
         let malformed = |error| status::invalid(&Violations::of_query(&Path::ROOT, &error));
         let decisions = actions::list(model, &query).map_err(malformed)?;
         let mut listed = Vec::with_capacity(decisions.len());

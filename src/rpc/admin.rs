@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Instant;
 
 use jiff::Timestamp;
 use tokio::sync::mpsc;
@@ -19,7 +20,7 @@ use crate::source::diagnostic::{Diagnostic, Severity};
 use crate::source::file::SourceMap;
 use crate::source::span::Span;
 use crate::store::PolicyStore;
-use crate::store::reload::Rounds;
+use crate::store::rounds::Rounds;
 use crate::store::snapshot::{Entry, Files, Published};
 use crate::store::watch::Inlet;
 use crate::vocab::limits::{DIAGNOSTICS_TOLD_MAX, NAME_BYTES_MAX};
@@ -32,6 +33,7 @@ pub struct AdminService {
     inlet: Inlet,
     stopping: CancellationToken,
     started_at: Timestamp,
+    may_reload: bool,
 }
 
 impl AdminService {
@@ -49,10 +51,42 @@ impl AdminService {
             inlet,
             stopping,
             started_at,
+            may_reload: true,
+        }
+    }
+
+    /// Returns the same service for callers who may look, but not make the daemon do anything.
+    #[must_use]
+    pub fn read_only(self) -> Self {
+        Self {
+            may_reload: false,
+            ..self
+        }
+    }
+
+    fn reload_status(&self) -> v1::ReloadStatus {
+        let round = self.rounds.latest();
+        v1::ReloadStatus {
+            reloads: round.number,
+            failures: round.failures,
+            swaps: round.swaps,
+            last_at: round.ended.map(|ended| convert::moment(ended.wall)),
+            last_took: round.ended.map(|_| convert::duration(round.took)),
+            last_good_at: round.last_good.map(|good| convert::moment(good.wall)),
+            running_for: self
+                .rounds
+                .running_since()
+                .map(|since| convert::duration(since.elapsed())),
+            has_events: self.inlet.has_events(),
+            is_unread: round.failure.is_some(),
+            frozen_mounts: round.frozen.to_vec(),
         }
     }
 
     async fn reload_all(&self, wanted: &str) -> Result<v1::ReloadResponse, Status> {
+        if !self.may_reload {
+            return Err(status::not_allowed("Reload"));
+        }
         check_name(wanted)?;
         let before = marks(&self.store.current());
         let round = tokio::select! {
@@ -108,6 +142,7 @@ impl PolicyAdminService for AdminService {
             profiles,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             started_at: Some(convert::moment(self.started_at)),
+            reload: Some(self.reload_status()),
         }))
     }
 
@@ -168,6 +203,7 @@ type Marks = BTreeMap<Arc<str>, Mark>;
 struct Mark {
     generation: Option<u64>,
     is_stale: bool,
+    is_expired: bool,
     attempted_at: Timestamp,
 }
 
@@ -183,6 +219,7 @@ fn mark(entry: &Entry) -> Mark {
     Mark {
         generation: entry.snapshot.as_ref().map(|snapshot| snapshot.generation),
         is_stale: entry.snapshot.as_ref().is_some_and(|snapshot| snapshot.is_stale),
+        is_expired: entry.is_expired,
         attempted_at: entry.attempted_at,
     }
 }
@@ -268,6 +305,7 @@ fn profile_status(published: &Published, id: &Arc<str>, entry: &Entry) -> v1::Pr
     };
     let state = match &entry.snapshot {
         None => v1::ProfileState::NeverLoaded,
+        Some(_) if entry.is_expired => v1::ProfileState::Expired,
         Some(snapshot) if snapshot.is_stale => v1::ProfileState::Stale,
         Some(_) => v1::ProfileState::Current,
     };
@@ -291,7 +329,17 @@ fn profile_status(published: &Published, id: &Arc<str>, entry: &Entry) -> v1::Pr
         diagnostics_dropped: u32::try_from(complaints.saturating_sub(DIAGNOSTICS_TOLD_MAX))
             .unwrap_or(u32::MAX),
         reads: Vec::new(),
+        age: served_since(entry).map(|since| convert::duration(since.elapsed())),
+        stale_since: entry.stale_since.map(|since| convert::moment(since.wall)),
+        stale_for: entry
+            .stale_since
+            .map(|since| convert::duration(since.steady.elapsed())),
+        problem: entry.problem(),
     }
+}
+
+fn served_since(entry: &Entry) -> Option<Instant> {
+    entry.snapshot.as_ref().map(|snapshot| snapshot.served_since)
 }
 
 fn removed(id: &str) -> v1::ProfileStatus {

@@ -8,6 +8,7 @@ use super::proto::v1;
 use super::violation::{Path, Violations};
 use super::{DecisionService, find, snapshot_info, status};
 use crate::engine::query::Query;
+use crate::vocab::call::Call;
 use crate::vocab::limits::BATCH_CHECKS_MAX;
 
 impl DecisionService {
@@ -32,7 +33,7 @@ impl DecisionService {
 
         let published = self.store.current();
         let snapshot = find(&published, &request.profile, &request.digest)?;
-        let encoder = self.encoder(snapshot);
+        let encoder = self.encoder(snapshot, Call::CheckBatch);
         let mut results = Vec::with_capacity(request.checks.len());
         for (index, item) in request.checks.iter().enumerate() {
             let path = path.index(index);

@@ -10,6 +10,7 @@ use super::{DecisionService, find, outlook, snapshot_info, status};
 use crate::engine::check::{check, check_traced};
 use crate::engine::query::{Query, QueryError};
 use crate::engine::trace::Recorder;
+use crate::vocab::call::Call;
 
 impl DecisionService {
     /// Decides one question.
@@ -38,7 +39,7 @@ impl DecisionService {
         let published = self.store.current();
         let snapshot = find(&published, &request.profile, &request.digest)?;
         let (decision, trace) = self
-            .decide(&self.encoder(snapshot), &query, request.explain)
+            .decide(&self.encoder(snapshot, Call::Check), &query, request.explain)
             .map_err(|error| status::invalid(&Violations::of_query(&Path::ROOT, &error)))?;
         Ok(v1::CheckResponse {
             snapshot: Some(snapshot_info(snapshot)),

@@ -1,5 +1,7 @@
 //! Words and values of ours as the wire has them, and the few that come back.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use prost_types::value::Kind;
 
@@ -107,6 +109,14 @@ pub(super) fn origin(origin: &Origin) -> v1::Origin {
         file: origin.file.to_string(),
         line: origin.line,
         column: origin.column,
+    }
+}
+
+/// Returns a length of time as the wire has it; one beyond its range is the longest it has.
+pub(super) fn duration(length: Duration) -> prost_types::Duration {
+    prost_types::Duration {
+        seconds: i64::try_from(length.as_secs()).unwrap_or(i64::MAX),
+        nanos: i32::try_from(length.subsec_nanos()).unwrap_or(0),
     }
 }
 

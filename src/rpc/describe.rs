@@ -12,6 +12,7 @@ use crate::model::collection::Title;
 use crate::model::grant::Mask;
 use crate::model::id::{CollectionId, OriginId, StateId, TransitionId, WorkflowId};
 use crate::model::workflow::{State, Target, Transition, Workflow};
+use crate::vocab::call::Call;
 
 impl DecisionService {
     /// Describes a workflow.
@@ -43,7 +44,7 @@ impl DecisionService {
         let (id, workflow) = find_workflow(model, request)?;
         let writer = Writer {
             model,
-            encoder: self.encoder(snapshot),
+            encoder: self.encoder(snapshot, Call::DescribeWorkflow),
             locale: &request.locale,
             explain: request.explain,
         };

@@ -9,13 +9,18 @@ use crate::engine::decision::{Alternative, Decision, Fact, LeftOut, Rule, Violat
 use crate::engine::query::Query;
 use crate::model::Model;
 use crate::model::bits::Bits;
-use crate::model::id::{OriginId, TransitionId};
+use crate::model::id::{ActionId, OriginId, TransitionId};
 use crate::model::workflow::ApprovalRule;
-use crate::vocab::effect::Effect;
+use crate::observe::counts::DecisionCounts;
+use crate::vocab::call::Call;
+use crate::vocab::effect::{Effect, Reason};
 use crate::vocab::limits::{DECIDING_GRANTS_MAX, MISSING_ALTERNATIVES_MAX, MISSING_FACTS_MAX};
 
 /// How much an answer explains; set per listener, since ids and origins tell about other people's rights.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "kebab-case")]
 pub enum Detail {
     /// Effect and reason alone.
     None,
@@ -33,6 +38,10 @@ pub(super) struct Encoder<'m> {
     pub(super) model: &'m Model,
     /// How much is told.
     pub(super) detail: Detail,
+    /// Where decisions are counted; nowhere while an answer is only explained.
+    pub(super) counts: Option<&'m DecisionCounts>,
+    /// The call that is answered.
+    pub(super) call: Call,
 }
 
 /// What an answer tells beyond its decision.
@@ -45,7 +54,22 @@ pub(super) struct Outlook<'q> {
 }
 
 impl Encoder<'_> {
-    /// Writes a decision.
+    /// Counts a decision.
+    pub(super) fn count(&self, effect: Effect, reason: Reason) {
+        if let Some(counts) = self.counts {
+            counts.add(self.call, effect, reason);
+        }
+    }
+
+    /// Returns an encoder for what is decided once more, to explain it.
+    pub(super) fn uncounted(&self) -> Self {
+        Self {
+            counts: None,
+            ..*self
+        }
+    }
+
+    /// Counts and writes a decision.
     pub(super) fn decision(
         &self,
         id: String,
@@ -53,6 +77,7 @@ impl Encoder<'_> {
         decision: &Decision<'_>,
         outlook: &Outlook<'_>,
     ) -> v1::Decision {
+        self.count(decision.effect, decision.reason);
         let is_allow = decision.is_allow();
         v1::Decision {
             id,
@@ -74,7 +99,7 @@ impl Encoder<'_> {
             missing: self.missing(decision, &outlook.missing),
             valid_until: outlook.valid_until.map(convert::moment),
             conditional: decision.conditional,
-            cms_code: self.cms_code(decision),
+            cms_code: self.cms_code(query, decision),
         }
     }
 
@@ -188,17 +213,38 @@ impl Encoder<'_> {
         self.roles(&all)
     }
 
-    /// Writes the code by which the CMS reports such a refusal.
-    fn cms_code(&self, decision: &Decision<'_>) -> String {
+    /// Writes the code by which the CMS reports such a refusal: that of a rule that refuses, of the action, of the profile.
+    fn cms_code(&self, query: &Query<'_>, decision: &Decision<'_>) -> String {
         if decision.is_allow() {
             return String::new();
         }
-        self.model
-            .settings
-            .codes
-            .get(&decision.reason)
-            .map(|code| code.to_string())
+        let model = self.model;
+        let reason = &decision.reason;
+        let of_rule = || decision.deciding.iter().find_map(|rule| rule_code(model, *rule));
+        let action = match query.action {
+            "" => decision
+                .transition
+                .and_then(|id| model.transition(id)?.actions.first().copied())
+                .and_then(|id| model.action(id)),
+            name => model
+                .action_names
+                .find(name)
+                .and_then(|id| model.action(ActionId::new(id))),
+        };
+        let of_action = || {
+            let action = action?;
+            let listed = action
+                .any_item_codes
+                .get(reason)
+                .filter(|_| query.resource.any_item);
+            let code = listed.or_else(|| action.codes.get(reason));
+            code.map(AsRef::as_ref)
+        };
+        of_rule()
+            .or_else(of_action)
+            .or_else(|| model.settings.codes.get(reason).map(AsRef::as_ref))
             .unwrap_or_default()
+            .to_owned()
     }
 
     fn violation(&self, violation: &Violation<'_>) -> v1::Violation {
@@ -310,6 +356,15 @@ fn number(rule: Rule) -> String {
         Rule::Transition(id) => ("transition", id.index()),
     };
     format!("{kind}#{}", index + 1)
+}
+
+/// Returns the code by which the CMS reports that a rule refuses.
+fn rule_code(model: &Model, rule: Rule) -> Option<&str> {
+    match rule {
+        Rule::Grant(id) => model.grant(id)?.code.as_deref(),
+        Rule::Constraint(id) => model.constraint(id)?.code.as_deref(),
+        Rule::DocumentGrant(_) | Rule::Administrator(_) | Rule::Transition(_) => None,
+    }
 }
 
 /// Returns where a rule was declared.

@@ -12,7 +12,8 @@ use crate::engine::fields::{self, Filtered};
 use crate::engine::query::{Names, Query, QueryError, Resource};
 use crate::engine::validity::valid_until;
 use crate::model::Model;
-use crate::vocab::effect::{Operation, Reason};
+use crate::vocab::call::Call;
+use crate::vocab::effect::{Effect, Operation, Reason};
 use crate::vocab::value::Object;
 
 /// What the request wants beyond its question.
@@ -38,7 +39,7 @@ impl DecisionService {
             .map_err(|violations| status::invalid(&violations))?;
         let published = self.store.current();
         let snapshot = find(&published, &request.profile, &request.digest)?;
-        let (model, encoder) = (&*snapshot.model, self.encoder(snapshot));
+        let (model, encoder) = (&*snapshot.model, self.encoder(snapshot, Call::FilterFields));
         let invalid = |violations: Violations| status::invalid(&violations);
         choose_action(model, wish.operation, &mut query).map_err(invalid)?;
         if wish.document.is_none() && names_no_item(&query.resource) {
@@ -62,6 +63,12 @@ impl DecisionService {
             fields::filter(model, &query)
         };
         let filtered = filtered.map_err(malformed)?;
+        for _ in &filtered.allowed {
+            encoder.count(Effect::Allow, Reason::Allowed);
+        }
+        for left_out in &filtered.denied {
+            encoder.count(Effect::Deny, left_out.reason);
+        }
         let document = match &wish.document {
             Some(document) => Some(fields::filter_document(model, &query, document).map_err(malformed)?),
             None => None,
@@ -145,7 +152,10 @@ impl DecisionService {
         let mut summary = Summary::default();
         if explain {
             summary.trace = Some(match encoder.detail {
-                Detail::Full => self.decide(encoder, &all, true)?.1.unwrap_or_default(),
+                Detail::Full => self
+                    .decide(&encoder.uncounted(), &all, true)?
+                    .1
+                    .unwrap_or_default(),
                 Detail::None | Detail::Code => Encoder::withheld(),
             });
         }

@@ -48,6 +48,7 @@ use crate::engine::query::Query;
 use crate::model::Model;
 use crate::store::PolicyStore;
 use crate::store::snapshot::{Published, Snapshot, Unserved};
+use crate::vocab::call::Call;
 use decode::Decoder;
 use encode::{Detail, Encoder, Outlook};
 use proto::v1;
@@ -84,10 +85,12 @@ impl DecisionService {
         Decoder::new((self.clock)())
     }
 
-    fn encoder<'m>(&self, snapshot: &'m Snapshot) -> Encoder<'m> {
+    fn encoder<'m>(&self, snapshot: &'m Snapshot, call: Call) -> Encoder<'m> {
         Encoder {
             model: &snapshot.model,
             detail: self.detail,
+            counts: Some(&snapshot.counts),
+            call,
         }
     }
 }
@@ -104,6 +107,7 @@ fn find<'p>(published: &'p Published, profile: &str, digest: &str) -> Result<&'p
             _ if published.revision() == 0 => status::not_ready(),
             Unserved::Unknown => status::unknown_profile(name),
             Unserved::NeverLoaded => status::never_loaded(name),
+            Unserved::Expired => status::stale_too_long(name),
             Unserved::NoDefault if published.entries().is_empty() => status::not_ready(),
             Unserved::NoDefault => status::no_default_profile(),
         }

@@ -82,6 +82,14 @@ pub(super) fn never_loaded(profile: &str) -> Status {
     Status::with_error_details(Code::Unavailable, message, details)
 }
 
+/// Says that the files of the profile have been broken or gone for longer than the daemon may go on without them.
+pub(super) fn stale_too_long(profile: &str) -> Status {
+    let mut details = info("STALE_TOO_LONG", [("profile", clean(profile))]);
+    details.set_retry_info(Some(RETRY_AFTER));
+    let message = format!("the profile {} has been stale for too long", quote(profile));
+    Status::with_error_details(Code::Unavailable, message, details)
+}
+
 /// Says that nothing is loaded yet.
 pub(super) fn not_ready() -> Status {
     let mut details = info("NOT_READY", []);
@@ -117,6 +125,12 @@ pub(super) fn other_digest(profile: &str, live: &str) -> Status {
 pub(super) fn unimplemented(call: &str) -> Status {
     let message = format!("{call} is not available in this version");
     Status::with_error_details(Code::Unimplemented, message, info("NOT_AVAILABLE", []))
+}
+
+/// Says that callers of this listener may not do that.
+pub(super) fn not_allowed(call: &str) -> Status {
+    let message = format!("{call} is not allowed on this listener");
+    Status::with_error_details(Code::PermissionDenied, message, info("NOT_ALLOWED", []))
 }
 
 /// Says that one field of the request makes no sense.

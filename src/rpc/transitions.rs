@@ -14,6 +14,7 @@ use crate::engine::query::{Query, QueryError};
 use crate::engine::transitions::{self, Offered};
 use crate::model::Model;
 use crate::model::workflow::{Transition, Workflow};
+use crate::vocab::call::Call;
 use crate::vocab::effect::{Operation, Reason};
 
 impl DecisionService {
@@ -39,7 +40,7 @@ impl DecisionService {
         let snapshot = find(&published, &request.profile, &request.digest)?;
         let writer = Writer {
             service: self,
-            encoder: self.encoder(snapshot),
+            encoder: self.encoder(snapshot, Call::ListAllowedTransitions),
             locale: &request.locale,
             explain: request.explain,
         };
@@ -57,6 +58,9 @@ impl DecisionService {
             };
         }
         for offered in offers.iter().filter(|offered| offered.listed) {
+            writer
+                .encoder
+                .count(offered.decision.effect, offered.decision.reason);
             if offered.decision.is_allow() {
                 answer
                     .transitions
@@ -115,7 +119,7 @@ impl Writer<'_> {
             (true, Detail::None | Detail::Code) => Ok(Some(Encoder::withheld())),
             (true, Detail::Full) => self
                 .service
-                .decide(&self.encoder, asked, true)
+                .decide(&self.encoder.uncounted(), asked, true)
                 .map(|(_, trace)| trace),
         }
     }

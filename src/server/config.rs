@@ -1,81 +1,236 @@
-//! The configuration of the daemon: as written on the command line or in the environment, and as checked.
+//! The configuration of the daemon, checked: what [`run`](crate::server::run) is told. How it comes about, from options,
+//! environment and file, is the matter of [`settings`](crate::server::settings) and
+//! [`effective`](crate::server::effective).
 
+use std::fmt;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
-use clap::Args;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
 
-use crate::observe::logging::LogFormat;
+use crate::rpc::encode::Detail;
 use crate::store::reload::ReloadConfig;
-use crate::vocab::limits::{DRAIN_SECONDS_MAX, MESSAGE_BYTES_MAX, MESSAGE_BYTES_MIN};
-
-/// Holds the options of `placet serve` as written.
-#[derive(Clone, Debug, Args)]
-pub struct ServeArgs {
-    /// Address for gRPC; port 0 takes any free one, which the log then names
-    #[arg(
-        long,
-        value_name = "ADDRESS",
-        env = "PLACET_LISTEN",
-        default_value = "127.0.0.1:7420"
-    )]
-    pub listen: SocketAddr,
-
-    /// Forget a profile when its directory is removed, instead of serving its last version as stale
-    #[arg(long, env = "PLACET_ALLOW_REMOVAL")]
-    pub allow_removal: bool,
-
-    /// Seconds that requests in flight have to finish when the daemon is told to stop
-    #[arg(long, value_name = "SECONDS", env = "PLACET_DRAIN_SECONDS", default_value_t = 10,
-          value_parser = clap::value_parser!(u64).range(..=DRAIN_SECONDS_MAX))]
-    pub drain_seconds: u64,
-
-    /// Largest request in bytes
-    #[arg(long, value_name = "BYTES", env = "PLACET_MESSAGE_BYTES", default_value_t = 4 * 1024 * 1024,
-          value_parser = clap::value_parser!(u32).range(MESSAGE_BYTES_MIN..=MESSAGE_BYTES_MAX))]
-    pub message_bytes: u32,
-
-    /// How log lines look
-    #[arg(
-        long,
-        value_name = "FORMAT",
-        env = "PLACET_LOG_FORMAT",
-        default_value = "text"
-    )]
-    pub log_format: LogFormat,
-
-    /// From which level on things are logged: error, warn, info, debug, trace, also by part (`info,placet::store=debug`)
-    #[arg(long, value_name = "LEVEL", env = "PLACET_LOG_LEVEL", default_value = "info")]
-    pub log_level: String,
-}
 
 /// Holds the configuration of the daemon, checked.
 #[derive(Clone, Debug)]
 pub struct ServeConfig {
-    /// Where gRPC is served.
-    pub listen: SocketAddr,
+    /// Where it listens, by name; none of them is off.
+    pub listeners: Vec<Listener>,
     /// What is loaded.
     pub reload: ReloadConfig,
+    /// Whether to go on if the first reload leaves nothing to serve.
+    pub start_degraded: bool,
     /// The profile for requests that name none.
     pub default_profile: Option<String>,
     /// How long requests in flight are waited for at the end.
     pub drain: Duration,
-    /// The largest request.
+    /// The largest request in bytes.
     pub message_bytes_max: usize,
 }
 
-impl ServeArgs {
-    /// Checks the options; `profiles` is the profiles root.
-    pub fn check(&self, profiles: &Path, default_profile: Option<&str>) -> ServeConfig {
-        let mut reload = ReloadConfig::new(profiles);
-        reload.allow_removal = self.allow_removal;
-        ServeConfig {
-            listen: self.listen,
-            reload,
-            default_profile: default_profile.filter(|id| !id.is_empty()).map(str::to_owned),
-            drain: Duration::from_secs(self.drain_seconds),
-            message_bytes_max: usize::try_from(self.message_bytes).unwrap_or(usize::MAX),
+/// Holds one place where the daemon listens.
+#[derive(Clone, Debug)]
+pub struct Listener {
+    /// What it is called in the configuration, the log and the metrics.
+    pub name: String,
+    /// What is served there.
+    pub serves: Serves,
+    /// Where it is.
+    pub address: Address,
+    /// What callers may do.
+    pub allow: Vec<Call>,
+    /// How much answers explain.
+    pub detail: Detail,
+}
+
+impl Listener {
+    /// Tells whether callers may do something.
+    pub fn allows(&self, call: Call) -> bool {
+        self.allow.contains(&call)
+    }
+}
+
+/// Says what a listener serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Serves {
+    /// Decisions and administration.
+    Grpc,
+    /// Metrics and probes.
+    Http,
+    /// `grpc.health.v1` alone.
+    Health,
+}
+
+/// Says what a caller may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Call {
+    /// Ask for decisions.
+    Decide,
+    /// Read what is served, and watch it.
+    Status,
+    /// Make the daemon look at its files.
+    Administer,
+}
+
+/// Says where a listener is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Address {
+    /// An address and a port; port 0 takes any free one.
+    Tcp(SocketAddr),
+    /// The path of a Unix socket.
+    Unix(PathBuf),
+    /// Nowhere.
+    Off,
+}
+
+/// Says that a text is no address.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("is no address: write it like `127.0.0.1:7420`, `[::1]:7420`, `unix:/run/placet.sock` or `off`")]
+pub struct NoAddress;
+
+impl FromStr for Address {
+    type Err = NoAddress;
+
+    fn from_str(text: &str) -> Result<Self, NoAddress> {
+        if text == "off" {
+            return Ok(Self::Off);
         }
+        match text.strip_prefix("unix:") {
+            Some("") => Err(NoAddress),
+            Some(path) => Ok(Self::Unix(PathBuf::from(path))),
+            None => text.parse().map(Self::Tcp).map_err(|_| NoAddress),
+        }
+    }
+}
+
+impl TryFrom<String> for Address {
+    type Error = NoAddress;
+
+    fn try_from(text: String) -> Result<Self, NoAddress> {
+        text.parse()
+    }
+}
+
+impl From<Address> for String {
+    fn from(address: Address) -> Self {
+        address.to_string()
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => write!(f, "{address}"),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+            Self::Off => f.write_str("off"),
+        }
+    }
+}
+
+/// Holds the permission bits of a Unix socket, as octal digits on the outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Mode(pub u32);
+
+/// Says that a text is no mode.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("is no mode: write three octal digits, as in `\"660\"`")]
+pub struct NoMode;
+
+impl TryFrom<String> for Mode {
+    type Error = NoMode;
+
+    fn try_from(text: String) -> Result<Self, NoMode> {
+        let is_octal =
+            (3..=4).contains(&text.len()) && text.bytes().all(|digit| (b'0'..=b'7').contains(&digit));
+        let bits = u32::from_str_radix(&text, 8).ok().filter(|bits| *bits <= 0o777);
+        bits.filter(|_| is_octal).map(Self).ok_or(NoMode)
+    }
+}
+
+impl From<Mode> for String {
+    fn from(mode: Mode) -> Self {
+        format!("{:03o}", mode.0)
+    }
+}
+
+/// Holds what nobody may read over somebody's shoulder: it is never written out, neither to the log nor by
+/// `--print-config`.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+pub struct Secret(String);
+
+/// What stands where a secret would.
+pub const MASK: &str = "<masked>";
+
+impl Secret {
+    /// Returns what is secret.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(MASK)
+    }
+}
+
+impl Serialize for Secret {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(MASK)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_written_as_they_are_read() {
+        for text in [
+            "127.0.0.1:7420",
+            "[::1]:0",
+            "unix:/run/placet.sock",
+            "unix:placet.sock",
+            "off",
+        ] {
+            let address: Address = text.parse().unwrap();
+            assert_eq!(address.to_string(), text);
+        }
+        for text in [
+            "",
+            "7420",
+            "localhost:7420",
+            "unix:",
+            "/run/placet.sock",
+            "127.0.0.1",
+            "OFF",
+        ] {
+            assert_eq!(text.parse::<Address>(), Err(NoAddress), "{text}");
+        }
+    }
+
+    #[test]
+    fn modes_are_octal_digits() {
+        for (text, bits) in [("660", 0o660), ("0600", 0o600), ("777", 0o777)] {
+            assert_eq!(Mode::try_from(text.to_owned()), Ok(Mode(bits)));
+        }
+        for text in ["", "66", "668", "+60", "1777", "00660"] {
+            assert_eq!(Mode::try_from(text.to_owned()), Err(NoMode), "{text}");
+        }
+    }
+
+    #[test]
+    fn secrets_are_never_written() {
+        let secret = Secret("hush".to_owned());
+        assert_eq!(format!("{secret:?}"), MASK);
+        assert_eq!(serde_json::to_value(&secret).unwrap(), MASK);
+        assert_eq!(secret.reveal(), "hush");
     }
 }

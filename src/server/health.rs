@@ -6,7 +6,7 @@
 //! | `liveness` | always |
 //! | `placet.v1.PolicyDecisionService` | as the empty name |
 //! | `placet.v1.PolicyAdminService` | from the start until the daemon stops |
-//! | `profile/<id>` | the profile is served, stale or not |
+//! | `profile/<id>` | the profile is served, stale or not (but not for longer than `--max-stale`) |
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -83,12 +83,22 @@ impl Health {
         }
     }
 
+    /// Tells whether the empty name is said to be SERVING.
+    pub fn is_ready(&self) -> bool {
+        self.lock().get(READINESS) == Some(&true)
+    }
+
+    /// Tells whether a profile is said to be SERVING; nothing if there is no such profile.
+    pub fn is_profile_ready(&self, id: &str) -> Option<bool> {
+        self.lock().get(&profile_name(id)).copied()
+    }
+
     async fn report(&self, published: &Published) {
         let is_ready = published.is_ready();
         self.say(READINESS, is_ready).await;
         self.say(DECISIONS, is_ready).await;
         for (id, entry) in published.entries() {
-            self.say(&profile_name(id), entry.snapshot.is_some()).await;
+            self.say(&profile_name(id), entry.served().is_some()).await;
         }
         for name in self.names() {
             let gone = name

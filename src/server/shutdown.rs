@@ -1,11 +1,15 @@
 //! Signals: SIGTERM and SIGINT stop the daemon, SIGHUP makes it look at its files.
 
 use std::io;
+use std::sync::Arc;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::store::PolicyStore;
+use crate::store::journal::log_asked;
+use crate::store::rounds::Rounds;
 use crate::store::watch::Inlet;
 
 /// Cancels `stop` at the first SIGTERM or SIGINT, and `hurry` at the second.
@@ -24,13 +28,16 @@ pub fn stop_on_signals(stop: CancellationToken, hurry: CancellationToken) -> io:
     }))
 }
 
-/// Asks for a reload at every SIGHUP.
-pub fn reload_on_hangup(inlet: Inlet) -> io::Result<JoinHandle<()>> {
+/// Asks for a reload at every SIGHUP, waits for it, and logs whatever is wrong then. Signals meanwhile lead to one more.
+pub fn reload_on_hangup(inlet: Inlet, rounds: Rounds, store: Arc<PolicyStore>) -> io::Result<JoinHandle<()>> {
     let mut hangup = signal(SignalKind::hangup())?;
     Ok(tokio::spawn(async move {
         while hangup.recv().await.is_some() {
             tracing::info!(signal = "SIGHUP", then = "reloading", "signal received");
-            inlet.ask();
+            match rounds.ask(&inlet).await {
+                Ok(round) => log_asked(&store.current(), &round),
+                Err(_) => return,
+            }
         }
     }))
 }

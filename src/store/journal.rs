@@ -6,7 +6,9 @@ use std::sync::Arc;
 use crate::load::LoadedProfile;
 use crate::source::diagnostic::Severity;
 use crate::source::render::render_text;
+use crate::store::rounds::Round;
 use crate::store::snapshot::{Entry, Files, Published, Snapshot};
+use crate::store::watch::Wake;
 use crate::vocab::limits::DIAGNOSTICS_LOGGED_MAX;
 
 /// Logs what differs between two tables, profile by profile.
@@ -16,12 +18,14 @@ pub(super) fn log_changes(old: &Published, new: &Published) {
         if before.is_some_and(|before| Arc::ptr_eq(before, entry)) {
             continue;
         }
+        if entry.is_expired && before.is_some_and(|before| !before.is_expired) {
+            tracing::error!(profile = %id, "profile has been stale for too long and is not served any more");
+            continue;
+        }
         match &entry.files {
             Files::Served => log_served(before.and_then(|before| before.snapshot.as_ref()), entry),
             Files::Broken(profiles) => log_broken(entry, profiles),
-            Files::Gone => {
-                tracing::error!(profile = %id, "profile is gone from disk, its last good version stays");
-            }
+            Files::Gone => log_gone(id),
             // Said once for the whole root.
             Files::Unread(_) => {}
         }
@@ -29,6 +33,48 @@ pub(super) fn log_changes(old: &Published, new: &Published) {
     for id in old.entries().keys().filter(|id| !new.entries().contains_key(*id)) {
         tracing::warn!(profile = %id, "profile is removed");
     }
+}
+
+/// Logs the end of a reload: always if somebody waits for it, else only if it did something.
+pub(super) fn log_round(round: &Round, why: Wake, has_swapped: bool) {
+    let (why, counts) = (why.name(), round.counts);
+    let milliseconds = round.took.as_secs_f64() * 1000.0;
+    if round.failure.is_none() && !has_swapped && why != Wake::Asked.name() {
+        tracing::debug!(why, milliseconds, "profiles are as they were");
+        return;
+    }
+    tracing::info!(
+        why,
+        reload = round.number,
+        changed = counts.changed,
+        unchanged = counts.unchanged,
+        broken = counts.broken,
+        gone = counts.gone,
+        removed = counts.removed,
+        milliseconds,
+        "profiles are read"
+    );
+}
+
+/// Logs once more what is wrong with the profiles now, for somebody who asked for a reload and reads its end in the log.
+pub fn log_asked(published: &Published, round: &Round) {
+    if let Some(reason) = &round.failure {
+        tracing::error!(%reason, "profiles cannot be read");
+    }
+    for (id, entry) in published.entries() {
+        match &entry.files {
+            Files::Broken(profiles) => log_broken(entry, profiles),
+            Files::Gone => log_gone(id),
+            Files::Served | Files::Unread(_) => {}
+        }
+    }
+}
+
+fn log_gone(id: &str) {
+    tracing::error!(
+        profile = id,
+        "profile is gone from disk, its last good version stays"
+    );
 }
 
 fn log_served(before: Option<&Arc<Snapshot>>, entry: &Entry) {
@@ -39,16 +85,23 @@ fn log_served(before: Option<&Arc<Snapshot>>, entry: &Entry) {
         return;
     }
     let warnings = snapshot.loaded.count(Severity::Warning);
-    let grants = snapshot.model.grants.len();
     let old_digest = before.map_or("", |before| &*before.digest);
-    let old_grants = before.map_or(0, |before| before.model.grants.len());
+    let changes = snapshot
+        .loaded
+        .changes_since(before.map(|before| &*before.loaded));
+    let (rules, others) = (changes.rules, changes.others);
     tracing::info!(
         profile = %snapshot.profile,
         generation = snapshot.generation,
         digest = %snapshot.digest,
         old_digest,
-        grants,
-        old_grants,
+        rules = snapshot.loaded.marks.rules(),
+        rules_added = rules.added,
+        rules_changed = rules.changed,
+        rules_removed = rules.removed,
+        others_added = others.added,
+        others_changed = others.changed,
+        others_removed = others.removed,
         warnings,
         "profile is served"
     );

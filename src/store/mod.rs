@@ -10,10 +10,18 @@
 //!   version, and says that it is stale.
 //! * Memory of old versions is given back on the reload thread, never by a request.
 //!
-//! Read [`snapshot`] first, then [`reload`].
+//! * Nothing waits for the time of day, and no age is computed from it: it may jump ([`clock`]).
+//!
+//! Read [`snapshot`] first, then [`reload`]; how changes are noticed is [`watch`], and when, [`schedule`].
 
-mod journal;
+pub mod clock;
+pub mod eyes;
+mod graves;
+pub mod journal;
+pub mod mount;
 pub mod reload;
+pub mod rounds;
+pub mod schedule;
 pub mod snapshot;
 mod trail;
 pub mod watch;

@@ -1,28 +1,25 @@
 //! Builds and publishes: the only place that changes what is served.
 //!
-//! [`Reloader::reload`] is called by the watcher for every wake, on the watcher's thread. It reads the root, loads what is new
-//! in it, and publishes one new table if anything is different; if nothing is, nothing happens.
+//! The watcher wakes a [`Reloader`] on the watcher's thread. It reads the root, loads what is new in it, and publishes one new
+//! table if anything is different; if nothing is, nothing happens. Between the wakes it tends to what time alone makes due:
+//! memory of old versions, and versions that have been stale for too long.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread;
-use std::time::Duration;
-
-use jiff::Timestamp;
-use thiserror::Error;
-use tokio::sync::watch as channel;
+use std::time::{Duration, Instant};
 
 use crate::load::discover::{self, Scan, ScanLimits, ScanProblem};
 use crate::load::{self, LoadedProfile, digest_text};
+use crate::observe::counts::{ReloadCounts, ReloadOutcome};
 use crate::store::PolicyStore;
-use crate::store::journal::log_changes;
+use crate::store::clock::{Clock, Moment};
+use crate::store::graves::Graves;
+use crate::store::journal::{log_changes, log_round};
+use crate::store::mount;
+use crate::store::rounds::{Counts, Ending, Ledger, Rounds};
 use crate::store::snapshot::{Entry, Files, Published, Snapshot};
-use crate::store::watch::{Flow, Inlet};
-
-/// How long after a swap the requests that began before it are waited for, to give their memory back here.
-const LAST_REQUESTS: Duration = Duration::from_millis(20);
+use crate::store::watch::{Consumer, Flow, Wake};
 
 /// Says what to load and when to forget.
 #[derive(Clone, Debug)]
@@ -33,8 +30,12 @@ pub struct ReloadConfig {
     pub limits: ScanLimits,
     /// Whether a profile whose directory is gone is forgotten, instead of served as it last was.
     pub allow_removal: bool,
+    /// How long a profile may be stale before it is not served any more; without it for ever.
+    pub max_stale: Option<Duration>,
     /// The clock.
-    pub now: fn() -> Timestamp,
+    pub clock: Clock,
+    /// What is counted of reloads.
+    pub counts: Arc<ReloadCounts>,
 }
 
 impl ReloadConfig {
@@ -44,49 +45,10 @@ impl ReloadConfig {
             root: root.into(),
             limits: ScanLimits::default(),
             allow_removal: false,
-            now: Timestamp::now,
+            max_stale: None,
+            clock: Clock::default(),
+            counts: Arc::default(),
         }
-    }
-}
-
-/// Says how one reload ended, apart from what it published.
-#[derive(Clone, Debug, Default)]
-pub struct Round {
-    /// Counts the reloads of this process, from 1; 0 stands for none yet.
-    pub number: u64,
-    /// Why the root could not be read.
-    pub failure: Option<Arc<str>>,
-}
-
-/// Tells which reloads have begun and ended.
-#[derive(Clone, Debug)]
-pub struct Rounds {
-    begun: Arc<AtomicU64>,
-    ended: channel::Receiver<Round>,
-}
-
-/// Says that no reload will end any more.
-#[derive(Debug, Error)]
-#[error("the daemon is stopping")]
-pub struct Stopped;
-
-impl Rounds {
-    /// Waits until the first reload has ended.
-    pub async fn first(&self) -> Result<Round, Stopped> {
-        self.ended_after(0).await
-    }
-
-    /// Asks for a reload, and waits until one that began after this call has ended.
-    pub async fn ask(&self, inlet: &Inlet) -> Result<Round, Stopped> {
-        let begun = self.begun.load(Ordering::SeqCst);
-        inlet.ask();
-        self.ended_after(begun).await
-    }
-
-    async fn ended_after(&self, number: u64) -> Result<Round, Stopped> {
-        let mut ended = self.ended.clone();
-        let round = ended.wait_for(|round| round.number > number).await;
-        round.map(|round| round.clone()).map_err(|_| Stopped)
     }
 }
 
@@ -97,59 +59,94 @@ pub struct Reloader {
     store: Arc<PolicyStore>,
     /// What the last scan came to, broken profiles included.
     loaded: Vec<Arc<LoadedProfile>>,
+    /// The digests of the directories in the last scan: what was read twice already.
+    read: HashSet<[u8; 32]>,
     /// The last generation of each profile, so that one that goes and comes again counts on.
     generations: HashMap<Arc<str>, u64>,
     strays: Vec<ScanProblem>,
+    frozen: Arc<[String]>,
     graves: Graves,
-    begun: Arc<AtomicU64>,
-    ended: channel::Sender<Round>,
+    ledger: Ledger,
+}
+
+/// What a round has made of a scan.
+struct Outcome {
+    counts: Counts,
+    has_swapped: bool,
 }
 
 impl Reloader {
     /// Prepares to fill `store`; nothing is read yet.
     pub fn new(config: ReloadConfig, store: Arc<PolicyStore>) -> (Self, Rounds) {
-        let begun = Arc::new(AtomicU64::new(0));
-        let (ended, receiver) = channel::channel(Round::default());
-        let rounds = Rounds {
-            begun: Arc::clone(&begun),
-            ended: receiver,
-        };
+        let (ledger, rounds) = Ledger::new();
         let reloader = Self {
             config,
             store,
             loaded: Vec::new(),
+            read: HashSet::new(),
             generations: HashMap::new(),
             strays: Vec::new(),
+            frozen: Arc::default(),
             graves: Graves::default(),
-            begun,
-            ended,
+            ledger,
         };
         (reloader, rounds)
     }
 
-    /// Reads the root and publishes what is new; the answer tells whether reading again soon may help.
+    /// Reads the root because somebody asked, and publishes what is new; the answer tells whether reading again soon may help.
     pub fn reload(&mut self) -> Flow {
-        let number = self.begun.fetch_add(1, Ordering::SeqCst).saturating_add(1);
+        self.reload_for(Wake::Asked)
+    }
+
+    fn reload_for(&mut self, why: Wake) -> Flow {
+        self.ledger.begin(self.config.clock.steady());
         self.graves.sweep();
-        let (flow, failure) = match discover::read_root(&self.config.root, &self.config.limits) {
-            Ok(scan) => (self.take_scan(&scan), None),
+        self.look_at_mounts();
+        let read = discover::read_news(&self.config.root, &self.config.limits, &self.read);
+        let (flow, failure, outcome) = match read {
+            Ok(scan) => {
+                let outcome = self.take_scan(&scan);
+                let flow = if self.loaded.iter().any(|profile| profile.is_transient) {
+                    Flow::Retry
+                } else {
+                    Flow::Continue
+                };
+                (flow, None, outcome)
+            }
             Err(error) => {
                 let reason = Arc::from(full_text(&error));
-                self.take_failure(&reason);
+                let outcome = self.take_failure(&reason);
                 let flow = if error.is_transient() {
                     Flow::Retry
                 } else {
                     Flow::Continue
                 };
-                (flow, Some(reason))
+                (flow, Some(reason), outcome)
             }
         };
-        self.ended.send_replace(Round { number, failure });
+        let ending = Ending {
+            failure,
+            counts: outcome.counts,
+            has_swapped: outcome.has_swapped,
+            frozen: Arc::clone(&self.frozen),
+        };
+        let round = self.ledger.sum(ending, self.config.clock.moment());
+        let outcome_word = match (&round.failure, round.counts.broken + round.counts.gone) {
+            (Some(_), _) => ReloadOutcome::Unreadable,
+            (None, 1..) => ReloadOutcome::Broken,
+            (None, 0) if outcome.has_swapped => ReloadOutcome::Published,
+            (None, 0) => ReloadOutcome::Unchanged,
+        };
+        self.config.counts.add(outcome_word, round.took);
+        // Whoever waits for the end finds it in the log.
+        log_round(&round, why, outcome.has_swapped);
+        self.ledger.end(round);
         flow
     }
 
-    fn take_scan(&mut self, scan: &Scan) -> Flow {
+    fn take_scan(&mut self, scan: &Scan) -> Outcome {
         self.report_strays(scan);
+        self.read = scan.profiles.iter().map(|profile| profile.digest).collect();
         let before = Arc::clone(&self.store.current());
         // A profile whose last edit is taken back is the version that is still served, and needs no compiling.
         let served = before
@@ -167,56 +164,47 @@ impl Reloader {
                 .or_default()
                 .push(Arc::clone(profile));
         }
+        let now = self.config.clock.moment();
         let mut entries = BTreeMap::new();
         for (id, entry) in before.entries().iter().filter(|(id, _)| !by_id.contains_key(*id)) {
-            entries.extend(self.judge_gone(entry).map(|entry| (Arc::clone(id), entry)));
+            entries.extend(self.judge_gone(entry, now).map(|entry| (Arc::clone(id), entry)));
         }
         for (id, profiles) in by_id {
-            let entry = self.judge(&id, profiles, before.entries().get(&id));
+            let entry = self.judge(&id, profiles, before.entries().get(&id), now);
             entries.insert(id, entry);
         }
-        self.publish(before, entries);
-        if self.loaded.iter().any(|profile| profile.is_transient) {
-            Flow::Retry
-        } else {
-            Flow::Continue
-        }
+        self.publish(before, entries)
     }
 
     /// Keeps everything, and says so: a root that is missing or empty is never a policy without rules.
-    fn take_failure(&mut self, reason: &Arc<str>) {
-        if self.ended.borrow().failure.as_ref() == Some(reason) {
-            return;
-        }
+    fn take_failure(&mut self, reason: &Arc<str>) -> Outcome {
         let before = Arc::clone(&self.store.current());
-        tracing::error!(root = %self.config.root.display(), %reason, "profiles cannot be read");
-        let now = (self.config.now)();
-        let keep = |(id, entry): (&Arc<str>, &Arc<Entry>)| {
-            let entry = Entry {
-                snapshot: make_stale(entry),
-                files: Files::Unread(Arc::clone(reason)),
-                attempted_at: now,
+        if self.ledger.last_failure().as_ref() == Some(reason) {
+            let counts = count(&before, &before);
+            return Outcome {
+                counts,
+                has_swapped: false,
             };
-            (Arc::clone(id), Arc::new(entry))
+        }
+        tracing::error!(root = %self.config.root.display(), %reason, "profiles cannot be read");
+        let now = self.config.clock.moment();
+        let keep = |(id, entry): (&Arc<str>, &Arc<Entry>)| {
+            let files = Files::Unread(Arc::clone(reason));
+            (Arc::clone(id), Arc::new(Entry::stale(Some(entry), files, now)))
         };
         let entries = before.entries().iter().map(keep).collect();
-        self.publish(before, entries);
+        self.publish(before, entries)
     }
 
     /// Says what becomes of a profile whose directory is gone; nothing, if it is forgotten.
-    fn judge_gone(&self, old: &Arc<Entry>) -> Option<Arc<Entry>> {
+    fn judge_gone(&self, old: &Arc<Entry>, now: Moment) -> Option<Arc<Entry>> {
         if self.config.allow_removal || old.snapshot.is_none() {
             return None;
         }
         if matches!(old.files, Files::Gone) {
             return Some(Arc::clone(old));
         }
-        let attempted_at = (self.config.now)();
-        Some(Arc::new(Entry {
-            snapshot: make_stale(old),
-            files: Files::Gone,
-            attempted_at,
-        }))
+        Some(Arc::new(Entry::stale(Some(old), Files::Gone, now)))
     }
 
     /// Says what becomes of a profile whose files are there.
@@ -225,8 +213,8 @@ impl Reloader {
         id: &Arc<str>,
         profiles: Vec<Arc<LoadedProfile>>,
         old: Option<&Arc<Entry>>,
+        now: Moment,
     ) -> Arc<Entry> {
-        let attempted_at = (self.config.now)();
         let good = match profiles.as_slice() {
             [only] => only
                 .model
@@ -238,12 +226,7 @@ impl Reloader {
             if let Some(old) = old.filter(|old| is_same_breakage(old, &profiles)) {
                 return Arc::clone(old);
             }
-            let snapshot = old.and_then(make_stale);
-            return Arc::new(Entry {
-                snapshot,
-                files: Files::Broken(profiles),
-                attempted_at,
-            });
+            return Arc::new(Entry::stale(old.map(Arc::as_ref), Files::Broken(profiles), now));
         };
         let served = old.and_then(|old| old.snapshot.as_ref());
         if let (Some(old), Some(served)) = (old, served)
@@ -265,16 +248,22 @@ impl Reloader {
                 profile: Arc::clone(id),
                 generation: self.count_generation(id),
                 digest: digest_text(&loaded.digest).into(),
-                loaded_at: attempted_at,
+                loaded_at: now.wall,
+                served_since: now.steady,
                 is_stale: false,
                 model,
                 loaded,
+                counts: served
+                    .map(|served| Arc::clone(&served.counts))
+                    .unwrap_or_default(),
             },
         };
         Arc::new(Entry {
             snapshot: Some(Arc::new(snapshot)),
             files: Files::Served,
-            attempted_at,
+            attempted_at: now.wall,
+            stale_since: None,
+            is_expired: false,
         })
     }
 
@@ -285,7 +274,7 @@ impl Reloader {
     }
 
     /// Swaps the table if any entry differs, and says what is new.
-    fn publish(&mut self, before: Arc<Published>, entries: BTreeMap<Arc<str>, Arc<Entry>>) {
+    fn publish(&mut self, before: Arc<Published>, entries: BTreeMap<Arc<str>, Arc<Entry>>) -> Outcome {
         let is_same = |(id, entry): (&Arc<str>, &Arc<Entry>)| {
             before
                 .entries()
@@ -293,14 +282,54 @@ impl Reloader {
                 .is_some_and(|old| Arc::ptr_eq(old, entry))
         };
         if entries.len() == before.entries().len() && entries.iter().all(is_same) {
-            return;
+            return Outcome {
+                counts: count(&before, &before),
+                has_swapped: false,
+            };
         }
         let old = self.store.publish(before.next(entries));
         // Only requests may hold the old table from here on, or it would never look forgotten.
         drop(before);
-        let new = self.store.current();
+        let new = Arc::clone(&self.store.current());
         log_changes(&old, &new);
+        let counts = count(&old, &new);
         self.graves.bury(old, &new);
+        Outcome {
+            counts,
+            has_swapped: true,
+        }
+    }
+
+    /// Ends the service of what has been stale for too long, and returns when the next profile will have been.
+    fn expire(&mut self, now: Instant) -> Option<Instant> {
+        let max_stale = self.config.max_stale?;
+        let before = Arc::clone(&self.store.current());
+        let end_of = |entry: &Entry| {
+            let since = entry.stale_since.filter(|_| !entry.is_expired)?;
+            since.steady.checked_add(max_stale)
+        };
+        let is_due = |entry: &Entry| end_of(entry).is_some_and(|end| end <= now);
+        if before.entries().values().any(|entry| is_due(entry)) {
+            let judge = |(id, entry): (&Arc<str>, &Arc<Entry>)| {
+                let entry = if is_due(entry) {
+                    Arc::new(Entry {
+                        is_expired: true,
+                        ..Entry::clone(entry)
+                    })
+                } else {
+                    Arc::clone(entry)
+                };
+                (Arc::clone(id), entry)
+            };
+            let entries = before.entries().iter().map(judge).collect();
+            self.publish(before, entries);
+        }
+        let now_served = self.store.current();
+        now_served
+            .entries()
+            .values()
+            .filter_map(|entry| end_of(entry))
+            .min()
     }
 
     fn report_strays(&mut self, scan: &Scan) {
@@ -312,17 +341,51 @@ impl Reloader {
         }
         self.strays.clone_from(&scan.problems);
     }
+
+    /// Looks for mounts whose changes nobody will ever see, and says so once.
+    fn look_at_mounts(&mut self) {
+        let frozen: Arc<[String]> = mount::find_frozen(&self.config.root).into();
+        if self.frozen != frozen {
+            for reason in frozen.iter() {
+                tracing::warn!(reason, "changes of the profiles will not be seen");
+            }
+            self.frozen = frozen;
+        }
+    }
 }
 
-fn make_stale(entry: &Arc<Entry>) -> Option<Arc<Snapshot>> {
-    let snapshot = entry.snapshot.as_ref()?;
-    if snapshot.is_stale {
-        return Some(Arc::clone(snapshot));
+impl Consumer for Reloader {
+    fn wake(&mut self, why: Wake) -> Flow {
+        self.reload_for(why)
     }
-    Some(Arc::new(Snapshot {
-        is_stale: true,
-        ..Snapshot::clone(snapshot)
-    }))
+
+    fn tend(&mut self, now: Instant) -> Option<Instant> {
+        let expiry = self.expire(now);
+        let sweep = self.graves.tend(now);
+        expiry.into_iter().chain(sweep).min()
+    }
+}
+
+/// Counts what differs between two tables; of equal ones, how the profiles are.
+fn count(old: &Published, new: &Published) -> Counts {
+    let mut counts = Counts::default();
+    for (id, entry) in new.entries() {
+        let generation = |entry: &Arc<Entry>| entry.snapshot.as_ref().map(|snapshot| snapshot.generation);
+        match &entry.files {
+            Files::Served if old.entries().get(id).and_then(generation) == generation(entry) => {
+                counts.unchanged += 1;
+            }
+            Files::Served => counts.changed += 1,
+            Files::Broken(_) | Files::Unread(_) => counts.broken += 1,
+            Files::Gone => counts.gone += 1,
+        }
+    }
+    counts.removed = old
+        .entries()
+        .keys()
+        .filter(|id| !new.entries().contains_key(*id))
+        .count();
+    counts
 }
 
 fn is_same_breakage(old: &Entry, profiles: &[Arc<LoadedProfile>]) -> bool {
@@ -348,36 +411,4 @@ fn full_text(error: &dyn std::error::Error) -> String {
         source = cause.source();
     }
     text
-}
-
-/// Keeps what was replaced until no request holds it, so that no request has to free it.
-#[derive(Debug, Default)]
-struct Graves {
-    tables: Vec<Arc<Published>>,
-    snapshots: Vec<Arc<Snapshot>>,
-}
-
-impl Graves {
-    fn bury(&mut self, old: Arc<Published>, new: &Published) {
-        for (id, entry) in old.entries() {
-            let Some(snapshot) = &entry.snapshot else { continue };
-            if new.profile(id).is_none_or(|kept| !Arc::ptr_eq(kept, snapshot)) {
-                self.snapshots.push(Arc::clone(snapshot));
-            }
-        }
-        self.tables.push(old);
-        let mut waited = Duration::ZERO;
-        let pause = Duration::from_millis(1);
-        while !self.sweep() && waited < LAST_REQUESTS {
-            thread::sleep(pause);
-            waited = waited.saturating_add(pause);
-        }
-    }
-
-    /// Frees what nobody holds any more; true if nothing is left.
-    fn sweep(&mut self) -> bool {
-        self.tables.retain(|table| Arc::strong_count(table) > 1);
-        self.snapshots.retain(|snapshot| Arc::strong_count(snapshot) > 1);
-        self.tables.is_empty() && self.snapshots.is_empty()
-    }
 }

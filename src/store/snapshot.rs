@@ -2,11 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use jiff::Timestamp;
 
 use crate::load::LoadedProfile;
 use crate::model::Model;
+use crate::observe::counts::DecisionCounts;
+use crate::source::diagnostic::Severity;
+use crate::store::clock::Moment;
 
 /// Holds one version of one profile, as requests are answered from it.
 #[derive(Clone, Debug)]
@@ -19,12 +23,16 @@ pub struct Snapshot {
     pub digest: Arc<str>,
     /// When this version was first served.
     pub loaded_at: Timestamp,
+    /// The same by the steady clock, to tell the age of the version.
+    pub served_since: Instant,
     /// Whether the files on disk are not, or not known to be, those of this version.
     pub is_stale: bool,
     /// What decides.
     pub model: Arc<Model>,
     /// What the version was made from; its complaints are warnings.
     pub loaded: Arc<LoadedProfile>,
+    /// What was decided from this and earlier versions of the profile.
+    pub counts: Arc<DecisionCounts>,
 }
 
 /// Says how the files of a profile are now.
@@ -49,9 +57,58 @@ pub struct Entry {
     pub files: Files,
     /// When the files were last looked at with another result than before.
     pub attempted_at: Timestamp,
+    /// Since when the snapshot is stale; absent if it is not, or if there is none.
+    pub stale_since: Option<Moment>,
+    /// Whether the snapshot has been stale for longer than is allowed, and answers nothing any more.
+    pub is_expired: bool,
 }
 
 impl Entry {
+    /// Makes what becomes of a profile whose files are not what is served: its last version stays, if there is one.
+    pub(super) fn stale(old: Option<&Entry>, files: Files, now: Moment) -> Self {
+        let snapshot = old.and_then(|old| old.snapshot.as_ref()).map(|snapshot| {
+            if snapshot.is_stale {
+                Arc::clone(snapshot)
+            } else {
+                Arc::new(Snapshot {
+                    is_stale: true,
+                    ..Snapshot::clone(snapshot)
+                })
+            }
+        });
+        let since = old.and_then(|old| old.stale_since).unwrap_or(now);
+        Self {
+            stale_since: snapshot.as_ref().map(|_| since),
+            is_expired: old.is_some_and(|old| old.is_expired),
+            snapshot,
+            files,
+            attempted_at: now.wall,
+        }
+    }
+
+    /// Returns the version that answers requests: none if there never was one, or if it has been stale for too long.
+    pub fn served(&self) -> Option<&Arc<Snapshot>> {
+        self.snapshot.as_ref().filter(|_| !self.is_expired)
+    }
+
+    /// Returns why the files as they are now are not served, as a sentence; empty if they are. Paths of the machine are left
+    /// out: those stand in the log.
+    pub fn problem(&self) -> String {
+        match &self.files {
+            Files::Served => String::new(),
+            Files::Broken(profiles) if profiles.len() > 1 => {
+                format!("{} directories hold a profile with this id", profiles.len())
+            }
+            Files::Broken(profiles) => {
+                let errors: usize = profiles.iter().map(|each| each.count(Severity::Error)).sum();
+                let plural = if errors == 1 { "" } else { "s" };
+                format!("the files have {errors} error{plural}")
+            }
+            Files::Gone => "the directory of the profile is gone".to_owned(),
+            Files::Unread(_) => "the directory of profiles cannot be read".to_owned(),
+        }
+    }
+
     /// Returns what was made of the files as they are now, for complaints; nothing if they are gone or unread.
     pub fn latest(&self) -> &[Arc<LoadedProfile>] {
         match &self.files {
@@ -73,6 +130,8 @@ pub enum Unserved {
     Unknown,
     /// The profile is there and was never good.
     NeverLoaded,
+    /// The profile has been stale for longer than is allowed.
+    Expired,
     /// The request names no profile, and there is no default one.
     NoDefault,
 }
@@ -114,7 +173,7 @@ impl Published {
         &self.entries
     }
 
-    /// Returns the version of a profile that is served.
+    /// Returns the last good version of a profile, be it too stale to be served.
     pub fn profile(&self, id: &str) -> Option<&Arc<Snapshot>> {
         self.entries.get(id).and_then(|entry| entry.snapshot.as_ref())
     }
@@ -136,20 +195,24 @@ impl Published {
             name
         };
         let entry = self.entries.get(name).ok_or(Unserved::Unknown)?;
-        entry.snapshot.as_ref().ok_or(Unserved::NeverLoaded)
+        entry.served().ok_or(if entry.is_expired {
+            Unserved::Expired
+        } else {
+            Unserved::NeverLoaded
+        })
     }
 
     /// Tells whether requests that name no profile can be answered, or, where these must name one, any request at all.
     pub fn is_ready(&self) -> bool {
         match self.find("") {
             Ok(_) => true,
-            Err(Unserved::Unknown | Unserved::NeverLoaded) => false,
+            Err(Unserved::Unknown | Unserved::NeverLoaded | Unserved::Expired) => false,
             Err(Unserved::NoDefault) => self.is_serving(),
         }
     }
 
     /// Tells whether any profile is served.
     pub fn is_serving(&self) -> bool {
-        self.entries.values().any(|entry| entry.snapshot.is_some())
+        self.entries.values().any(|entry| entry.served().is_some())
     }
 }

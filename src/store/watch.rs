@@ -8,29 +8,21 @@
 //! that follows; what changes after it raises an event. In the other order a directory that was replaced between scan
 //! and watch would go unseen; and watches are replaced even when the inode is the same, since file systems reuse them.
 
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
-use std::{io, mem};
 
-use notify::event::{AccessKind, AccessMode};
-use notify::{Config, Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use thiserror::Error;
 
 use crate::load::discover::{self, ScanLimits, Stamp};
-use crate::store::trail::Trail;
-
-/// The end of a deadline so far away that it does not fit the clock.
-const NEVER: Duration = Duration::from_secs(365 * 24 * 3600);
-
-/// The least time between two rescans, so that a period of zero does not spin.
-const PERIOD_MIN: Duration = Duration::from_millis(1);
-
-/// How often the watches are set for one wake if the way to the root changes under it.
-const SETTINGS_MAX: usize = 3;
+use crate::store::clock::Clock;
+use crate::store::eyes::{Eyes, Maker};
+use crate::store::schedule::{Pace, Pending, Schedule, Step};
+use crate::vocab::limits::{RELOAD_PAUSE_MIN, RELOAD_REST_MAX};
 
 /// Says what to watch and how patiently.
 #[derive(Debug, Clone)]
@@ -41,18 +33,12 @@ pub struct WatchConfig {
     pub limits: ScanLimits,
     /// Whether events of the operating system are used at all.
     pub events: bool,
-    /// How long events must have been quiet before the consumer is woken.
-    pub quiet: Duration,
-    /// How long after the first event the consumer is woken although it is not quiet.
-    pub quiet_max: Duration,
-    /// How often file status is compared.
-    pub stat_every: Duration,
-    /// How often the consumer is woken to compare contents, measured from its last wake.
-    pub content_every: Duration,
-    /// The pause before the consumer is woken again after [`Flow::Retry`]; it doubles up to `retry_max`.
-    pub retry_first: Duration,
-    /// The longest pause between two such wakes.
-    pub retry_max: Duration,
+    /// Where these events come from.
+    pub maker: Maker,
+    /// The pauses.
+    pub pace: Pace,
+    /// The clock; only its steady half is read.
+    pub clock: Clock,
 }
 
 impl WatchConfig {
@@ -62,12 +48,24 @@ impl WatchConfig {
             root: root.into(),
             limits: ScanLimits::default(),
             events: true,
+            maker: Maker::default(),
+            pace: Pace::default(),
+            clock: Clock::default(),
+        }
+    }
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self {
             quiet: Duration::from_millis(20),
             quiet_max: Duration::from_millis(200),
             stat_every: Duration::from_secs(2),
             content_every: Duration::from_secs(60),
             retry_first: Duration::from_millis(100),
             retry_max: Duration::from_secs(10),
+            pause_min: RELOAD_PAUSE_MIN,
+            rest_max: RELOAD_REST_MAX,
         }
     }
 }
@@ -89,6 +87,20 @@ pub enum Wake {
     Retry,
 }
 
+impl Wake {
+    /// Returns the word for it in the log.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Started => "start",
+            Self::Event => "event",
+            Self::StatRescan => "status",
+            Self::ContentRescan => "content",
+            Self::Asked => "asked",
+            Self::Retry => "retry",
+        }
+    }
+}
+
 /// Tells the watcher how to go on after a wake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Flow {
@@ -100,6 +112,26 @@ pub enum Flow {
     Stop,
 }
 
+/// Is woken by the watcher, on the watcher's thread.
+pub trait Consumer: Send + 'static {
+    /// Reads what lies there; something may have changed.
+    fn wake(&mut self, why: Wake) -> Flow;
+
+    /// Does what time alone makes due at `now`, and returns when to be called again. It is called after each wake, too.
+    fn tend(&mut self, now: Instant) -> Option<Instant>;
+}
+
+/// A function is woken and has nothing to tend to.
+impl<F: FnMut(Wake) -> Flow + Send + 'static> Consumer for F {
+    fn wake(&mut self, why: Wake) -> Flow {
+        self(why)
+    }
+
+    fn tend(&mut self, _: Instant) -> Option<Instant> {
+        None
+    }
+}
+
 /// Says why watching could not begin.
 #[derive(Debug, Error)]
 pub enum WatchError {
@@ -108,21 +140,18 @@ pub enum WatchError {
     Thread(#[source] io::Error),
 }
 
-/// Watches on its own thread and calls `changed` there for every wake, the first time at once.
+/// Watches on its own thread and wakes the consumer there, the first time at once.
 ///
-/// While `changed` runs, whatever happens is remembered as one further wake. A panic of `changed` is logged and
+/// During a wake, whatever happens is remembered as one further wake. A panic of the consumer is logged and
 /// counts as [`Flow::Retry`]: a fault in one reload must not end all later ones.
-pub fn run(
-    config: WatchConfig,
-    changed: impl FnMut(Wake) -> Flow + Send + 'static,
-) -> Result<Watch, WatchError> {
+pub fn run(config: WatchConfig, consumer: impl Consumer) -> Result<Watch, WatchError> {
     let bell = Arc::new(Bell::default());
     let inlet = Inlet {
         bell: Arc::clone(&bell),
     };
     let thread = thread::Builder::new()
         .name("placet-watch".to_owned())
-        .spawn(move || Sentry::new(config, bell, changed).run())
+        .spawn(move || Sentry::new(config, bell, consumer).run())
         .map_err(WatchError::Thread)?;
     Ok(Watch {
         inlet,
@@ -169,7 +198,8 @@ pub struct Inlet {
 }
 
 impl Inlet {
-    /// Asks for a wake without delay; if one is in progress another follows it, so that a scan begins after this call.
+    /// Asks for a wake as soon as the pauses between wakes allow; if one is in progress another follows it, so that a scan
+    /// begins after this call.
     pub fn ask(&self) {
         self.bell.change(|pending| pending.asked = true);
     }
@@ -188,301 +218,156 @@ struct Bell {
     has_events: AtomicBool,
 }
 
-#[derive(Debug, Default)]
-struct Pending {
-    stop: bool,
-    asked: bool,
-    /// The times of the first and of the last event since the last wake.
-    events: Option<(Instant, Instant)>,
-}
-
-/// What ended a wait.
-enum Rung {
-    Stop,
-    Asked,
-    Events,
-    Time,
-}
-
 impl Bell {
     fn change(&self, change: impl FnOnce(&mut Pending)) {
-        change(&mut lock(&self.pending));
+        change(&mut self.lock());
         self.rung.notify_all();
     }
 
-    fn ring_event(&self) {
-        let now = Instant::now();
+    fn ring_event(&self, now: Instant) {
         self.change(|pending| {
             let first = pending.events.map_or(now, |(first, _)| first);
             pending.events = Some((first, now));
         });
     }
 
-    /// Waits for something to do, at most until `deadline`, and forgets what led to it.
-    fn wait(&self, deadline: Instant, config: &WatchConfig) -> Rung {
-        let mut pending = lock(&self.pending);
+    /// Waits for something to do; what led to a wake is forgotten, since the reading that follows sees all of it.
+    fn wait(&self, schedule: &Schedule, clock: &Clock) -> Step {
+        let mut pending = self.lock();
         loop {
-            let now = Instant::now();
-            if pending.stop {
-                return Rung::Stop;
-            }
-            if pending.asked {
-                *pending = Pending::default();
-                return Rung::Asked;
-            }
-            // A burst in progress is let finish even if a rescan is due, or that one would read half of it.
-            let until = match pending.events {
-                Some((first, last)) => later(last, config.quiet).min(later(first, config.quiet_max)),
-                None => deadline,
+            let now = clock.steady();
+            let step = schedule.next(&pending, now);
+            let until = match step {
+                Step::Wait(until) => until,
+                Step::Wake(_) => {
+                    *pending = Pending::default();
+                    return step;
+                }
+                Step::Stop | Step::Look | Step::Tend => return step,
             };
-            if now >= until {
-                let had_events = pending.events.take().is_some();
-                return if had_events { Rung::Events } else { Rung::Time };
-            }
             let waited = self
                 .rung
                 .wait_timeout(pending, until.saturating_duration_since(now));
             pending = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
     }
+
+    /// Locks, and goes on if a thread panicked meanwhile: what is pending is whole at any time.
+    fn lock(&self) -> MutexGuard<'_, Pending> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// The watching thread.
-struct Sentry<F> {
-    config: WatchConfig,
+struct Sentry<C> {
+    root: PathBuf,
+    limits: ScanLimits,
+    clock: Clock,
     bell: Arc<Bell>,
-    eyes: Eyes,
-    changed: F,
+    /// Absent if events are not wanted.
+    eyes: Option<Eyes>,
+    consumer: C,
+    schedule: Schedule,
+    /// The file status at the last wake.
     stamp: Option<Stamp>,
-    stat_at: Instant,
-    content_at: Instant,
-    /// When to wake again after a failed reading, and how long was waited for it.
-    retry: Option<(Instant, Duration)>,
+    /// The file status at the last look.
+    seen: Option<Stamp>,
 }
 
-impl<F: FnMut(Wake) -> Flow> Sentry<F> {
-    fn new(config: WatchConfig, bell: Arc<Bell>, changed: F) -> Self {
-        let now = Instant::now();
-        let eyes = Eyes::new(&config, Arc::clone(&bell));
+impl<C: Consumer> Sentry<C> {
+    fn new(config: WatchConfig, bell: Arc<Bell>, consumer: C) -> Self {
+        let eyes = config.events.then(|| {
+            let (bell, clock) = (Arc::clone(&bell), config.clock.clone());
+            let ring = Arc::new(move || bell.ring_event(clock.steady()));
+            Eyes::new(config.root.clone(), config.limits.clone(), config.maker, ring)
+        });
+        let schedule = Schedule::new(config.pace, config.clock.steady());
         Self {
-            config,
+            root: config.root,
+            limits: config.limits,
+            clock: config.clock,
             bell,
             eyes,
-            changed,
+            consumer,
+            schedule,
             stamp: None,
-            stat_at: now,
-            content_at: now,
-            retry: None,
+            seen: None,
         }
     }
 
     fn run(mut self) {
-        let mut due = Some(Wake::Started);
+        if !self.wake(Wake::Started) {
+            return;
+        }
         loop {
-            if let Some(why) = due
-                && !self.wake(why)
-            {
-                return;
+            match self.bell.wait(&self.schedule, &self.clock) {
+                Step::Stop => return,
+                Step::Wake(why) => {
+                    if !self.wake(why) {
+                        return;
+                    }
+                }
+                Step::Look => {
+                    if self.look() && !self.wake(Wake::StatRescan) {
+                        return;
+                    }
+                }
+                Step::Tend => self.tend(),
+                Step::Wait(_) => {}
             }
-            let retry_at = self.retry.map_or(self.content_at, |(at, _)| at);
-            let deadline = self.stat_at.min(self.content_at).min(retry_at);
-            due = match self.bell.wait(deadline, &self.config) {
-                Rung::Stop => return,
-                Rung::Asked => Some(Wake::Asked),
-                Rung::Events => Some(Wake::Event),
-                Rung::Time => self.look_at_clock(),
-            };
         }
     }
 
-    fn look_at_clock(&mut self) -> Option<Wake> {
-        let now = Instant::now();
-        if self.retry.is_some_and(|(at, _)| at <= now) {
-            return Some(Wake::Retry);
-        }
-        if self.content_at <= now {
-            return Some(Wake::ContentRescan);
-        }
-        if self.stat_at > now {
-            return None;
-        }
+    /// Compares the file status; true if it moved and stands still again.
+    fn look(&mut self) -> bool {
         // Watches that could not be set are tried again before the look, for the same reason as in `wake`.
-        if !self.eyes.see_all {
-            self.eyes.open();
+        if self.eyes.as_ref().is_some_and(|eyes| !eyes.sees_all()) {
+            self.open_eyes();
         }
-        let moved = self.stamp != Some(discover::stamp(&self.config.root, &self.config.limits));
-        self.stat_at = later(Instant::now(), self.config.stat_every.max(PERIOD_MIN));
-        moved.then_some(Wake::StatRescan)
+        let stamp = Some(discover::stamp(&self.root, &self.limits));
+        let now = self.clock.steady();
+        if stamp == self.stamp {
+            self.schedule.saw_nothing(now);
+            self.seen = None;
+            return false;
+        }
+        let is_quiet = stamp == self.seen;
+        self.seen = stamp;
+        self.schedule.saw_change(now, is_quiet)
     }
 
     /// Wakes the consumer; false ends the watching.
     fn wake(&mut self, why: Wake) -> bool {
-        self.eyes.open();
+        let begun = self.clock.steady();
+        self.open_eyes();
         // Taken before the consumer reads: what changes meanwhile must look new to the next rescan.
-        self.stamp = Some(discover::stamp(&self.config.root, &self.config.limits));
-        let changed = &mut self.changed;
-        let flow = catch_unwind(AssertUnwindSafe(|| changed(why))).unwrap_or_else(|_| {
+        self.stamp = Some(discover::stamp(&self.root, &self.limits));
+        self.seen = None;
+        let consumer = &mut self.consumer;
+        let flow = catch_unwind(AssertUnwindSafe(|| consumer.wake(why))).unwrap_or_else(|_| {
             tracing::error!("a reload panicked; the last good profiles stay");
             Flow::Retry
         });
-        let now = Instant::now();
-        self.stat_at = later(now, self.config.stat_every.max(PERIOD_MIN));
-        self.content_at = later(now, self.config.content_every.max(PERIOD_MIN));
-        self.retry = match flow {
-            Flow::Stop => return false,
-            Flow::Continue => None,
-            Flow::Retry => {
-                // A change is news and starts the pauses over; a retry that failed again makes them longer.
-                let before = self.retry.filter(|_| why == Wake::Retry);
-                let pause = before.map_or(self.config.retry_first, |(_, pause)| pause.saturating_mul(2));
-                let pause = pause.min(self.config.retry_max).max(PERIOD_MIN);
-                Some((later(now, pause), pause))
-            }
-        };
-        true
-    }
-}
-
-/// The operating system's watches.
-struct Eyes {
-    config: WatchConfig,
-    bell: Arc<Bell>,
-    /// Absent if events are not wanted or could not be had.
-    watcher: Option<RecommendedWatcher>,
-    watched: Vec<PathBuf>,
-    /// Shared with the handler of events, which drops those that do not concern the root.
-    trail: Arc<Mutex<Trail>>,
-    /// Whether every watch is set, or none is wanted.
-    see_all: bool,
-    /// Whether it was said that a watch is missing.
-    complained: bool,
-}
-
-impl Eyes {
-    fn new(config: &WatchConfig, bell: Arc<Bell>) -> Self {
-        Self {
-            config: config.clone(),
-            bell,
-            watcher: None,
-            watched: Vec::new(),
-            trail: Arc::default(),
-            see_all: !config.events,
-            complained: false,
+        let goes_on = self.schedule.woke(why, begun, self.clock.steady(), flow);
+        if goes_on {
+            self.tend();
         }
+        goes_on
     }
 
-    /// Sets all watches anew; what cannot be watched is left to the rescans.
-    fn open(&mut self) {
-        if !self.config.events {
-            return;
-        }
-        // The watcher talks to a thread of its own and panics if that has died.
-        let opened = catch_unwind(AssertUnwindSafe(|| self.set_watches())).unwrap_or_else(|_| {
-            // Dropping it would talk to that thread as well.
-            mem::forget(self.watcher.take());
-            self.watched.clear();
-            Err(notify::Error::generic("the watcher stopped working"))
+    fn tend(&mut self) {
+        let (consumer, now) = (&mut self.consumer, self.clock.steady());
+        let next = catch_unwind(AssertUnwindSafe(|| consumer.tend(now))).unwrap_or_else(|_| {
+            tracing::error!("looking after old profiles panicked; the last good ones stay");
+            None
         });
-        self.see_all = opened.is_ok();
-        self.bell.has_events.store(self.see_all, Ordering::Relaxed);
-        match opened {
-            Ok(()) if self.complained => {
-                tracing::info!(root = %self.config.root.display(), "changes are reported by events again");
-                self.complained = false;
-            }
-            Err(error) if !self.complained => {
-                let root = self.config.root.display();
-                tracing::warn!(%root, %error, "not all changes are reported by events; rescans notice the others");
-                self.complained = true;
-            }
-            Ok(()) | Err(_) => {}
-        }
+        self.schedule.tended(now, next);
     }
 
-    /// Watches where the root is now, and looks again: a link switched in between would leave the watches behind.
-    fn set_watches(&mut self) -> notify::Result<()> {
-        let mut result = Ok(());
-        for _ in 0..SETTINGS_MAX {
-            let trail = Trail::follow(&self.config.root);
-            result = self.set_watches_along(trail.clone());
-            if Trail::follow(&self.config.root) == trail {
-                break;
-            }
+    fn open_eyes(&mut self) {
+        if let Some(eyes) = &mut self.eyes {
+            eyes.open();
+            self.bell.has_events.store(eyes.sees_all(), Ordering::Relaxed);
         }
-        result
     }
-
-    fn set_watches_along(&mut self, trail: Trail) -> notify::Result<()> {
-        let watcher = match &mut self.watcher {
-            Some(watcher) => watcher,
-            None => self
-                .watcher
-                .insert(new_watcher(Arc::clone(&self.bell), Arc::clone(&self.trail))?),
-        };
-        for path in self.watched.drain(..) {
-            // A watch whose directory was removed is gone already.
-            let _ = watcher.unwatch(&path);
-        }
-        lock(&self.trail).clone_from(&trail);
-        let mut result = Ok(());
-        for path in trail.directories() {
-            result = result.and(watcher.watch(path, RecursiveMode::NonRecursive));
-            self.watched.push(path.to_path_buf());
-        }
-        if let Some(root) = trail.root {
-            self.watched.push(root.clone());
-            result = result.and(watch_root(watcher, root, &self.config.limits, &mut self.watched));
-        }
-        result
-    }
-}
-
-/// Watches everything below the root at once, or else one directory after another.
-///
-/// The former ends at the first directory that cannot be watched, were it one that no scan looks at.
-fn watch_root(
-    watcher: &mut RecommendedWatcher,
-    root: PathBuf,
-    limits: &ScanLimits,
-    watched: &mut Vec<PathBuf>,
-) -> notify::Result<()> {
-    if watcher.watch(&root, RecursiveMode::Recursive).is_ok() {
-        return Ok(());
-    }
-    // Takes back what was set before the error; the root itself may be what failed.
-    let _ = watcher.unwatch(&root);
-    let mut result = Ok(());
-    for path in discover::directories(&root, limits) {
-        result = result.and(watcher.watch(&path, RecursiveMode::NonRecursive));
-        watched.push(path);
-    }
-    result
-}
-
-fn new_watcher(bell: Arc<Bell>, trail: Arc<Mutex<Trail>>) -> notify::Result<RecommendedWatcher> {
-    let handler = move |event: notify::Result<Event>| {
-        if event.map_or(true, |event| is_trigger(&event, &lock(&trail))) {
-            bell.ring_event();
-        }
-    };
-    // Links inside the root lead to what is watched anyway; one that leaves it could lead to the whole disk.
-    RecommendedWatcher::new(handler, Config::default().with_follow_symlinks(false))
-}
-
-/// Tells whether an event may mean a change. Only our own reading is known not to: it opens files.
-fn is_trigger(event: &Event, trail: &Trail) -> bool {
-    let written = EventKind::Access(AccessKind::Close(AccessMode::Write));
-    if event.kind.is_access() && event.kind != written {
-        return false;
-    }
-    event.need_rescan() || event.paths.is_empty() || event.paths.iter().any(|path| trail.concerns(path))
-}
-
-fn later(now: Instant, pause: Duration) -> Instant {
-    now.checked_add(pause).unwrap_or_else(|| now + NEVER)
-}
-
-/// Locks, and goes on if a thread panicked meanwhile: every value behind our locks is whole at any time.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

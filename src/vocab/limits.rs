@@ -102,6 +102,15 @@ pub const DIRECTORY_DEPTH_MAX: usize = 16;
 /// Bounds how often one scan starts over because files changed under it.
 pub const READ_ATTEMPTS_MAX: u32 = 5;
 
+/// Bounds how soon after the beginning of one reload the next one begins, whoever asks for it.
+pub const RELOAD_PAUSE_MIN: Duration = Duration::from_millis(50);
+
+/// Bounds the rest after a reload, which is otherwise as long as the reload took.
+pub const RELOAD_REST_MAX: Duration = Duration::from_secs(5);
+
+/// Bounds the time for which stale profiles may be configured to be served.
+pub const STALE_SECONDS_MAX: u64 = 31_536_000;
+
 /// Bounds the bytes of a name, id or path in a request.
 pub const NAME_BYTES_MAX: usize = 1024;
 
@@ -174,10 +183,31 @@ pub const REQUESTS_IN_FLIGHT_MAX: usize = 4_096;
 pub const REQUEST_TIME_MAX: Duration = Duration::from_secs(60);
 
 /// Bounds what the largest request may be configured to be.
-pub const MESSAGE_BYTES_MAX: i64 = 64 * 1024 * 1024;
+pub const MESSAGE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 /// Is the least that the largest request may be configured to be: any single question fits.
-pub const MESSAGE_BYTES_MIN: i64 = 64 * 1024;
+pub const MESSAGE_BYTES_MIN: u64 = 64 * 1024;
+
+/// Bounds the bytes of a configuration file.
+pub const CONFIG_BYTES_MAX: u64 = 1024 * 1024;
+
+/// Bounds the lines of the log that wait to be written.
+pub const LOG_LINES_WAITING_MAX: usize = 10_000;
+
+/// Bounds the connections of one listener for HTTP; the next ones wait.
+pub const HTTP_CONNECTIONS_MAX: usize = 64;
+
+/// Bounds how long the head of a request over HTTP may take to arrive.
+pub const HTTP_HEAD_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// Bounds how long a connection for HTTP lives.
+pub const HTTP_CONNECTION_TIME_MAX: Duration = Duration::from_secs(300);
+
+/// Bounds how many places the daemon listens on.
+pub const LISTENERS_MAX: usize = 16;
+
+/// Bounds the bytes of the name of a listener.
+pub const LISTENER_NAME_BYTES_MAX: usize = 32;
 
 /// Bounds the time that requests in flight may be given at the end.
 pub const DRAIN_SECONDS_MAX: u64 = 3_600;

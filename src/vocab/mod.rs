@@ -4,6 +4,7 @@
 //! Nothing here knows a policy, a request or a file. Start with [`value`] for what an attribute can be and [`operator`]
 //! for what can be asked of it; [`limits`] is the one page of maxima.
 
+pub mod call;
 pub mod effect;
 pub mod geometry;
 pub mod limits;

@@ -9,7 +9,7 @@ use ipnet::IpNet;
 ///
 /// IPv4-mapped IPv6 addresses (`::ffff:10.0.0.1`) are the IPv4 address; a block of IPv6 that holds all of `::ffff:0:0/96`
 /// holds every IPv4 address, too.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Network {
     first: u128,
     last: u128,

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::mem;
 
 /// A value of an attribute, an operand or a preset.
 ///
@@ -24,7 +26,7 @@ pub enum Value<'a> {
 }
 
 /// Named values, each name once, sorted by name.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Hash)]
 pub struct Object<'a> {
     entries: Vec<(Cow<'a, str>, Value<'a>)>,
 }
@@ -95,6 +97,21 @@ pub enum View<'v> {
     List(&'v [Value<'v>]),
     /// See [`Value::Object`].
     Object(&'v Object<'v>),
+}
+
+impl Hash for Value<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        mem::discriminant(self).hash(state);
+        match self {
+            Self::Null => {}
+            Self::Bool(value) => value.hash(state),
+            // The two zeros are equal, so they hash as one.
+            Self::Number(value) => (value + 0.0).to_bits().hash(state),
+            Self::Text(value) => value.hash(state),
+            Self::List(values) => values.hash(state),
+            Self::Object(object) => object.hash(state),
+        }
+    }
 }
 
 impl Value<'_> {

@@ -98,7 +98,7 @@ fn listed_transitions_are_offered_and_allowed() {
             let decision = check(model, &single).unwrap();
             assert_eq!(decision.reason, each.decision.reason, "{name} {query:?}");
             if each.listed && decision.is_allow() {
-                listed.push(name);
+                listed.push(name.clone());
             }
         }
         if let Ok(expected) = views::transitions(policy, &query) {

@@ -6,6 +6,7 @@
 //!
 //! Run it with `cargo test --test it recordings -- --nocapture`.
 
+pub(crate) mod directus_legacy;
 pub(crate) mod door;
 mod nick;
 
@@ -137,6 +138,16 @@ pub(crate) fn read_lines(path: &Path) -> Vec<Value> {
         .filter(|(_, line)| !line.trim().is_empty())
         .map(parse)
         .collect()
+}
+
+#[test]
+fn directus_legacy() {
+    directus_legacy::run();
+}
+
+#[test]
+fn directus_legacy_codes() {
+    directus_legacy::run_codes();
 }
 
 #[test]

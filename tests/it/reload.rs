@@ -14,25 +14,26 @@ use placet::load::LoadedProfile;
 use placet::model::Model;
 use placet::source::diagnostic::Severity;
 use placet::store::PolicyStore;
-use placet::store::reload::{ReloadConfig, Reloader, Rounds};
+use placet::store::reload::{ReloadConfig, Reloader};
+use placet::store::rounds::Rounds;
 use placet::store::snapshot::{Entry, Files, Snapshot, Unserved};
 use placet::store::watch::{self, Flow, WatchConfig};
 use tempfile::TempDir;
 
 /// A profiles root, and the reload of it, which a test calls by hand.
-struct Rig {
-    directory: TempDir,
-    store: Arc<PolicyStore>,
-    reloader: Reloader,
-    rounds: Rounds,
+pub(crate) struct Rig {
+    pub(crate) directory: TempDir,
+    pub(crate) store: Arc<PolicyStore>,
+    pub(crate) reloader: Reloader,
+    pub(crate) rounds: Rounds,
 }
 
 impl Rig {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(None, |_| {})
     }
 
-    fn with(default_profile: Option<&str>, adjust: impl FnOnce(&mut ReloadConfig)) -> Self {
+    pub(crate) fn with(default_profile: Option<&str>, adjust: impl FnOnce(&mut ReloadConfig)) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let mut config = ReloadConfig::new(directory.path().join("root"));
         adjust(&mut config);
@@ -46,41 +47,41 @@ impl Rig {
         }
     }
 
-    fn root(&self) -> PathBuf {
+    pub(crate) fn root(&self) -> PathBuf {
         self.directory.path().join("root")
     }
 
-    fn write(&self, path: &str, text: &str) {
+    pub(crate) fn write(&self, path: &str, text: &str) {
         let path = self.root().join(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
     }
 
     /// Writes a good profile with so many grants.
-    fn write_profile(&self, name: &str, grants: usize) {
+    pub(crate) fn write_profile(&self, name: &str, grants: usize) {
         self.write(&format!("{name}/roles.json"), ROLES);
         self.write(&format!("{name}/grants.json"), &grants_text(grants));
     }
 
-    fn reload(&mut self) -> u64 {
+    pub(crate) fn reload(&mut self) -> u64 {
         self.reloader.reload();
         self.store.current().revision()
     }
 
-    fn entry(&self, id: &str) -> Arc<Entry> {
+    pub(crate) fn entry(&self, id: &str) -> Arc<Entry> {
         Arc::clone(&self.store.current().entries()[id])
     }
 
-    fn snapshot(&self, id: &str) -> Arc<Snapshot> {
+    pub(crate) fn snapshot(&self, id: &str) -> Arc<Snapshot> {
         Arc::clone(self.store.current().profile(id).unwrap())
     }
 
-    fn generation(&self, id: &str) -> u64 {
+    pub(crate) fn generation(&self, id: &str) -> u64 {
         self.snapshot(id).generation
     }
 
     /// Returns the complaints about the files of a profile as they are now: place, code and underlined text.
-    fn complaints(&self, id: &str) -> Vec<String> {
+    pub(crate) fn complaints(&self, id: &str) -> Vec<String> {
         self.entry(id)
             .latest()
             .iter()
@@ -99,10 +100,11 @@ fn complaints(loaded: &LoadedProfile) -> Vec<String> {
     loaded.diagnostics.iter().map(show).collect()
 }
 
-const ROLES: &str = r#"{"roles": [{"id": "editor"}]}"#;
-const BROKEN: &str = r#"{"grants": [{"roles": ["edtior"], "collections": ["c0"], "actions": ["read"]}]}"#;
+pub(crate) const ROLES: &str = r#"{"roles": [{"id": "editor"}]}"#;
+pub(crate) const BROKEN: &str =
+    r#"{"grants": [{"roles": ["edtior"], "collections": ["c0"], "actions": ["read"]}]}"#;
 
-fn grants_text(count: usize) -> String {
+pub(crate) fn grants_text(count: usize) -> String {
     let grant =
         |number| format!(r#"{{"roles": ["editor"], "collections": ["c{number}"], "actions": ["read"]}}"#);
     let grants: Vec<String> = (0..count).map(grant).collect();
@@ -631,16 +633,16 @@ fn copy(from: &Path, to: &Path) {
 
 #[tokio::test]
 async fn whoever_asks_for_a_reload_gets_one_that_began_later() {
-    let mut rig = Rig::new();
+    let rig = Rig::new();
     rig.write_profile("news", 1);
     let (root, store, rounds) = (rig.root(), Arc::clone(&rig.store), rig.rounds.clone());
     // Neither events nor rescans: only who asks is served.
     let mut config = WatchConfig::new(&root);
     config.events = false;
-    config.stat_every = Duration::MAX;
-    config.content_every = Duration::MAX;
+    config.pace.stat_every = Duration::MAX;
+    config.pace.content_every = Duration::MAX;
     let directory = rig.directory;
-    let watch = watch::run(config, move |_| rig.reloader.reload()).unwrap();
+    let watch = watch::run(config, rig.reloader).unwrap();
     assert_eq!(rounds.first().await.unwrap().number, 1);
     let write = |grants| fs::write(Path::new(&root).join("news/grants.json"), grants_text(grants)).unwrap();
     let begun = Instant::now();

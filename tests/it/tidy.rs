@@ -133,6 +133,7 @@ const CORPUS: &[(&str, &str, &str)] = &[
     ("matrix", "txt", "matrix"),
     ("decisions", "json", "decisions"),
     ("diagnostics", "case", "diagnostics"),
+    ("dialects/directus-legacy", "", "legacy"),
     ("dialects/native", "", "native"),
     ("dialects/nick", "", "nick"),
     ("cli", "txt", "cli"),

@@ -10,6 +10,7 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
@@ -22,23 +23,27 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const NEVER: Duration = Duration::MAX;
 
 /// A watched root, and what its consumer read at each wake.
-struct Rig {
+pub(crate) struct Rig {
     directory: TempDir,
-    root: PathBuf,
+    pub(crate) root: PathBuf,
     seen: Receiver<(Wake, String)>,
-    watch: Watch,
+    pub(crate) watch: Watch,
 }
 
 impl Rig {
     /// Prepares a directory, then watches the path below it that `root` names, by events alone.
     fn by_events(root: &str, prepare: impl FnOnce(&Path)) -> Self {
         Self::start(root, prepare, |config| {
-            config.stat_every = NEVER;
-            config.content_every = NEVER;
+            config.pace.stat_every = NEVER;
+            config.pace.content_every = NEVER;
         })
     }
 
-    fn start(root: &str, prepare: impl FnOnce(&Path), adjust: impl FnOnce(&mut WatchConfig)) -> Self {
+    pub(crate) fn start(
+        root: &str,
+        prepare: impl FnOnce(&Path),
+        adjust: impl FnOnce(&mut WatchConfig),
+    ) -> Self {
         let directory = tempfile::tempdir().unwrap();
         prepare(directory.path());
         let root = directory.path().join(root);
@@ -56,16 +61,16 @@ impl Rig {
         rig
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
 
-    fn next(&self) -> (Wake, String) {
+    pub(crate) fn next(&self) -> (Wake, String) {
         self.seen.recv_timeout(PATIENCE).expect("a wake")
     }
 
     /// Waits until the consumer has read `content`, and returns what woke it.
-    fn expect(&self, what: &str, content: &str) -> Wake {
+    pub(crate) fn expect(&self, what: &str, content: &str) -> Wake {
         let begin = Instant::now();
         let mut last = String::from("nothing");
         while begin.elapsed() < PATIENCE {
@@ -82,13 +87,13 @@ impl Rig {
     }
 
     /// Asserts that nobody is woken for a while.
-    fn expect_quiet(&self, time: Duration) {
+    pub(crate) fn expect_quiet(&self, time: Duration) {
         let woken = self.seen.recv_timeout(time);
         assert_eq!(woken, Err(RecvTimeoutError::Timeout));
     }
 
     /// Reads away the wakes that earlier steps of a test still cause.
-    fn drain(&self) {
+    pub(crate) fn drain(&self) {
         while self.seen.recv_timeout(Duration::from_millis(300)).is_ok() {}
     }
 }
@@ -112,7 +117,7 @@ fn reader(root: PathBuf, sender: Sender<(Wake, String)>) -> impl FnMut(Wake) -> 
     }
 }
 
-fn write(path: &Path, content: &str) {
+pub(crate) fn write(path: &Path, content: &str) {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(path, content).unwrap();
 }
@@ -202,6 +207,54 @@ fn a_file_removed_and_created_is_noticed() {
         write(&rig.path("root/news/grants.json"), &round.to_string());
         rig.expect("unlink and create", &round.to_string());
     }
+}
+
+#[test]
+fn checkouts_of_git_are_followed() {
+    let rig = Rig::by_events("clone/policies", |path| {
+        let clone = path.join("clone");
+        fs::create_dir(&clone).unwrap();
+        if !git(&clone, &["init", "-q", "."]) {
+            return;
+        }
+        for version in ["one", "two"] {
+            fs::remove_dir_all(clone.join("policies")).ok();
+            write(&clone.join("policies/news/grants.json"), version);
+            write(
+                &clone.join(format!("policies/news/{version}/grants.json")),
+                version,
+            );
+            assert!(git(&clone, &["add", "-A"]));
+            assert!(git(&clone, &["commit", "-q", "-m", version]));
+            assert!(git(&clone, &["tag", version]));
+        }
+    });
+    if !rig.root.exists() {
+        println!("skipped: no git");
+        return;
+    }
+    for round in 0..6 {
+        let version = ["one", "two"][round % 2];
+        assert!(git(&rig.path("clone"), &["checkout", "-q", version]));
+        rig.expect("git checkout", &format!("{version} {version}"));
+    }
+}
+
+/// Runs git in a directory, deaf to the settings of whoever runs the tests; false if it is not there or fails.
+fn git(directory: &Path, arguments: &[&str]) -> bool {
+    let settings = ["user.name=a", "user.email=a@b", "commit.gpgsign=false"];
+    let mut command = Command::new("git");
+    for setting in settings {
+        command.args(["-c", setting]);
+    }
+    command
+        .args(arguments)
+        .current_dir(directory)
+        .env("HOME", directory)
+        .env("GIT_CONFIG_NOSYSTEM", "1")
+        .env_remove("GIT_DIR")
+        .stdin(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
 }
 
 #[test]
@@ -361,8 +414,8 @@ fn without_events_the_rescan_by_status_notices() {
         |path| write(&path.join("root/news/grants.json"), "0"),
         |config| {
             config.events = false;
-            config.stat_every = Duration::from_millis(50);
-            config.content_every = NEVER;
+            config.pace.stat_every = Duration::from_millis(50);
+            config.pace.content_every = NEVER;
         },
     );
     assert!(!rig.watch.inlet().has_events());
@@ -383,7 +436,7 @@ fn events_and_rescans_together_notice_even_where_the_system_has_no_watches_left(
     let rig = Rig::start(
         "root",
         |path| publish_volume(&path.join("root"), 0, "0"),
-        |config| config.stat_every = Duration::from_millis(100),
+        |config| config.pace.stat_every = Duration::from_millis(100),
     );
     println!("events: {}", rig.watch.inlet().has_events());
     for generation in 1..=5 {
@@ -400,8 +453,8 @@ fn without_events_and_status_the_rescan_by_content_notices() {
         |path| write(&path.join("root/news/grants.json"), "0"),
         |config| {
             config.events = false;
-            config.stat_every = NEVER;
-            config.content_every = Duration::from_millis(100);
+            config.pace.stat_every = NEVER;
+            config.pace.content_every = Duration::from_millis(100);
         },
     );
     write(&rig.path("root/news/grants.json"), "1");
@@ -413,7 +466,7 @@ fn a_quiet_directory_wakes_nobody_although_it_is_read_and_the_neighbours_are_bus
     let rig = Rig::start(
         "root",
         |path| write(&path.join("root/news/grants.json"), "0"),
-        |config| config.stat_every = Duration::from_millis(50),
+        |config| config.pace.stat_every = Duration::from_millis(50),
     );
     rig.drain();
     for round in 0..20 {
@@ -435,10 +488,10 @@ fn asking_wakes_at_once() {
 /// Starts a watch whose consumer stands still in each wake until it is released.
 fn start_gated(root: &Path) -> (Watch, Receiver<Wake>, Sender<Flow>) {
     let mut config = WatchConfig::new(root);
-    config.stat_every = NEVER;
-    config.content_every = NEVER;
-    config.retry_first = Duration::from_millis(10);
-    config.retry_max = Duration::from_millis(40);
+    config.pace.stat_every = NEVER;
+    config.pace.content_every = NEVER;
+    config.pace.retry_first = Duration::from_millis(10);
+    config.pace.retry_max = Duration::from_millis(40);
     let (wakes, woken) = channel();
     let (release, gate) = channel();
     let watch = run(config, move |wake| {
@@ -508,7 +561,7 @@ fn a_failed_reading_is_retried_with_growing_pauses_until_it_succeeds() {
 fn a_reload_that_panics_does_not_end_the_watching() {
     let directory = tempfile::tempdir().unwrap();
     let mut config = WatchConfig::new(directory.path());
-    config.retry_first = Duration::from_millis(1);
+    config.pace.retry_first = Duration::from_millis(1);
     let (wakes, woken) = channel();
     let watch = run(config, move |wake| {
         wakes.send(wake).unwrap();

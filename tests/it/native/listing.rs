@@ -9,11 +9,11 @@ use placet::policy::condition::{Condition, Leaf, Left, Node, Operand, OwnerPart,
 use placet::policy::grant::{Constraint, DocumentGrant, Grant, Selection, TargetStates};
 use placet::policy::role::{Group, Role, User};
 use placet::policy::workflow::{ApprovalRule, State, Target, Transition, Workflow};
-use placet::policy::{Action, Policy, Selector, Settings, Title};
+use placet::policy::{Action, Codes, Policy, Selector, Settings, Title};
 use placet::source::span::Spanned;
 use placet::vocab::value::{Object, Value};
 
-pub(super) fn print_policy(policy: &Policy) -> String {
+pub(crate) fn print_policy(policy: &Policy) -> String {
     let Policy {
         settings,
         roles,
@@ -167,12 +167,18 @@ fn print_action(action: &Action, out: &mut Lines) {
         operation,
         inside,
         listed_by,
+        codes: Codes { by_reason, any_item },
         origin: _,
     } = action;
     let fields = [
         ("title", print_title(title)),
         ("inside", inside.then(|| "true".to_owned())),
         ("listed_by", listed_by.as_ref().map(quoted)),
+        ("codes", (!by_reason.is_empty()).then(|| format!("{by_reason:?}"))),
+        (
+            "any_item_codes",
+            (!any_item.is_empty()).then(|| format!("{any_item:?}")),
+        ),
     ];
     out.line(&format!("action {} {}", quoted(id), operation.name()), &fields);
 }
@@ -269,6 +275,7 @@ fn print_grant(grant: &Grant, out: &mut Lines) {
         explain,
         networks,
         broken,
+        code,
         origin: _,
     } = grant;
     let mut parts = print_selection(selection);
@@ -281,6 +288,7 @@ fn print_grant(grant: &Grant, out: &mut Lines) {
             networks.as_ref().map(|networks| networks.len().to_string()),
         ),
         ("broken", broken.clone()),
+        ("code", code.clone()),
     ]);
     let id = id
         .as_ref()
@@ -297,6 +305,7 @@ fn print_constraint(constraint: &Constraint, out: &mut Lines) {
         submitted,
         networks,
         presets,
+        code,
         origin: _,
     } = constraint;
     let preset = |(field, operand): &(Spanned<String>, Operand)| {
@@ -312,6 +321,7 @@ fn print_constraint(constraint: &Constraint, out: &mut Lines) {
             networks.as_ref().map(|networks| networks.len().to_string()),
         ),
         ("presets", presets),
+        ("code", code.clone()),
     ]);
     let id = id
         .as_ref()

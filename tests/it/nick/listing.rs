@@ -231,6 +231,7 @@ fn selection(selection: &Selection) -> String {
         Held::Anywhere => {}
         Held::Site => text.push_str(" held site"),
         Held::Shared => text.push_str(" held shared"),
+        Held::Aside => text.push_str(" held aside"),
     }
     assert!(
         selection.to_states.is_none() && selection.when.is_none(),

@@ -24,6 +24,8 @@ pub(crate) struct Roles {
     pub(crate) site: BTreeSet<String>,
     pub(crate) shared: BTreeSet<String>,
     pub(crate) administrator: Option<Administrator>,
+    /// Roles that an administrator's role puts aside.
+    pub(crate) aside: Vec<String>,
 }
 
 impl Roles {
@@ -34,6 +36,7 @@ impl Roles {
             Held::Anywhere => all.collect(),
             Held::Site => all.filter(|role| self.site.contains(*role)).collect(),
             Held::Shared => all.filter(|role| self.shared.contains(*role)).collect(),
+            Held::Aside => all.chain(self.aside.iter().map(String::as_str)).collect(),
         }
     }
 }
@@ -226,7 +229,9 @@ fn put_aside(policy: &Policy, mut roles: Roles) -> Roles {
         Some(_) => Some(Administrator::Anything),
     };
     if roles.administrator.is_some() {
-        roles.order.retain(|role| rank(role) > 0);
+        let (kept, aside) = roles.order.into_iter().partition(|role| rank(role) > 0);
+        roles.order = kept;
+        roles.aside = aside;
         roles.site.retain(|role| rank(role) > 0);
         roles.shared.retain(|role| rank(role) > 0);
     }
