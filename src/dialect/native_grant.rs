@@ -79,6 +79,7 @@ pub(super) fn read_grant(
         origin: json.span,
     };
     keys.finish(diagnostics);
+    refuse_in_deny(&grant, diagnostics);
     if reader::failed_since(before, diagnostics) {
         return None;
     }
@@ -87,6 +88,28 @@ pub(super) fn read_grant(
         Some(levels) => spread(&grant, &levels),
     };
     Some(GrantEntry { id: name, grants })
+}
+
+/// A deny that asked about the item afterwards would refuse whatever it is.
+fn refuse_in_deny(grant: &Grant, diagnostics: &mut Vec<Diagnostic>) {
+    if grant.effect != Effect::Deny || grant.broken.is_some() {
+        return;
+    }
+    let span = grant.validate.as_ref().map(|condition| condition.span);
+    let found = [
+        (span, "validate"),
+        (grant.explain.then_some(grant.origin), "explain"),
+    ];
+    for (span, key) in found {
+        if let Some(span) = span {
+            let message = format!("the key `{key}` means nothing in a deny");
+            let help = match key {
+                "validate" => "write a constraint with `require`, or ask about the stored item with `when`",
+                _ => "a deny refuses, with an explanation or without",
+            };
+            diagnostics.push(Diagnostic::new(Code::UnknownKey, span, message).help(help));
+        }
+    }
 }
 
 /// Reads one constraint; one with a mistake is left out.
