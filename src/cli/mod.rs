@@ -20,6 +20,7 @@ mod door;
 pub mod exit;
 pub mod fields;
 pub mod health;
+pub mod manifest;
 pub mod output;
 pub mod question;
 pub mod serve;
@@ -38,6 +39,7 @@ use crate::cli::check::CheckCommand;
 use crate::cli::exit::Exit;
 use crate::cli::fields::FieldsCommand;
 use crate::cli::health::HealthCommand;
+use crate::cli::manifest::ManifestCommand;
 use crate::cli::output::{Color, Format, Output};
 use crate::cli::serve::ServeCommand;
 use crate::cli::status::StatusCommand;
@@ -113,6 +115,8 @@ pub enum Command {
     Serve(Box<ServeCommand>),
     /// Check profiles, and say what is wrong with them and where
     Validate(ValidateCommand),
+    /// Name the files of profiles, so that half a copy is never served
+    Manifest(ManifestCommand),
     /// Decide one question, and say why
     Check(Box<CheckCommand>),
     /// List the transitions that are open on an item, and what the others lack
@@ -194,7 +198,11 @@ fn from_environment(command: &clap::Command, matches: &ArgMatches) -> Vec<String
 fn run_command(cli: &Cli, matches: &ArgMatches, variables: &[String]) -> Exit {
     let mut output = Output::new(cli.globals.color);
     let asks = match &cli.command {
-        Command::Serve(_) | Command::Validate(_) | Command::Health(_) | Command::Status(_) => false,
+        Command::Serve(_)
+        | Command::Validate(_)
+        | Command::Manifest(_)
+        | Command::Health(_)
+        | Command::Status(_) => false,
         Command::Check(_) | Command::Transitions(_) | Command::Fields(_) => true,
     };
     if asks && !variables.is_empty() {
@@ -206,6 +214,7 @@ fn run_command(cli: &Cli, matches: &ArgMatches, variables: &[String]) -> Exit {
     match &cli.command {
         Command::Serve(command) => serve::run(command, &cli.globals, matches, &mut output),
         Command::Validate(command) => validate::run(command, &cli.globals, &mut output),
+        Command::Manifest(command) => manifest::run(command, &cli.globals, &mut output),
         Command::Check(command) => check::run(command, &cli.globals, &mut output),
         Command::Transitions(command) => transitions::run(command, &cli.globals, &mut output),
         Command::Fields(command) => fields::run(command, &cli.globals, &mut output),

@@ -322,6 +322,7 @@ fn first_steps<'c>(condition: &'c Condition, fields: &mut Vec<&'c str>) {
     match &condition.node {
         Node::All(parts) | Node::Any(parts) => parts.iter().for_each(|part| first_steps(part, fields)),
         Node::Not(part) => first_steps(part, fields),
+        Node::Coded(coded) => first_steps(&coded.condition, fields),
         Node::Neutral => {}
         Node::Related(related) => fields.extend(related.path.first().map(|step| step.value.as_str())),
         Node::Leaf(leaf) => match &leaf.left {

@@ -115,6 +115,10 @@ fn turned(operator: Operator, leaf: &Leaf) -> Option<Operator> {
         | Operator::NendsWith
         | Operator::IendsWith
         | Operator::NiendsWith
+        | Operator::Like
+        | Operator::Nlike
+        | Operator::IsText
+        | Operator::IsNumber
         | Operator::Regex
         | Operator::Submitted => None,
     }

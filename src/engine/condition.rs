@@ -12,7 +12,7 @@ use crate::vocab::limits::JOINED_ROWS_MAX;
 use crate::vocab::operator::{Function, Operand as Form, Operator};
 use crate::vocab::value::{Value, View};
 
-use super::compare::{Side, apply};
+use super::compare::{Side, apply, joined};
 use super::facts::Facts;
 use super::geometry::is_too_large;
 use super::path::Found;
@@ -187,6 +187,7 @@ impl<'s> Scene<'s> {
                 any
             }
             Node::Not(part) => self.node(part, rows, notes).not(),
+            Node::Coded(_, part) => self.node(part, rows, notes),
             Node::Neutral => Truth::True,
             Node::Related(related) => self.related(related, notes),
             Node::Leaf(leaf) => self.leaf(leaf, rows, notes),
@@ -254,6 +255,7 @@ impl<'s> Scene<'s> {
         if leaf.operator == Operator::Submitted {
             return Truth::of(self.is_submitted(leaf));
         }
+        let text;
         let mut left = match &leaf.left {
             Left::Fact(variable) => self.variable(variable),
             // A count is of the list itself, not of the item that other leaves share.
@@ -284,7 +286,13 @@ impl<'s> Scene<'s> {
             notes.lacking.push(&leaf.name);
             return Truth::Open;
         }
-        if let Some(function) = leaf.function {
+        if leaf.function == Some(Function::Joined) {
+            text = match joined(&left) {
+                Ok(text) => text,
+                Err(_) => return Truth::False,
+            };
+            left = Side::View(text.as_deref().map_or(View::Null, View::Text));
+        } else if let Some(function) = leaf.function {
             match apply(function, &left) {
                 Ok(part) => left = part,
                 Err(_) => return Truth::False,

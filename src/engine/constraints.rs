@@ -162,6 +162,20 @@ impl<'q> Bout<'_, 'q> {
         }
     }
 
+    /// The state that the request asks for in another way than by its changes.
+    fn submitted_state(&self, operation: Operation) -> Option<&str> {
+        let asked = match operation {
+            Operation::Create => self.facts.names_new_state(),
+            Operation::Read | Operation::Update | Operation::Delete | Operation::Other => {
+                self.position.stays != Truth::True
+            }
+        };
+        match self.position.target() {
+            State::Named(name, _) if asked => Some(name.as_ref()),
+            State::Named(..) | State::None | State::Open => None,
+        }
+    }
+
     /// Runs step six and returns the refusal, if there is one.
     pub(super) fn constrain<T: Trace>(
         &self,
@@ -283,7 +297,7 @@ impl<'q> Bout<'_, 'q> {
             }
         };
         run(
-            &self.scene(Item::Submitted(&presets.values), None),
+            &self.scene(Item::Submitted(&presets.values), self.submitted_state(operation)),
             constraint
                 .submitted
                 .filter(|_| writes(operation))
@@ -314,7 +328,7 @@ impl<'q> Bout<'_, 'q> {
         };
         if part == Outcome::Submitted {
             blame(
-                &self.scene(Item::Submitted(&presets.values), None),
+                &self.scene(Item::Submitted(&presets.values), self.submitted_state(operation)),
                 constraint.submitted,
             )
         } else if part == Outcome::Require {
@@ -359,12 +373,14 @@ fn violate<'q>(scene: &Scene<'_>, program: &'q Program, rule: Rule, decision: &m
     decision.violations.extend(sure.map(|leaf| Violation {
         field: leaf.field,
         operator: leaf.operator,
+        code: leaf.code,
         rule,
     }));
     if decision.violations.len() == before {
         decision.violations.push(Violation {
             field: "",
             operator: "",
+            code: "",
             rule,
         });
     }

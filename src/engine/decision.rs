@@ -99,6 +99,8 @@ pub struct Violation<'q> {
     pub field: &'q str,
     /// The name of the operator that would have to hold (`_neq`); empty where `field` is.
     pub operator: &'q str,
+    /// What the CMS calls the failure; empty if nobody says.
+    pub code: &'q str,
     /// The rule.
     pub rule: Rule,
 }

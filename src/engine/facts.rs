@@ -85,6 +85,11 @@ impl<'q> Facts<'q> {
         self.assumed = Some(state);
     }
 
+    /// Tells whether a state of a new item is asked for by its name.
+    pub(super) fn names_new_state(&self) -> bool {
+        self.assumed.is_some() || !self.query.to_state.is_empty() || !self.query.resource.state.is_empty()
+    }
+
     /// Tells whether the subject owns the item.
     pub(super) fn owns(&self) -> bool {
         !self.owner.is_empty() && self.identity.id.is_some_and(|id| id == self.owner)

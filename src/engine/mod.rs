@@ -29,6 +29,7 @@ mod coverage;
 mod facts;
 mod geometry;
 mod grants;
+mod like;
 mod path;
 mod programs;
 mod related;

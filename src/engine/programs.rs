@@ -115,7 +115,7 @@ fn touch<'q>(
 fn permitted(node: &Node) -> Vec<CollectionId> {
     match node {
         Node::All(parts) | Node::Any(parts) => parts.iter().flat_map(permitted).collect(),
-        Node::Not(part) => permitted(part),
+        Node::Not(part) | Node::Coded(_, part) => permitted(part),
         Node::Neutral | Node::Leaf(_) => Vec::new(),
         Node::Related(related) => related
             .permitted
@@ -133,7 +133,7 @@ pub(super) fn each_leaf<'p>(
 ) {
     match node {
         Node::All(parts) | Node::Any(parts) => parts.iter().for_each(|part| each_leaf(part, prefix, visit)),
-        Node::Not(part) => each_leaf(part, prefix, visit),
+        Node::Not(part) | Node::Coded(_, part) => each_leaf(part, prefix, visit),
         Node::Neutral => {}
         Node::Related(related) => {
             let length = prefix.len();

@@ -259,6 +259,7 @@ impl Encoder<'_> {
             } else {
                 String::new()
             },
+            code: violation.code.to_owned(),
         }
     }
 

@@ -127,7 +127,7 @@ fn of_program(program: &Program, prefix: &str, paths: &mut Paths) {
 fn of_node(node: &Node, prefix: &str, paths: &mut Paths) {
     match node {
         Node::All(nodes) | Node::Any(nodes) => nodes.iter().for_each(|node| of_node(node, prefix, paths)),
-        Node::Not(node) => of_node(node, prefix, paths),
+        Node::Not(node) | Node::Coded(_, node) => of_node(node, prefix, paths),
         Node::Neutral => {}
         Node::Related(related) => {
             let path = format!("{prefix}{}", related.text);

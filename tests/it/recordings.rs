@@ -6,6 +6,7 @@
 //!
 //! Run it with `cargo test --test it recordings -- --nocapture`.
 
+mod directus;
 pub(crate) mod directus_legacy;
 pub(crate) mod door;
 mod nick;
@@ -158,6 +159,16 @@ fn nick() {
 #[test]
 fn nick_strict() {
     nick::run_strict();
+}
+
+#[test]
+fn directus() {
+    directus::run();
+}
+
+#[test]
+fn directus_strict() {
+    directus::run_strict();
 }
 
 #[test]

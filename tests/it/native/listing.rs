@@ -5,7 +5,7 @@
 use std::fmt::Write;
 
 use placet::policy::collection::{Collection, Field, OwnerFact};
-use placet::policy::condition::{Condition, Leaf, Left, Node, Operand, OwnerPart, Related, Variable};
+use placet::policy::condition::{Coded, Condition, Leaf, Left, Node, Operand, OwnerPart, Related, Variable};
 use placet::policy::grant::{Constraint, DocumentGrant, Grant, Selection, TargetStates};
 use placet::policy::role::{Group, Role, User};
 use placet::policy::workflow::{ApprovalRule, State, Target, Transition, Workflow};
@@ -83,6 +83,9 @@ pub(super) fn print_condition(Condition { node, span: _ }: &Condition) -> String
         Node::Any(parts) => format!("any({})", list(parts)),
         Node::Not(inner) => format!("not({})", print_condition(inner)),
         Node::Neutral => "neutral".to_owned(),
+        Node::Coded(Coded { code, condition }) => {
+            format!("coded {} ({})", quoted(code), print_condition(condition))
+        }
         Node::Related(Related {
             path,
             none,

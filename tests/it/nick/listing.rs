@@ -265,7 +265,9 @@ fn condition(condition: &Condition) -> String {
             };
             format!("$CONTEXT.{} {}{right}", path.join("."), leaf.operator.name())
         }
-        Node::All(_) | Node::Not(_) | Node::Neutral | Node::Related(_) => panic!("{condition:?}"),
+        Node::All(_) | Node::Not(_) | Node::Coded(_) | Node::Neutral | Node::Related(_) => {
+            panic!("{condition:?}")
+        }
     }
 }
 

@@ -394,7 +394,26 @@ pub(crate) fn future_item(query: &Query<'static>, facts: &Facts<'_>, presets: &L
     }
 }
 
-/// Returns what is submitted: presets and changes alone.
-pub(crate) fn submitted_item(query: &Query<'static>, presets: &Layer) -> Object<'static> {
-    item(&[presets, &layer(&query.changes)])
+/// Returns what is submitted: presets and changes alone, and the state that a request names in another way.
+pub(crate) fn submitted_item(query: &Query<'static>, facts: &Facts<'_>, presets: &Layer) -> Object<'static> {
+    let changes = layer(&query.changes);
+    let mut state = Layer::new();
+    let named = match (&facts.afterwards, &facts.state) {
+        (Afterwards::Named(name), _) if !facts.creates && facts.moves => Some(name),
+        (_, State::Named(name))
+            if facts.creates && !(query.to_state.is_empty() && query.resource.state.is_empty()) =>
+        {
+            Some(name)
+        }
+        (Afterwards::Named(_) | Afterwards::None | Afterwards::Unknown, _) => None,
+    };
+    if let Some((field, name)) = facts
+        .collection
+        .and_then(|each| each.state_field.as_ref())
+        .zip(named)
+        && !changes.contains_key(&field.value)
+    {
+        state.insert(field.value.clone(), Some(Value::Text(Cow::Owned(name.clone()))));
+    }
+    item(&[presets, &changes, &state])
 }

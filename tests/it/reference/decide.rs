@@ -325,7 +325,7 @@ impl Judge<'_> {
         } else {
             self.quiet_presets(action)
         };
-        let submitted = bind::submitted_item(self.case.query, &presets);
+        let submitted = bind::submitted_item(self.case.query, &self.case.facts, &presets);
         condition::holds(self.scene(action, Table::Stored, &self.stored, &submitted), when)
     }
 
@@ -430,7 +430,7 @@ impl Judge<'_> {
     fn written(&self, action: &str) -> Step<Written> {
         let presets = self.presets(action, &self.applying(action)?);
         Ok(Written {
-            submitted: bind::submitted_item(self.case.query, &presets),
+            submitted: bind::submitted_item(self.case.query, &self.case.facts, &presets),
             future: bind::future_item(self.case.query, &self.case.facts, &presets),
             presets,
         })
