@@ -30,6 +30,7 @@ use placet::model::Model;
 use placet::observe::counts::{CallCounts, DecisionCounts};
 use placet::vocab::call::Call;
 use placet::vocab::effect::{Effect, Reason};
+use placet::vocab::value::{Object, Value};
 
 use sample::Size;
 
@@ -87,6 +88,35 @@ fn bench_conditions(criterion: &mut Criterion) {
             bencher.iter(|| check(black_box(&model), black_box(&query)));
         });
     }
+}
+
+/// Returns the sample of Directus, compiled.
+fn magazine() -> std::sync::Arc<Model> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
+    let scan = read_root(&root, &ScanLimits::default()).expect("a readable directory");
+    let (policy, sources) = read_policy(&scan, "magazine").expect("a profile without errors");
+    std::sync::Arc::new(compile(&policy, &sources))
+}
+
+/// Returns a question about the sample of Directus: an author hands over a draft of her own.
+fn hand_over() -> Query<'static> {
+    let mut query = sample::question("update", "articles", "", "");
+    query.subject.id = "ann";
+    query.subject.roles = (&["5c3f1c0e-6a3e-4d39-9d53-0b1a6a2f1a01"] as &[_]).into();
+    query.resource.attributes = Object::new(vec![
+        ("status".into(), Value::Text("draft".into())),
+        ("user_created".into(), Value::Text("ann".into())),
+    ]);
+    query.changes = Object::new(vec![("status".into(), Value::Text("ready_for_review".into()))]);
+    query
+}
+
+fn bench_directus(criterion: &mut Criterion) {
+    let (model, query) = (magazine(), hand_over());
+    expect(&model, &query, true);
+    criterion.bench_function("directus/update", |bencher| {
+        bencher.iter(|| check(black_box(&model), black_box(&query)));
+    });
 }
 
 fn bench_lists(criterion: &mut Criterion) {
@@ -247,6 +277,7 @@ criterion_group!(
     bench_check,
     bench_roles,
     bench_conditions,
+    bench_directus,
     bench_lists,
     bench_batch,
     bench_counting,

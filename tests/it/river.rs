@@ -1,6 +1,7 @@
 //! From the bytes of a profile to its decisions: what holds for any, tried on the samples and on a few odd ones.
 //!
-//! The fuzz targets `river`, `nick`, `legacy` and `condition` ask the same oracle, `decode` asks the one of `wire.rs`, for anything that they can think of.
+//! The fuzz targets `river`, `nick`, `legacy`, `directus` and `condition` ask the same oracle, `decode` asks the one of `wire.rs`,
+//! for anything that they can think of.
 
 pub(crate) mod oracle;
 pub(crate) mod wire;
@@ -44,6 +45,7 @@ fn the_samples_hold() {
     oracle::check_profile("native", &files_of("policies/editorial"));
     oracle::check_profile("nick", &files_of("policies/site/core"));
     oracle::check_profile("directus-legacy", &files_of("policies/newsroom-legacy"));
+    oracle::check_profile("directus", &files_of("policies/magazine"));
 }
 
 #[test]
@@ -79,6 +81,7 @@ fn a_profile_of_another_dialect_is_refused_with_grace() {
     oracle::check_profile("native", &files_of("policies/site/core"));
     oracle::check_profile("directus-legacy", &files_of("policies/newsroom"));
     oracle::check_profile("native", &files_of("policies/newsroom-legacy"));
+    oracle::check_profile("directus", &files_of("policies/newsroom"));
 }
 
 #[test]

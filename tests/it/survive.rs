@@ -394,7 +394,11 @@ async fn a_file_that_is_mounted_by_itself_is_warned_of() {
         return;
     }
     let mut command = inside(env!("CARGO_BIN_EXE_placet"));
-    command.env("PLACET_HTTP_LISTEN", "off");
+    command.envs([
+        ("PLACET_HTTP_LISTEN", "off"),
+        ("PLACET_ADMIN_LISTEN", "off"),
+        ("PLACET_LISTEN_ALLOW", "decide,status,administer"),
+    ]);
     let daemon = Daemon::start_at(&root, command, &[]);
     let channel = daemon.connect().await;
     let told = status(&channel).await.reload.unwrap().frozen_mounts;

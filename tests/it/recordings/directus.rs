@@ -58,7 +58,7 @@ pub(crate) fn run_strict() {
         profiles.write(&folder, root.path(), &["exact", "strict"]);
         let door: Box<dyn Door> = door::open(root.path());
         for (index, profile) in profiles.vectors() {
-            differences.compare(&world, door.as_ref(), profile, &vectors[index], &profiles);
+            differences.compare(&world, door.as_ref(), profile, &vectors[index]);
         }
     }
     print!("\n{}", differences.report());

@@ -1,5 +1,6 @@
 //! The recorded world: its items with what they are related to, its people, and the profiles that the vectors are asked of.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -7,11 +8,13 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 
 /// How far relations are followed from an item.
-const DEPTH: usize = 4;
+const DEPTH: usize = 3;
 
 /// What the recording was made of.
 pub(crate) struct World {
     setup: Value,
+    /// Items with what they are related to, made once.
+    expanded: RefCell<BTreeMap<String, Value>>,
 }
 
 /// A relation as seen from one side.
@@ -27,6 +30,7 @@ impl World {
     pub(crate) fn read(folder: &Path) -> Self {
         Self {
             setup: read_json(&folder.join("setup.json")),
+            expanded: RefCell::default(),
         }
     }
 
@@ -91,7 +95,12 @@ impl World {
 
     /// Returns an item with the items that it is related to in the place of their keys.
     pub(crate) fn expanded(&self, collection: &str, item: &Value) -> Value {
-        self.expand(collection, item, DEPTH)
+        let key = format!("{collection} {}", item["id"]);
+        let mut known = self.expanded.borrow_mut();
+        known
+            .entry(key)
+            .or_insert_with(|| self.expand(collection, item, DEPTH))
+            .clone()
     }
 
     /// Returns the items that a field of an item stands for.
