@@ -21,6 +21,7 @@ mod cli;
 mod contract;
 mod decisions;
 mod diagnostics;
+mod directus;
 mod discover;
 mod generate;
 mod grpc;

@@ -14,7 +14,7 @@ use placet::source::json::{Json, parse, parse_lines};
 use placet::source::span::{FileId, Span};
 use proptest::prelude::*;
 
-mod listing;
+pub(crate) mod listing;
 mod oracle;
 
 use listing::{print_condition, print_policy};

@@ -135,6 +135,7 @@ const CORPUS: &[(&str, &str, &str)] = &[
     ("diagnostics", "case", "diagnostics"),
     ("dialects/native", "", "native"),
     ("dialects/nick", "", "nick"),
+    ("dialects/directus", "", "directus"),
     ("cli", "txt", "cli"),
 ];
 

@@ -13,7 +13,7 @@ use placet::policy::{Action, Policy, Selector, Settings, Title};
 use placet::source::span::Spanned;
 use placet::vocab::value::{Object, Value};
 
-pub(super) fn print_policy(policy: &Policy) -> String {
+pub(crate) fn print_policy(policy: &Policy) -> String {
     let Policy {
         settings,
         roles,
