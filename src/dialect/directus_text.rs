@@ -51,7 +51,8 @@ impl Comparison<'_, '_> {
 
     /// Lowers an operator on text with a constant.
     fn lower_part(&mut self, part: &str, shape: Shape) -> Condition {
-        let has_wildcard = part.contains(['%', '_']);
+        let escapes = self.context.case != TextCase::AsciiLike;
+        let (bare, has_wildcard) = take_apart(part, escapes);
         if has_wildcard {
             let message =
                 "`%` and `_` stand for any text and any character, since Directus does not escape them";
@@ -62,7 +63,7 @@ impl Comparison<'_, '_> {
         let is_literal = has_wildcard && self.context.mode == Mode::Strict;
         let folds = shape.folds || self.context.case != TextCase::Sensitive;
         if is_literal {
-            return self.plain(text(part), shape, folds);
+            return self.plain(text(bare), shape, folds);
         }
         if self.context.case == TextCase::AsciiLike {
             let part = if shape.folds {
@@ -77,8 +78,8 @@ impl Comparison<'_, '_> {
             };
             return self.look.leaf(operator, text(wrap(&part, shape.place)));
         }
-        if !has_wildcard && !part.contains('\\') {
-            return self.plain(text(part), shape, folds);
+        if !has_wildcard {
+            return self.plain(text(bare), shape, folds);
         }
         let pattern = regex_of(&wrap(part, shape.place), folds);
         if pattern.chars().count() > PATTERN_LENGTH_MAX {
@@ -166,6 +167,22 @@ fn shape(operator: Operator) -> Shape {
             O::Icontains | O::Nicontains | O::IstartsWith | O::NistartsWith | O::IendsWith | O::NiendsWith
         ),
     }
+}
+
+/// Returns a part of a pattern without what escapes, and tells whether a wildcard is left in it.
+fn take_apart(part: &str, escapes: bool) -> (String, bool) {
+    let mut bare = String::with_capacity(part.len());
+    let mut has_wildcard = false;
+    let mut chars = part.chars();
+    while let Some(char) = chars.next() {
+        if char == '\\' && escapes {
+            bare.push(chars.next().unwrap_or('\\'));
+        } else {
+            has_wildcard |= matches!(char, '%' | '_');
+            bare.push(char);
+        }
+    }
+    (bare, has_wildcard)
 }
 
 fn wrap(part: &str, place: Where) -> String {

@@ -24,6 +24,7 @@ mod config;
 mod contract;
 mod decisions;
 mod diagnostics;
+mod directus;
 mod discover;
 mod disk;
 mod faults;

@@ -136,6 +136,7 @@ const CORPUS: &[(&str, &str, &str)] = &[
     ("dialects/directus-legacy", "", "legacy"),
     ("dialects/native", "", "native"),
     ("dialects/nick", "", "nick"),
+    ("dialects/directus", "", "directus"),
     ("cli", "txt", "cli"),
 ];
 

@@ -117,7 +117,7 @@ impl Comparison<'_> {
             &Wanted {
                 fields: names(&asker.vector["query_fields"]),
                 filter_fields: vec![field.to_owned()],
-                only: None,
+                ..Wanted::default()
             },
         )?;
         reading.items.retain(|shown| shown.item[field] == SOUGHT);
@@ -246,6 +246,7 @@ impl Comparison<'_> {
                 fields,
                 filter_fields: vec!["id".to_owned()],
                 only: Some(id.clone()),
+                bare: false,
             },
         )?;
         let Some(found) = reading.items.first() else {

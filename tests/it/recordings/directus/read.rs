@@ -29,6 +29,8 @@ pub(crate) struct Wanted {
     pub(crate) filter_fields: Vec<String>,
     /// Only the item of this key.
     pub(crate) only: Option<Value>,
+    /// Only which items are found, not what is shown of them.
+    pub(crate) bare: bool,
 }
 
 impl Asker<'_> {
@@ -56,8 +58,10 @@ impl Asker<'_> {
         } else {
             wanted.fields.clone()
         };
-        let reached = self.fields("read", collection, None, &asked)?;
-        let mut reached: Vec<String> = reached.allowed;
+        let mut reached: Vec<String> = Vec::new();
+        if !wanted.bare {
+            reached = self.fields("read", collection, None, &asked)?.allowed;
+        }
         // Of a collection without any right to read, lists of related items are left out.
         for field in reached.clone() {
             if let Some((child, Some(_))) = self.world.related(collection, &field)
@@ -82,7 +86,11 @@ impl Asker<'_> {
                     return Err(format!("of one item it is {refused:?}"));
                 }
             }
-            let open = self.fields("read", collection, Some(item), &reached)?.allowed;
+            let open = if wanted.bare {
+                Vec::new()
+            } else {
+                self.fields("read", collection, Some(item), &reached)?.allowed
+            };
             items.push(Shown {
                 item: item.clone(),
                 reached: reached.clone(),

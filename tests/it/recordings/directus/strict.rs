@@ -115,6 +115,8 @@ fn answer(asker: &Asker<'_>) -> Result<Option<Answer>, String> {
             let mut wanted = Wanted {
                 fields: names(&vector["query_fields"]),
                 only: vector.get("item_id").cloned(),
+                // Of lists it is enough to know which items are found.
+                bare: vector.get("item_id").is_none(),
                 ..Wanted::default()
             };
             wanted.fields.retain(|field| !field.contains('.'));
