@@ -43,16 +43,11 @@ impl Fit {
 
 impl<'q> Bout<'_, 'q> {
     /// Tells whether the rule is for the subject's roles and this collection.
-    #[inline]
+    #[inline(always)]
     pub(super) fn stands(&self, selection: &Selection) -> Result<(), Outcome> {
         let facts = self.facts;
         if !facts.effective.holds(selection) {
-            let otherwise = match &selection.roles {
-                Mask::Only(roles) => roles.intersects(&facts.effective.all),
-                Mask::Except(roles) => !facts.effective.all.is_within(roles),
-                Mask::Any => true,
-            };
-            return Err(if otherwise { Outcome::Held } else { Outcome::Roles });
+            return Err(self.unheld(selection));
         }
         if facts
             .collection_id
@@ -63,8 +58,19 @@ impl<'q> Bout<'_, 'q> {
         Ok(())
     }
 
+    /// Tells why a rule is not for the subject: no role of it is held, or not as it must be.
+    fn unheld(&self, selection: &Selection) -> Outcome {
+        let all = &self.facts.effective.all;
+        let otherwise = match &selection.roles {
+            Mask::Only(roles) => roles.intersects(all),
+            Mask::Except(roles) => !all.is_within(roles),
+            Mask::Any => true,
+        };
+        if otherwise { Outcome::Held } else { Outcome::Roles }
+    }
+
     /// Tells how far the rule is for the states before and afterwards.
-    #[inline]
+    #[inline(always)]
     pub(super) fn reaches(&self, selection: &Selection) -> Fit {
         Fit::WHOLE
             .and(self.position.is_in(&selection.states), Outcome::State)
@@ -75,7 +81,7 @@ impl<'q> Bout<'_, 'q> {
     }
 
     /// Tells how far the rule matches this very item and request.
-    #[inline]
+    #[inline(always)]
     pub(super) fn matches<'m>(
         &self,
         selection: &Selection,
@@ -85,9 +91,31 @@ impl<'q> Bout<'_, 'q> {
     where
         'q: 'm,
     {
-        if selection.scope != Scope::Any && !self.in_scope(selection) {
+        let facts = self.facts;
+        let in_scope = match selection.scope {
+            Scope::Any => true,
+            Scope::Mine => facts.owns,
+            Scope::Role => facts.owns || self.shares_role(selection),
+        };
+        if !in_scope {
             return Fit::WHOLE.and(Truth::False, Outcome::Scope);
         }
+        if networks.is_none() && selection.when.is_none() {
+            return Fit::WHOLE;
+        }
+        self.matches_request(selection, networks, notes)
+    }
+
+    /// Tells whether the request comes from the networks of a rule and meets its condition.
+    fn matches_request<'m>(
+        &self,
+        selection: &Selection,
+        networks: Option<&[Network]>,
+        notes: &mut Notes<'m>,
+    ) -> Fit
+    where
+        'q: 'm,
+    {
         if networks.is_some() && !counts(networks, self.facts.address()) {
             return Fit::WHOLE.and(Truth::False, Outcome::Network);
         }
@@ -97,16 +125,10 @@ impl<'q> Bout<'_, 'q> {
         }
     }
 
-    fn in_scope(&self, selection: &Selection) -> bool {
+    /// Tells whether the owner holds a role through which the rule is held.
+    fn shares_role(&self, selection: &Selection) -> bool {
         let facts = self.facts;
-        match selection.scope {
-            Scope::Any => true,
-            Scope::Mine => facts.owns(),
-            Scope::Role => {
-                facts.owns()
-                    || !facts.owner.is_empty() && facts.owner_roles().intersects(&self.through(selection))
-            }
-        }
+        !facts.owner.is_empty() && facts.owner_roles().intersects(&self.through(selection))
     }
 
     /// Returns the roles through which a rule is held.
