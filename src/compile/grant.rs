@@ -34,6 +34,7 @@ pub(super) fn compile_grants(policy: &Policy, interner: &mut Interner<'_>) {
             };
             slots.add(&grant.selection, &spread, id, interner);
             let compiled = compile_grant(grant, spread, interner);
+            interner.model.demands_explanations |= compiled.explain;
             interner.model.grants.push(compiled);
         }
     }

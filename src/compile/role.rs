@@ -133,6 +133,17 @@ fn close(roles: &mut Roles) {
             role.closure = closure;
         }
     }
+    roles.held_by_visitors = held_by(&roles.anonymous, roles);
+    roles.held_by_others = held_by(&roles.authenticated, roles);
+}
+
+/// Returns what everybody holds who is of a kind of people, with all it brings.
+fn held_by(kind: &[RoleId], roles: &Roles) -> Bits {
+    let mut held = Bits::default();
+    for role in roles.everyone.iter().chain(kind).filter_map(|id| roles.row(*id)) {
+        held.union(&role.closure);
+    }
+    held
 }
 
 fn compile_user(user: &declared::User, roles: &Roles) -> User {

@@ -9,6 +9,7 @@ use crate::vocab::effect::{Operation, Reason};
 
 use super::approvals;
 use super::condition::{Notes, Truth};
+use super::constraints::Presets;
 use super::coverage::{Asked, Field};
 use super::decision::{Decision, Rule};
 use super::facts::{Facts, Position, State, matches_state};
@@ -35,8 +36,10 @@ pub fn check_traced<'q, T: Trace>(
     query: &'q Query<'q>,
     trace: &mut T,
 ) -> Result<Decision<'q>, QueryError> {
-    let facts = Facts::bind(model, query)?;
-    judge(&facts, &Question::of(query), trace)
+    // Looked at where they are: moving them would cost more than some of the steps.
+    let facts = Facts::bind(model, query);
+    let facts = facts.as_ref().map_err(Clone::clone)?;
+    judge(facts, &Question::of(query), trace)
 }
 
 /// What is asked about the facts: the parts of a query that lists vary.
@@ -76,7 +79,7 @@ pub(super) fn judge<'q, T: Trace>(
     if question.action.is_empty() && question.transition.is_empty() {
         return Err(QueryError::NoAction);
     }
-    let allows_anything = allows_anything(facts);
+    let allows_anything = facts.effective.administrator.is_some() && allows_anything(facts);
     // A question that cannot be meant is refused as such, whatever else is wrong with its names.
     let unknown = |reason, name| {
         let step = find_action(facts.model, question.action, false);
@@ -86,12 +89,9 @@ pub(super) fn judge<'q, T: Trace>(
     if facts.collection.is_none() && !allows_anything {
         return unknown(Reason::UnknownCollection, facts.query.resource.collection);
     }
-    let mut steps: SmallVec<[Step; 2]> = SmallVec::new();
-    if !question.action.is_empty() {
-        let Some(step) = find_action(facts.model, question.action, allows_anything) else {
-            return unknown(Reason::UnknownAction, question.action);
-        };
-        steps.push(step);
+    let step = find_action(facts.model, question.action, allows_anything);
+    if step.is_none() && !question.action.is_empty() {
+        return unknown(Reason::UnknownAction, question.action);
     }
     let transition = if question.transition.is_empty() {
         None
@@ -101,7 +101,7 @@ pub(super) fn judge<'q, T: Trace>(
     if !question.transition.is_empty() && transition.is_none() && !allows_anything {
         return unknown(Reason::UnknownTransition, question.transition);
     }
-    let operation = steps.first().map_or(Operation::Update, |step| step.operation);
+    let operation = step.map_or(Operation::Update, |step| step.operation);
     if operation != Operation::Read && question.fields.contains(&"*") {
         return Err(QueryError::Unfit {
             field: "fields",
@@ -110,8 +110,8 @@ pub(super) fn judge<'q, T: Trace>(
     }
     let judge = Judge { facts, question };
     match transition {
-        Some((id, transition)) => judge.transition(id, transition, steps, operation, trace),
-        None => judge.actions(steps, operation, trace),
+        Some((id, transition)) => judge.transition(id, transition, step, operation, trace),
+        None => judge.actions(step, operation, trace),
     }
 }
 
@@ -132,7 +132,11 @@ fn unknown<'q>(reason: Reason, name: &'q str) -> Decision<'q> {
     decision
 }
 
+/// Finds an action by name; `None` if it is unknown, or none is named.
 fn find_action(model: &Model, name: &str, allows_anything: bool) -> Option<Step> {
+    if name.is_empty() {
+        return None;
+    }
     match model.action_names.find(name).map(ActionId::new) {
         Some(id) => model.action(id).map(|action| Step {
             action: Some(id),
@@ -171,20 +175,20 @@ impl<'q> Judge<'_, 'q> {
     /// A question without a named transition.
     fn actions<T: Trace>(
         &self,
-        steps: SmallVec<[Step; 2]>,
+        step: Option<Step>,
         operation: Operation,
         trace: &mut T,
     ) -> Result<Decision<'q>, QueryError> {
-        let position = self.facts.position(operation, None)?;
-        let found = if operation != Operation::Create && position.moves() {
-            match self.closed(&position, trace)? {
-                Ok(found) => found,
-                Err(decision) => return Ok(decision),
-            }
-        } else {
-            None
+        let position = self.facts.position(operation, None);
+        let position = position.as_ref().map_err(Clone::clone)?;
+        if operation == Operation::Create || !position.moves() {
+            return self.steps(step.as_slice(), position, false, trace);
+        }
+        let found = match self.closed(position, trace)? {
+            Ok(found) => found,
+            Err(decision) => return Ok(decision),
         };
-        let mut decision = self.steps(&steps, &position, false, trace)?;
+        let mut decision = self.steps(step.as_slice(), position, false, trace)?;
         if let Some(found) = found
             && decision.is_allow()
         {
@@ -240,7 +244,7 @@ impl<'q> Judge<'_, 'q> {
                 facts: self.facts,
                 question: &question,
             };
-            let decision = judge.transition(id, transition, SmallVec::new(), Operation::Update, trace)?;
+            let decision = judge.transition(id, transition, None, Operation::Update, trace)?;
             if decision.is_allow() {
                 return Ok(Ok(Some(decision)));
             }
@@ -279,7 +283,7 @@ impl<'q> Judge<'_, 'q> {
         &self,
         id: TransitionId,
         transition: &'q Transition,
-        mut steps: SmallVec<[Step; 2]>,
+        step: Option<Step>,
         operation: Operation,
         trace: &mut T,
     ) -> Result<Decision<'q>, QueryError> {
@@ -294,6 +298,7 @@ impl<'q> Judge<'_, 'q> {
                 return Ok(decision);
             }
         };
+        let mut steps: SmallVec<[Step; 2]> = step.into_iter().collect();
         for action in &transition.actions {
             if steps.iter().all(|step| step.action != Some(*action)) {
                 let operation = self
@@ -446,71 +451,132 @@ impl<'q> Judge<'_, 'q> {
         explain: bool,
         trace: &mut T,
     ) -> Result<Decision<'q>, QueryError> {
-        let mut all: Option<Decision<'q>> = None;
         let mut demanded = explain;
-        for step in steps {
-            // A new item's position is another one: the state is that which it will have.
-            let created = match step.operation {
-                Operation::Create => Some(self.facts.position(Operation::Create, None)?),
-                Operation::Read | Operation::Update | Operation::Delete | Operation::Other => None,
-            };
-            let position = created.as_ref().unwrap_or(position);
-            let asked = self.asked(step.operation, position);
-            let bout = Bout {
-                facts: self.facts,
-                action: step.action,
-                position,
-            };
-            let mut conditional = false;
-            let applying = bout.applying(&mut conditional, trace);
-            let presets = bout.presets(&applying, step.operation);
-            let mut decision = bout.cover(&asked, &presets, &mut demanded, trace);
-            if !decision.is_allow() && !T::ENABLED {
-                return Ok(decision);
-            }
-            let held = bout.constrain(&applying, &presets, step.operation, &mut conditional, trace);
-            if !decision.is_allow() {
-                return Ok(decision);
-            }
-            if let Some(refused) = held {
-                return Ok(refused);
-            }
-            if !presets.values.is_empty() {
-                let written = presets.values.into_iter();
-                decision.presets = written
-                    .filter(|(name, _)| !bout.is_proposed(name, step.operation))
-                    .collect();
-            }
-            decision.conditional |= conditional;
-            match &mut all {
-                None => all = Some(decision),
-                Some(all) => merge(all, decision),
+        // Where nothing demands an explanation, the answer to a single step is the answer, and nobody moves it.
+        if let [step] = steps
+            && !explain
+            && !self.facts.model.demands_explanations
+        {
+            return self.step(*step, position, &mut demanded, trace);
+        }
+        let mut answer = match steps.first() {
+            Some(first) => self.step(*first, position, &mut demanded, trace),
+            None => Ok(Decision::allow()),
+        };
+        if demanded || steps.len() > 1 {
+            self.go_on(&mut answer, steps, position, demanded, trace);
+        }
+        answer
+    }
+
+    /// Goes on from the answer to the first step: the other steps, and the explanation.
+    #[inline(never)]
+    fn go_on<T: Trace>(
+        &self,
+        answer: &mut Result<Decision<'q>, QueryError>,
+        steps: &[Step],
+        position: &Position<'q>,
+        mut demanded: bool,
+        trace: &mut T,
+    ) {
+        let Ok(all) = answer else { return };
+        if !all.is_allow() {
+            return;
+        }
+        for step in steps.iter().skip(1) {
+            match self.step(*step, position, &mut demanded, trace) {
+                Ok(one) if one.is_allow() => merge(all, one),
+                refused @ (Ok(_) | Err(_)) => {
+                    *answer = refused;
+                    return;
+                }
             }
         }
-        let mut all = all.unwrap_or_else(Decision::allow);
         if demanded {
-            all.explanation_required = true;
-            if self.facts.query.context.explanation.trim().is_empty() {
-                let mut refused = Decision::deny(Reason::ExplanationRequired);
-                refused.deciding = all.deciding;
-                refused.explanation_required = true;
-                refused.conditional = all.conditional;
-                return Ok(refused);
-            }
+            self.explain(all);
         }
-        Ok(all)
+    }
+
+    /// Lets an allow demand an explanation: it is a deny where none is given.
+    fn explain(&self, all: &mut Decision<'q>) {
+        all.explanation_required = true;
+        if !self.facts.query.context.explanation.trim().is_empty() {
+            return;
+        }
+        let mut refused = Decision::deny(Reason::ExplanationRequired);
+        refused.deciding = std::mem::take(&mut all.deciding);
+        refused.explanation_required = true;
+        refused.conditional = all.conditional;
+        *all = refused;
+    }
+
+    /// Steps three to six, for one action; `demanded` becomes true if it is allowed only with an explanation.
+    fn step<T: Trace>(
+        &self,
+        step: Step,
+        position: &Position<'q>,
+        demanded: &mut bool,
+        trace: &mut T,
+    ) -> Result<Decision<'q>, QueryError> {
+        if step.operation == Operation::Create {
+            // A new item's position is another one: the state is that which it will have.
+            let position = self.facts.position(Operation::Create, None)?;
+            return Ok(self.act(step, &position, demanded, trace));
+        }
+        Ok(self.act(step, position, demanded, trace))
+    }
+
+    fn act<T: Trace>(
+        &self,
+        step: Step,
+        position: &Position<'q>,
+        demanded: &mut bool,
+        trace: &mut T,
+    ) -> Decision<'q> {
+        let asked = self.asked(step.operation, position);
+        let bout = Bout {
+            facts: self.facts,
+            action: step.action,
+            position,
+        };
+        let mut conditional = false;
+        let applying = bout.applying(&mut conditional, trace);
+        if applying.is_empty() && !conditional {
+            return bout.cover(&asked, &Presets::default(), demanded, trace);
+        }
+        let presets = bout.presets(&applying, step.operation);
+        let mut decision = bout.cover(&asked, &presets, demanded, trace);
+        if !decision.is_allow() && !T::ENABLED {
+            return decision;
+        }
+        let held = bout.constrain(&applying, &presets, step.operation, &mut conditional, trace);
+        if !decision.is_allow() {
+            return decision;
+        }
+        if let Some(refused) = held {
+            return refused;
+        }
+        bout.hand_out(presets, step.operation, &mut decision);
+        decision.conditional |= conditional;
+        decision
     }
 
     /// The fields that a step of this operation asks for.
+    #[inline]
     fn asked(&self, operation: Operation, position: &Position<'q>) -> Asked<'q> {
+        let question = self.question;
+        let is_moving = operation != Operation::Read && position.moves();
+        let names_none = question.fields.is_empty() && question.filter_fields.is_empty();
+        if names_none && !is_moving && self.facts.query.changes.is_empty() {
+            return Asked::nothing(operation);
+        }
+        self.asked_fields(operation, is_moving)
+    }
+
+    fn asked_fields(&self, operation: Operation, is_moving: bool) -> Asked<'q> {
         let facts = self.facts;
         let question = self.question;
         let is_write = operation != Operation::Read;
-        let is_moving = is_write && position.moves();
-        let names_none = question.fields.is_empty() && question.filter_fields.is_empty();
-        if names_none && !is_moving && facts.query.changes.is_empty() {
-            return Asked::nothing(operation);
-        }
         let state_field = facts
             .collection
             .and_then(|collection| collection.state_field.as_deref());

@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 
 use crate::model::condition::Program;
 use crate::model::grant::{Constraint, Mask};
-use crate::model::id::{ConditionId, ConstraintId, RoleId};
+use crate::model::id::{ActionId, ConditionId, ConstraintId, RoleId};
 use crate::vocab::effect::{Operation, Reason};
 use crate::vocab::value::Value;
 
@@ -30,12 +30,19 @@ pub(super) struct Presets<'p> {
 
 impl<'q> Bout<'_, 'q> {
     /// Returns the constraints that apply; what stays open applies, unless some item is asked for.
+    #[inline]
     pub(super) fn applying<T: Trace>(&self, conditional: &mut bool, trace: &mut T) -> Applying {
+        match self.action {
+            Some(action) if !self.facts.model.constraint_slots.is_empty() => {
+                self.apply(action, conditional, trace)
+            }
+            Some(_) | None => Applying::new(),
+        }
+    }
+
+    fn apply<T: Trace>(&self, action: ActionId, conditional: &mut bool, trace: &mut T) -> Applying {
         let model = self.facts.model;
         let mut applying = Applying::new();
-        let Some(action) = self.action else {
-            return applying;
-        };
         for id in model.constraint_slots.find(self.facts.collection_id, action) {
             let Some(constraint) = model.constraint(id) else {
                 continue;
@@ -140,6 +147,16 @@ impl<'q> Bout<'_, 'q> {
             }
         }
         presets
+    }
+
+    /// Gives an allow the presets that are to be written.
+    pub(super) fn hand_out(&self, presets: Presets<'q>, operation: Operation, decision: &mut Decision<'q>) {
+        if !presets.values.is_empty() {
+            let written = presets.values.into_iter();
+            decision.presets = written
+                .filter(|(name, _)| !self.is_proposed(name, operation))
+                .collect();
+        }
     }
 
     /// Whether the attributes of a new item hold a field already, so that no preset is written.

@@ -74,12 +74,10 @@ pub(super) struct Match {
 }
 
 impl Tally {
-    /// Returns the allow that was looked at last if it settles a question that asks for no field: whatever else matches
+    /// Tells whether the allow that was just looked at settles a question that asks for no field: whatever else matches
     /// could not be preferred to it.
-    pub(super) fn settling(&self) -> Option<Rule> {
-        let last = self.matching.last()?;
-        let settles = !last.explain && !last.open && last.valid == Truth::True;
-        (settles && !self.any_neutral).then_some(last.rule)
+    pub(super) fn is_settled_by(&self, found: &Match) -> bool {
+        !self.any_neutral && !found.explain && !found.open && found.valid == Truth::True
     }
 }
 
@@ -100,10 +98,16 @@ impl<'q> Asked<'q> {
     }
 
     /// Returns which of the fields a grant covers.
+    #[inline]
     pub(super) fn touched(&self, grant: &Grant) -> Bits {
         if self.names.is_empty() {
-            return Bits::default();
+            Bits::default()
+        } else {
+            self.touched_names(grant)
         }
+    }
+
+    fn touched_names(&self, grant: &Grant) -> Bits {
         let names_target = grant.selection.to_states.is_some();
         let covers = |field: &Field<'q>| grant.fields.selects(field.id) || field.is_state && names_target;
         Bits::of(

@@ -167,15 +167,28 @@ pub enum Fact<'q> {
 
 impl<'q> Decision<'q> {
     /// Returns a deny for a reason, with nothing else told yet.
+    #[inline]
     pub fn deny(reason: Reason) -> Self {
         Self::new(Effect::Deny, reason)
     }
 
     /// Returns an allow, with nothing else told yet.
+    #[inline]
     pub fn allow() -> Self {
         Self::new(Effect::Allow, Reason::Allowed)
     }
 
+    /// Returns an allow by one rule, with nothing else told yet.
+    #[inline]
+    pub(super) fn allow_by(rule: Rule, conditional: bool) -> Self {
+        Self {
+            deciding: SmallVec::from_buf_and_len([rule; 2], 1),
+            conditional,
+            ..Self::allow()
+        }
+    }
+
+    #[inline]
     fn new(effect: Effect, reason: Reason) -> Self {
         Self {
             effect,
@@ -222,6 +235,7 @@ impl<'q> Decision<'q> {
     }
 
     /// Tells whether the action may go on.
+    #[inline]
     pub fn is_allow(&self) -> bool {
         self.effect == Effect::Allow
     }

@@ -27,6 +27,8 @@ pub(super) struct Facts<'q> {
     pub(super) identity: Identity<'q>,
     /// The owner's id; empty if unowned.
     pub(super) owner: Cow<'q, str>,
+    /// Whether the subject owns the item.
+    pub(super) owns: bool,
     pub(super) effective: Effective,
     /// A state that a new item is taken to have, whatever the request tells.
     assumed: Option<StateId>,
@@ -75,6 +77,7 @@ impl<'q> Facts<'q> {
                 .and_then(|id| model.workflow(id)),
             identity,
             owner,
+            owns,
             effective,
             assumed: None,
         })
@@ -88,11 +91,6 @@ impl<'q> Facts<'q> {
     /// Tells whether a state of a new item is asked for by its name.
     pub(super) fn names_new_state(&self) -> bool {
         self.assumed.is_some() || !self.query.to_state.is_empty() || !self.query.resource.state.is_empty()
-    }
-
-    /// Tells whether the subject owns the item.
-    pub(super) fn owns(&self) -> bool {
-        !self.owner.is_empty() && self.identity.id.is_some_and(|id| id == self.owner)
     }
 
     /// Tells whether the question is for some item and does not tell whose: it may be the subject's, or anybody's.
@@ -111,6 +109,7 @@ impl<'q> Facts<'q> {
     }
 
     /// Returns a state by its name.
+    #[inline(always)]
     pub(super) fn named(&self, name: Cow<'q, str>) -> State<'q> {
         let id = self.model.state_names.find(&name).map(StateId::new);
         State::Named(name, id)
@@ -133,7 +132,21 @@ impl<'q> Facts<'q> {
         }
         let state = self.state_of_stored()?;
         let told = self.told(self.query.to_state, &self.query.changes, "to_state", "changes")?;
+        if told.is_none() && named.is_none() {
+            return Ok(Position::resting(state));
+        }
+        Self::moved(state, told, named)
+    }
+
+    /// The position of an item whose state afterwards is told by the request or by a transition.
+    #[inline(never)]
+    fn moved(
+        state: State<'q>,
+        told: Option<State<'q>>,
+        named: Option<State<'q>>,
+    ) -> Result<Position<'q>, QueryError> {
         let target = match (told, named) {
+            (None, None) => return Ok(Position::resting(state)),
             (Some(told), Some(named)) => {
                 if matches!(&named, State::Named(..)) && told != named {
                     return Err(QueryError::Conflict {
@@ -141,12 +154,9 @@ impl<'q> Facts<'q> {
                         second: "to_state",
                     });
                 }
-                Some(told)
+                told
             }
-            (told, named) => told.or(named),
-        };
-        let Some(target) = target else {
-            return Ok(Position::resting(state));
+            (Some(target), None) | (None, Some(target)) => target,
         };
         let stays = match (&state, &target) {
             (State::Open, _) | (_, State::Open) => Truth::Open,
@@ -160,6 +170,7 @@ impl<'q> Facts<'q> {
     }
 
     /// The state of a stored item.
+    #[inline(always)]
     pub(super) fn state_of_stored(&self) -> Result<State<'q>, QueryError> {
         let resource = &self.query.resource;
         if let Some(state) = self.told(
@@ -204,6 +215,7 @@ impl<'q> Facts<'q> {
     }
 
     /// A state that a name and an object may tell; two different ones are a conflict.
+    #[inline(always)]
     fn told(
         &self,
         name: &'q str,
@@ -211,20 +223,39 @@ impl<'q> Facts<'q> {
         first: &'static str,
         second: &'static str,
     ) -> Result<Option<State<'q>>, QueryError> {
-        let field = self
-            .collection
-            .and_then(|collection| collection.state_field.as_deref());
-        let value = field.and_then(|field| object.get(field));
-        let by_value = value.map(|value| match view_text(value.view()) {
+        match self.value_of_state(object) {
+            Some(value) => self.told_by_value(name, value, QueryError::Conflict { first, second }),
+            None if name.is_empty() => Ok(None),
+            None => Ok(Some(self.named(Cow::Borrowed(name)))),
+        }
+    }
+
+    /// The value of the field that holds the state.
+    #[inline]
+    fn value_of_state(&self, object: &'q Object<'q>) -> Option<&'q Value<'q>> {
+        if object.is_empty() {
+            return None;
+        }
+        object.get(self.collection?.state_field.as_deref()?)
+    }
+
+    #[inline(never)]
+    fn told_by_value(
+        &self,
+        name: &'q str,
+        value: &'q Value<'q>,
+        conflict: QueryError,
+    ) -> Result<Option<State<'q>>, QueryError> {
+        let by_value = match view_text(value.view()) {
             Some(text) if !text.is_empty() => self.named(text),
             Some(_) | None => State::None,
-        });
+        };
         if name.is_empty() {
-            return Ok(by_value);
+            return Ok(Some(by_value));
         }
         match by_value {
-            Some(State::Named(other, _)) if other != name => Err(QueryError::Conflict { first, second }),
-            Some(_) | None => Ok(Some(self.named(Cow::Borrowed(name)))),
+            State::Named(other, _) if other != name => Err(conflict),
+            State::Named(..) | State::None | State::Open => Ok(Some(self.named(Cow::Borrowed(name)))),
         }
     }
 
@@ -283,18 +314,8 @@ fn owner<'q>(
     let told = query.resource.owner.id;
     let by_field = collection.and_then(|collection| {
         let field = collection.owner_field.as_deref()?;
-        let key = || {
-            let relation = collection.field(field).and_then(|field| field.relation);
-            relation
-                .and_then(|relation| model.collection(relation.collection))
-                .map_or("id", |row| row.key.as_ref())
-        };
-        match query.resource.attributes.get(field)? {
-            Value::Object(object) => view_text(object.get(key())?.view()),
-            value @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::Text(_) | Value::List(_)) => {
-                view_text(value.view())
-            }
-        }
+        let value = query.resource.attributes.get(field)?;
+        owner_of_value(model, collection, field, value)
     });
     match by_field {
         Some(owner) if told.is_empty() || owner == told => Ok(owner),
@@ -303,6 +324,28 @@ fn owner<'q>(
             second: "resource.attributes",
         }),
         Some(_) | None => Ok(Cow::Borrowed(told)),
+    }
+}
+
+/// The owner's id as the owner field tells it: the value itself, or the key of the related item.
+#[inline(never)]
+fn owner_of_value<'q>(
+    model: &Model,
+    collection: &Collection,
+    field: &str,
+    value: &'q Value<'q>,
+) -> Option<Cow<'q, str>> {
+    let key = || {
+        let relation = collection.field(field).and_then(|field| field.relation);
+        relation
+            .and_then(|relation| model.collection(relation.collection))
+            .map_or("id", |row| row.key.as_ref())
+    };
+    match value {
+        Value::Object(object) => view_text(object.get(key())?.view()),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Text(_) | Value::List(_) => {
+            view_text(value.view())
+        }
     }
 }
 
@@ -344,6 +387,7 @@ impl<'q> Position<'q> {
 }
 
 /// Tells whether a selector of states is for a state.
+#[inline]
 pub(super) fn matches_state(state: &State<'_>, states: &Mask<Bits>) -> Truth {
     match (states, state) {
         (Mask::Any, _) => Truth::True,

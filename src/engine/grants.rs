@@ -41,16 +41,11 @@ impl<'q> Bout<'_, 'q> {
             self.deny_fields(asked, &mut denied, &mut tally.conditional, trace);
         }
         if let Some(administrator) = self.facts.effective.administrator {
-            let mut decision = Decision::allow();
-            decision.conditional = tally.conditional;
-            decision.deciding.push(Rule::Administrator(administrator));
+            let decision = Decision::allow_by(Rule::Administrator(administrator), tally.conditional);
             return refused.unwrap_or_else(|| administer(asked, &denied, self.drops(), decision));
         }
         if let Some(rule) = self.allows(asked, &denied, presets, &mut tally, &mut notes, trace) {
-            let mut decision = Decision::allow();
-            decision.deciding.push(rule);
-            decision.conditional = tally.conditional;
-            return decision;
+            return Decision::allow_by(rule, tally.conditional);
         }
         if tally.any_neutral {
             self.settle_neutral(asked, &mut tally, trace);
@@ -62,6 +57,7 @@ impl<'q> Bout<'_, 'q> {
     }
 
     /// Returns the rules of a slot that may be for the subject's roles; all of them where somebody listens.
+    #[inline]
     fn rules<'s, T: Trace>(
         &self,
         slots: &'s Slots<GrantId>,
@@ -248,19 +244,26 @@ impl<'q> Bout<'_, 'q> {
         let asks_nothing = !T::ENABLED && asked.names.is_empty() && !asked.star;
         let mut found = Found::new();
         for (id, grant) in self.rules::<T>(&self.facts.model.allows, &mut found) {
-            self.allow(id, grant, asked, denied, presets, tally, notes, trace);
-            if asks_nothing && let Some(rule) = tally.settling() {
-                return Some(rule);
+            let Some(found) = self.allow(id, grant, asked, denied, presets, tally, notes, trace) else {
+                continue;
+            };
+            if asks_nothing && tally.is_settled_by(&found) {
+                return Some(found.rule);
             }
+            tally.matching.push(found);
         }
-        self.document_allows(asked, tally, trace);
+        if !self.facts.model.document_grants.rows.is_empty() {
+            self.document_allows(asked, tally, trace);
+        }
         None
     }
 
+    /// Looks at one allow: what it adds to the tally, and how it matches if it does.
     #[expect(
         clippy::too_many_arguments,
         reason = "one step of a loop, apart for its length"
     )]
+    #[inline]
     fn allow<T: Trace>(
         &self,
         id: GrantId,
@@ -271,11 +274,11 @@ impl<'q> Bout<'_, 'q> {
         tally: &mut Tally,
         notes: &mut Notes<'q>,
         trace: &mut T,
-    ) {
+    ) -> Option<Match> {
         let rule = Rule::Grant(id);
         let standing = match self.stands(&grant.selection) {
             Ok(standing) => standing,
-            Err(outcome) => return self.event(trace, rule, outcome, false, |_| {}),
+            Err(outcome) => return self.passed_over(trace, rule, outcome, false),
         };
         let any_item = self.facts.query.resource.any_item;
         let reach = self.reaches(&grant.selection, standing);
@@ -284,7 +287,7 @@ impl<'q> Bout<'_, 'q> {
                 tally.any_open = true;
                 notes.lacking.push("resource.state");
             }
-            return self.event(trace, rule, reach.part, reach.truth == Truth::Open, |_| {});
+            return self.passed_over(trace, rule, reach.part, reach.truth == Truth::Open);
         }
         let bits = asked.touched(grant);
         let stars = asked.star && denied.leaves(&grant.fields, self);
@@ -300,16 +303,17 @@ impl<'q> Bout<'_, 'q> {
         // An allow of no field at all shows the bare item, if nothing else is in reach.
         let is_asked = touches || !bits.is_empty() || !selects;
         if !is_asked && !T::ENABLED && tally.any_matched {
-            return;
+            return None;
         }
         let fit = reach.and_fit(self.matches(&grant.selection, grant.networks.as_deref(), notes));
         if fit.truth == Truth::Open {
             tally.any_open = true;
         }
         if fit.truth == Truth::False || fit.truth == Truth::Open && !any_item {
-            return self.event(trace, rule, fit.part, fit.truth == Truth::Open, |event| {
+            self.event(trace, rule, fit.part, fit.truth == Truth::Open, |event| {
                 event.leaf = self.blame(&grant.selection, fit.part);
             });
+            return None;
         }
         if grant.neutral {
             tally.any_neutral = true;
@@ -317,7 +321,7 @@ impl<'q> Bout<'_, 'q> {
             tally.any_matched = true;
         }
         if !is_asked {
-            return self.event(trace, rule, Outcome::Fields, false, |_| {});
+            return self.passed_over(trace, rule, Outcome::Fields, false);
         }
         let (valid, is_assumed) = match self.valid(grant, asked, presets, notes) {
             Truth::Open if any_item => (Truth::True, true),
@@ -332,17 +336,29 @@ impl<'q> Bout<'_, 'q> {
         } else if !grant.neutral {
             self.fits(trace, rule, grant.explain, asked, &bits);
         }
-        let neutral = grant.neutral;
-        tally.matching.push(Match {
+        Some(Match {
             rule,
             bits,
             touches,
             stars,
-            neutral,
+            neutral: grant.neutral,
             explain: grant.explain,
             open: fit.truth == Truth::Open || is_assumed,
             valid,
-        });
+        })
+    }
+
+    /// Tells the trace why an allow does not count.
+    #[inline]
+    fn passed_over<T: Trace>(
+        &self,
+        trace: &mut T,
+        rule: Rule,
+        outcome: Outcome,
+        open: bool,
+    ) -> Option<Match> {
+        self.event(trace, rule, outcome, open, |_| {});
+        None
     }
 
     /// Whether an allow whose states are open might match.
@@ -369,7 +385,7 @@ impl<'q> Bout<'_, 'q> {
         let facts = self.facts;
         let grants = &facts.model.document_grants;
         let resource = &facts.query.resource;
-        if grants.rows.is_empty() || resource.id.is_empty() {
+        if resource.id.is_empty() {
             return;
         }
         let Some((collection, action)) = facts.collection_id.zip(self.action) else {

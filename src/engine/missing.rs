@@ -175,7 +175,7 @@ fn candidates<'q>(
                     .as_ref()
                     .is_none_or(|roles| row.closure.intersects(roles))
             });
-    if is_owner_asked && facts.identity.id.is_some() && !facts.owns() {
+    if is_owner_asked && facts.identity.id.is_some() && !facts.owns {
         candidates.push(Fact::Ownership);
     }
     candidates

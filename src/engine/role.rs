@@ -50,7 +50,7 @@ pub enum How {
 
 impl Effective {
     /// Tells whether a rule is for one of these roles, held as it must be.
-    #[inline]
+    #[inline(always)]
     pub fn holds(&self, selection: &Selection) -> bool {
         let held = self.held(selection.held);
         match &selection.roles {
@@ -91,7 +91,7 @@ pub struct Holding {
 /// A [`QueryError`] if the question cannot be meant.
 pub fn list(model: &Model, query: &Query<'_>) -> Result<Vec<Holding>, QueryError> {
     let facts = Facts::bind(model, query)?;
-    Ok(gather(model, query, &facts.effective, facts.owns()))
+    Ok(gather(model, query, &facts.effective, facts.owns))
 }
 
 /// Returns the roles that owners of items hold as such here; none if that would make them administrators.
@@ -116,7 +116,7 @@ pub(super) fn outside(facts: &Facts<'_>) -> Vec<RoleId> {
     if !facts.model.roles.has_networks {
         return Vec::new();
     }
-    let holdings = gather(facts.model, facts.query, &facts.effective, facts.owns());
+    let holdings = gather(facts.model, facts.query, &facts.effective, facts.owns);
     let outside = holdings.into_iter().filter(|holding| holding.is_outside);
     outside.map(|holding| holding.role).collect()
 }
@@ -168,7 +168,13 @@ pub(super) fn effective(model: &Model, query: &Query<'_>, identity: &Identity<'_
         address,
         bits: Bits::default(),
     };
-    reader.implicit(&mut set);
+    if model.roles.has_networks {
+        reader.implicit(&mut set);
+    } else if identity.is_anonymous {
+        set.bits.clone_from(&model.roles.held_by_visitors);
+    } else {
+        set.bits.clone_from(&model.roles.held_by_others);
+    }
     let is_known = reader.site(&mut set);
     if !is_known.role {
         for role in &model.roles.roleless {
@@ -176,7 +182,9 @@ pub(super) fn effective(model: &Model, query: &Query<'_>, identity: &Identity<'_
         }
     }
     let site = set.bits.clone();
-    reader.local(&mut set);
+    if reader.has_local() {
+        reader.local(&mut set);
+    }
     let shared = set.bits.clone();
     if owns {
         for role in &model.roles.owner {
@@ -301,26 +309,35 @@ impl<'r> Reader<'r, '_> {
                 gather.add(role, How::Own);
             }
         }
+        if !self.query.subject.groups.is_empty() || !roles.users.is_empty() {
+            self.indirect(gather, &mut known);
+        }
+        known
+    }
+
+    /// Roles by groups and by the policy's table of users.
+    #[inline(never)]
+    fn indirect(&self, gather: &mut impl Gather, known: &mut Known) {
+        let groups = &self.model.roles.group_names;
         for group in self
             .query
             .subject
             .groups
             .iter()
-            .filter_map(|name| roles.group_names.find(name))
+            .filter_map(|name| groups.find(name))
         {
             known.claim = true;
-            self.group(GroupId::new(group), gather, &mut known);
+            self.group(GroupId::new(group), gather, known);
         }
         if let Some(user) = self.user() {
             for group in &user.groups {
-                self.group(*group, gather, &mut known);
+                self.group(*group, gather, known);
             }
             for role in &user.roles {
                 known.role |= self.is_role(*role);
                 gather.add(*role, How::Users);
             }
         }
-        known
     }
 
     fn user(&self) -> Option<&'r User> {
@@ -353,11 +370,9 @@ impl<'r> Reader<'r, '_> {
     }
 
     /// Roles given on the item and above it; a node that blocks inheritance drops what came before.
+    #[inline(never)]
     fn local(&self, gather: &mut impl Gather) {
         let resource = &self.query.resource;
-        if resource.local_roles.is_empty() && resource.ancestors.is_empty() {
-            return;
-        }
         let nodes = resource
             .ancestors
             .iter()
@@ -381,6 +396,13 @@ impl<'r> Reader<'r, '_> {
                 gather.add(role, How::Local(node));
             }
         }
+    }
+
+    /// Whether any role is given on the item or above it.
+    #[inline]
+    fn has_local(&self) -> bool {
+        let resource = &self.query.resource;
+        !resource.local_roles.is_empty() || !resource.ancestors.is_empty()
     }
 
     fn is_holder(&self, holder: Holder<'_>) -> bool {

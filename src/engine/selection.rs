@@ -44,20 +44,15 @@ impl Fit {
 impl<'q> Bout<'_, 'q> {
     /// Tells how far the rule is for the subject's roles and this collection: open if the subject would have to own the item
     /// for it, and the question is for some item.
-    #[inline]
+    #[inline(always)]
     pub(super) fn stands(&self, selection: &Selection) -> Result<Truth, Outcome> {
         let facts = self.facts;
         let mut standing = Truth::True;
         if !facts.effective.holds(selection) {
+            if !holds_as_owner(facts, selection) {
+                return Err(self.unheld(selection));
+            }
             standing = Truth::Open;
-        }
-        if standing == Truth::Open && !holds_as_owner(facts, selection) {
-            let otherwise = match &selection.roles {
-                Mask::Only(roles) => roles.intersects(&facts.effective.all),
-                Mask::Except(roles) => !facts.effective.all.is_within(roles),
-                Mask::Any => true,
-            };
-            return Err(if otherwise { Outcome::Held } else { Outcome::Roles });
         }
         if facts
             .collection_id
@@ -68,9 +63,20 @@ impl<'q> Bout<'_, 'q> {
         Ok(standing)
     }
 
+    /// Tells why a rule is not for the subject: no role of it is held, or not as it must be.
+    fn unheld(&self, selection: &Selection) -> Outcome {
+        let all = &self.facts.effective.all;
+        let otherwise = match &selection.roles {
+            Mask::Only(roles) => roles.intersects(all),
+            Mask::Except(roles) => !all.is_within(roles),
+            Mask::Any => true,
+        };
+        if otherwise { Outcome::Held } else { Outcome::Roles }
+    }
+
     /// Tells how far the rule is in reach: for the subject, as [`Self::stands`] says, and for the states before and
     /// afterwards.
-    #[inline]
+    #[inline(always)]
     pub(super) fn reaches(&self, selection: &Selection, standing: Truth) -> Fit {
         Fit::WHOLE
             .and(standing, Outcome::Roles)
@@ -82,7 +88,7 @@ impl<'q> Bout<'_, 'q> {
     }
 
     /// Tells how far the rule matches this very item and request.
-    #[inline]
+    #[inline(always)]
     pub(super) fn matches<'m>(
         &self,
         selection: &Selection,
@@ -92,14 +98,35 @@ impl<'q> Bout<'_, 'q> {
     where
         'q: 'm,
     {
-        let scope = self.in_scope(selection);
+        let scope = match selection.scope {
+            Scope::Any => Truth::True,
+            Scope::Mine | Scope::Role => self.in_scope(selection),
+        };
         if scope == Truth::False {
             return Fit::WHOLE.and(Truth::False, Outcome::Scope);
         }
+        let fit = Fit::WHOLE.and(scope, Outcome::Scope);
+        if networks.is_none() && selection.when.is_none() {
+            return fit;
+        }
+        let request = self.matches_request(selection, networks, notes);
+        fit.and(request.truth, request.part)
+    }
+
+    /// Tells whether the request comes from the networks of a rule and meets its condition.
+    fn matches_request<'m>(
+        &self,
+        selection: &Selection,
+        networks: Option<&[Network]>,
+        notes: &mut Notes<'m>,
+    ) -> Fit
+    where
+        'q: 'm,
+    {
         if networks.is_some() && !counts(networks, self.facts.address()) {
             return Fit::WHOLE.and(Truth::False, Outcome::Network);
         }
-        let fit = Fit::WHOLE.and(scope, Outcome::Scope);
+        let fit = Fit::WHOLE;
         match selection.when {
             Some(when) => fit.and(self.stored(when, notes), Outcome::Condition),
             None => fit,
@@ -110,9 +137,9 @@ impl<'q> Bout<'_, 'q> {
         let facts = self.facts;
         let sure = match selection.scope {
             Scope::Any => true,
-            Scope::Mine => facts.owns(),
+            Scope::Mine => facts.owns,
             Scope::Role => {
-                facts.owns()
+                facts.owns
                     || !facts.owner.is_empty() && facts.owner_roles().intersects(&self.through(selection))
             }
         };

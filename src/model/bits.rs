@@ -9,8 +9,12 @@ const IN_PLACE: usize = 128;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Bits {
     low: [u64; 2],
-    more: Option<Box<[u64]>>,
+    more: Option<Box<High>>,
 }
+
+/// The words of higher positions: a type of its own, so that a set holds one pointer to it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct High(Vec<u64>);
 
 impl Bits {
     /// Returns the set of these positions.
@@ -36,12 +40,12 @@ impl Bits {
         while more.last() == Some(&0) {
             more.pop();
         }
-        let more = (!more.is_empty()).then(|| more.into_boxed_slice());
+        let more = (!more.is_empty()).then(|| Box::new(High(more)));
         Self { low, more }
     }
 
     fn more(&self) -> &[u64] {
-        self.more.as_deref().unwrap_or_default()
+        self.more.as_ref().map_or(&[][..], |more| &more.0)
     }
 
     /// Adds a position.
@@ -57,14 +61,13 @@ impl Bits {
     #[cold]
     fn insert_high(&mut self, position: usize, bit: u64) {
         let index = (position - IN_PLACE) / 64;
-        let mut more = self.more.take().unwrap_or_default().into_vec();
+        let more = &mut self.more.get_or_insert_default().0;
         if more.len() <= index {
             more.resize(index + 1, 0);
         }
         if let Some(word) = more.get_mut(index) {
             *word |= bit;
         }
-        self.more = Some(more.into_boxed_slice());
     }
 
     /// Tells whether the position is in the set.
@@ -88,20 +91,19 @@ impl Bits {
         *first |= one;
         *second |= two;
         if let Some(other) = &other.more {
-            self.union_high(other);
+            self.union_high(&other.0);
         }
     }
 
     #[cold]
     fn union_high(&mut self, other: &[u64]) {
-        let mut more = self.more.take().unwrap_or_default().into_vec();
+        let more = &mut self.more.get_or_insert_default().0;
         if more.len() < other.len() {
             more.resize(other.len(), 0);
         }
         for (word, bits) in more.iter_mut().zip(other) {
             *word |= bits;
         }
-        self.more = Some(more.into_boxed_slice());
     }
 
     /// Tells whether the sets share a position.
@@ -112,7 +114,7 @@ impl Bits {
             return true;
         }
         match (&self.more, &other.more) {
-            (Some(more), Some(other)) => more.iter().zip(other).any(|(word, other)| word & other != 0),
+            (Some(more), Some(other)) => more.0.iter().zip(&other.0).any(|(word, other)| word & other != 0),
             (None, _) | (_, None) => false,
         }
     }
@@ -128,7 +130,7 @@ impl Bits {
             None => true,
             Some(more) => {
                 let others = other.more().iter().chain(std::iter::repeat(&0));
-                more.iter().zip(others).all(|(word, other)| word & !other == 0)
+                more.0.iter().zip(others).all(|(word, other)| word & !other == 0)
             }
         }
     }
@@ -140,7 +142,7 @@ impl Bits {
         let low = [first & one, second & two];
         match (&self.more, &other.more) {
             (Some(more), Some(other)) => {
-                let more = more.iter().zip(other).map(|(word, other)| word & other);
+                let more = more.0.iter().zip(&other.0).map(|(word, other)| word & other);
                 Self::from_parts(low, more.collect())
             }
             (None, _) | (_, None) => Self { low, more: None },
@@ -156,7 +158,7 @@ impl Bits {
             None => Self { low, more: None },
             Some(more) => {
                 let others = other.more().iter().chain(std::iter::repeat(&0));
-                let more = more.iter().zip(others).map(|(word, other)| word & !other);
+                let more = more.0.iter().zip(others).map(|(word, other)| word & !other);
                 Self::from_parts(low, more.collect())
             }
         }

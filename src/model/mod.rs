@@ -76,6 +76,8 @@ pub struct Model {
     pub document_grants: DocumentGrants,
     /// Where things were declared, by id.
     pub origins: Vec<Origin>,
+    /// Whether any grant demands an explanation.
+    pub demands_explanations: bool,
     /// Whether any rule looks at the clock.
     pub looks_at_clock: bool,
 }

@@ -37,6 +37,10 @@ pub struct Roles {
     pub implicit: Bits,
     /// Roles that allow everything.
     pub administrators: Bits,
+    /// What visitors hold without being given it, with all it brings, networks aside.
+    pub held_by_visitors: Bits,
+    /// What all others hold without being given it, with all it brings, networks aside.
+    pub held_by_others: Bits,
     /// Whether any role counts only in some networks.
     pub has_networks: bool,
 }
@@ -94,6 +98,7 @@ impl Roles {
     }
 
     /// Returns the role of a name that a request may claim.
+    #[inline]
     pub fn claimable(&self, name: &str) -> Option<RoleId> {
         let id = RoleId::new(self.names.find(name)?);
         (self.row(id)?.kind == RoleKind::Role).then_some(id)

@@ -22,6 +22,8 @@ pub struct Slots<T> {
     any: Vec<Slot<T>>,
     /// Whether no rule is here at all, as is usual of denies and constraints.
     is_empty: bool,
+    /// Whether a slot has so many rules that they are found by role.
+    any_by_role: bool,
 }
 
 /// The rules of a collection and an action, in the order of their ids.
@@ -50,6 +52,7 @@ impl<T> Default for Slots<T> {
             named: Vec::new(),
             any: Vec::new(),
             is_empty: true,
+            any_by_role: false,
         }
     }
 }
@@ -62,10 +65,12 @@ impl<T: Copy> Slots<T> {
         any: impl Iterator<Item = Vec<T>>,
         roles: impl Fn(T) -> Option<&'r Mask<Bits>>,
     ) -> Self {
-        let mut is_empty = true;
+        let (mut is_empty, mut any_by_role) = (true, false);
         let mut slot = |rules: Vec<T>| {
             is_empty &= rules.is_empty();
-            Slot::new(rules, &roles)
+            let slot = Slot::new(rules, &roles);
+            any_by_role |= slot.by_role.is_some();
+            slot
         };
         let named = named
             .map(|actions| {
@@ -74,7 +79,12 @@ impl<T: Copy> Slots<T> {
             })
             .collect();
         let any = any.map(&mut slot).collect();
-        Self { named, any, is_empty }
+        Self {
+            named,
+            any,
+            is_empty,
+            any_by_role,
+        }
     }
 
     /// Tells whether no rule is here at all.
@@ -83,6 +93,7 @@ impl<T: Copy> Slots<T> {
         self.is_empty
     }
 
+    #[inline]
     fn slots(&self, collection: Option<CollectionId>, action: ActionId) -> [Option<&Slot<T>>; 2] {
         if self.is_empty {
             return [None, None];
@@ -95,6 +106,7 @@ impl<T: Copy> Slots<T> {
     }
 
     /// Returns the rules that name the collection, then those for any collection.
+    #[inline]
     pub fn find(&self, collection: Option<CollectionId>, action: ActionId) -> Rules<'_, T> {
         let [named, any] = self
             .slots(collection, action)
@@ -112,10 +124,22 @@ impl<T: Copy> Slots<T> {
         held: &Bits,
         found: &'s mut Found<T>,
     ) -> Rules<'s, T> {
+        if self.any_by_role {
+            return self.gather(collection, action, held, found);
+        }
+        self.find(collection, action)
+    }
+
+    fn gather<'s>(
+        &'s self,
+        collection: Option<CollectionId>,
+        action: ActionId,
+        held: &Bits,
+        found: &'s mut Found<T>,
+    ) -> Rules<'s, T> {
         let slots = self.slots(collection, action);
         if slots.iter().flatten().all(|slot| slot.by_role.is_none()) {
-            let [named, any] = slots.map(|slot| slot.map_or(&[][..], |slot| &slot.rules));
-            return Rules::new(named, any);
+            return self.find(collection, action);
         }
         let [named, any] = slots;
         found.clear();

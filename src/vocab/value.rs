@@ -45,15 +45,17 @@ impl<'a> Object<'a> {
     }
 
     /// Returns the value of a name.
+    #[inline]
     pub fn get(&self, name: &str) -> Option<&Value<'a>> {
         // A handful of names is found faster by looking at each.
-        if self.entries.len() <= 8 {
-            return self
-                .entries
-                .iter()
-                .find(|(key, _)| key == name)
-                .map(|(_, value)| value);
+        if self.entries.len() > 8 {
+            return self.search(name);
         }
+        let is_it = |(key, _): &&(Cow<'a, str>, _)| key.len() == name.len() && key.as_ref() == name;
+        self.entries.iter().find(is_it).map(|(_, value)| value)
+    }
+
+    fn search(&self, name: &str) -> Option<&Value<'a>> {
         let index = self
             .entries
             .binary_search_by(|(key, _)| key.as_ref().cmp(name))
