@@ -1,5 +1,6 @@
 //! `ListAllowedActions`: every action that the profile knows, decided as `Check` would.
 
+use prost::Message;
 use tonic::Status;
 
 use super::describe::title;
@@ -20,16 +21,22 @@ impl DecisionService {
         &self,
         request: &v1::ListAllowedActionsRequest,
     ) -> Result<v1::ListAllowedActionsResponse, Status> {
+        self.list_allowed_actions_bytes(&request.encode_to_vec())
+    }
+
+    /// Does the same with a request as it comes over the wire.
+    pub(super) fn list_allowed_actions_bytes(
+        &self,
+        bytes: &[u8],
+    ) -> Result<v1::ListAllowedActionsResponse, Status> {
+        let request = self.read(bytes, &[1..=5, 7..=7], |_| Ok(()))?;
         let mut decoder = self.decoder();
-        let (subject, context) = (request.subject.as_ref(), request.context.as_ref());
-        let mut query = decoder.head(&request.profile, &request.digest, subject, context);
-        query.resource = decoder.resource(&Path::ROOT.name("resource"), request.resource.as_ref());
-        decoder
-            .finish()
-            .map_err(|violations| status::invalid(&violations))?;
+        let mut query = decoder.head(&request);
+        query.resource = decoder.resource(&Path::ROOT.name("resource"), &request.resource);
+        decoder.finish()?;
 
         let published = self.store.current();
-        let snapshot = find(&published, &request.profile, &request.digest)?;
+        let snapshot = find(&published, request.name, request.digest)?;
         let (model, encoder) = (&*snapshot.model, self.encoder(snapshot, Call::ListAllowedActions));
         let malformed = |error| status::invalid(&Violations::of_query(&Path::ROOT, &error));
         let decisions = actions::list(model, &query).map_err(malformed)?;

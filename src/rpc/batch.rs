@@ -1,11 +1,13 @@
 //! `CheckBatch`: many questions of one subject, all answered from one version.
 
+use prost::Message;
 use tonic::Status;
 
-use super::decode::{Decoder, Question, lay_over};
+use super::decode::{Asked, Decoder, lay_over};
 use super::encode::Encoder;
 use super::proto::v1;
 use super::violation::{Path, Violations};
+use super::wire::Bounded;
 use super::{Budget, DecisionService, find, snapshot_info, status};
 use crate::engine::query::Query;
 use crate::vocab::call::Call;
@@ -18,43 +20,52 @@ impl DecisionService {
     ///
     /// A status if what the questions share makes no sense, or no profile can answer.
     pub fn check_batch(&self, request: &v1::CheckBatchRequest) -> Result<v1::CheckBatchResponse, Status> {
-        self.check_batch_within(request, Budget::default())
+        self.check_batch_bytes(&request.encode_to_vec(), Budget::default())
     }
 
-    /// Does the same as long as the budget lasts.
+    /// Does the same with a request as it comes over the wire, as long as the budget lasts.
     ///
     /// # Errors
     ///
     /// As [`Self::check_batch`], and if the time is over before all questions are answered.
-    pub(super) fn check_batch_within(
+    pub(super) fn check_batch_bytes(
         &self,
-        request: &v1::CheckBatchRequest,
+        bytes: &[u8],
         budget: Budget,
     ) -> Result<v1::CheckBatchResponse, Status> {
+        let mut checks: Bounded<&[u8], BATCH_CHECKS_MAX> = Bounded::default();
+        let asked = self.read(bytes, &[1..=5], |field| {
+            if field.number == 6 {
+                checks.push(field.message()?);
+            }
+            Ok(())
+        })?;
         let mut decoder = self.decoder();
-        let (subject, context) = (request.subject.as_ref(), request.context.as_ref());
-        let mut query = decoder.head(&request.profile, &request.digest, subject, context);
+        let mut query = decoder.head(&asked);
         let path = Path::ROOT.name("checks");
-        match request.checks.len() {
-            0 => decoder.complain(&path, "is empty"),
-            1..=BATCH_CHECKS_MAX => {}
-            _ => decoder.complain(&path, format!("has more than {BATCH_CHECKS_MAX} entries")),
+        if checks.entries.is_empty() {
+            decoder.complain(&path, "is empty");
+        } else if checks.is_too_long() {
+            decoder.complain(&path, format!("has more than {BATCH_CHECKS_MAX} entries"));
         }
+        decoder.check_form()?;
         decoder
             .settle()
             .map_err(|violations| status::invalid(&violations))?;
 
         let published = self.store.current();
-        let snapshot = find(&published, &request.profile, &request.digest)?;
+        let snapshot = find(&published, asked.name, asked.digest)?;
         let encoder = self.encoder(snapshot, Call::CheckBatch);
-        let mut results = Vec::with_capacity(request.checks.len());
-        for (index, item) in request.checks.iter().enumerate() {
+        let mut results = Vec::with_capacity(checks.entries.len());
+        for (index, bytes) in checks.entries.into_iter().enumerate() {
             if budget.is_over() {
                 return Err(status::deadline_exceeded());
             }
             let path = path.index(index);
-            let common = own_context(&mut decoder, &path, item, &mut query);
-            results.push(self.check_item(&mut decoder, &encoder, &path, item, &mut query, request.explain));
+            let item = self.read(bytes, &[1..=1, 3..=3, 6..=12], |_| Ok(()))?;
+            let common = own_context(&mut decoder, &path, &item, &mut query);
+            results.push(self.check_item(&mut decoder, &encoder, &path, &item, &mut query, asked.explain));
+            decoder.check_form()?;
             if let Some(common) = common {
                 query.context = common;
             }
@@ -70,23 +81,14 @@ impl DecisionService {
         decoder: &mut Decoder,
         encoder: &Encoder<'a>,
         path: &Path<'_>,
-        item: &'a v1::CheckItem,
+        item: &Asked<'a>,
         query: &mut Query<'a>,
         explain: bool,
     ) -> v1::CheckResult {
         use v1::check_result::Result as Wire;
         // Any text is an id of a check, and it is repeated as it came.
-        let id = item.id.clone();
-        let question = Question {
-            action: &item.action,
-            resource: item.resource.as_ref(),
-            fields: &item.fields,
-            changes: item.changes.as_ref(),
-            to_state: &item.to_state,
-            transition: &item.transition,
-            filter_fields: &item.filter_fields,
-        };
-        decoder.question(path, question, query);
+        let id = item.name.to_owned();
+        decoder.question(path, item, query);
         let decided = decoder.settle().and_then(|()| {
             self.decide(encoder, query, explain)
                 .map_err(|error| Violations::of_query(path, &error))
@@ -113,11 +115,13 @@ impl DecisionService {
 fn own_context<'a>(
     decoder: &mut Decoder,
     path: &Path<'_>,
-    item: &'a v1::CheckItem,
+    item: &Asked<'a>,
     query: &mut Query<'a>,
 ) -> Option<crate::engine::query::Context<'a>> {
-    let own = item.context.as_ref()?;
-    let context = decoder.context(&path.name("context"), Some(own));
-    let context = lay_over(&query.context, context, own.now.is_some());
+    if !item.context.is_given() {
+        return None;
+    }
+    let (context, names_time) = decoder.context(&path.name("context"), &item.context);
+    let context = lay_over(&query.context, context, names_time);
     Some(std::mem::replace(&mut query.context, context))
 }

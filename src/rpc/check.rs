@@ -1,8 +1,8 @@
 //! `Check`: one question, one decision.
 
+use prost::Message;
 use tonic::Status;
 
-use super::decode::Question;
 use super::encode::{Detail, Encoder};
 use super::proto::v1;
 use super::violation::{Path, Violations};
@@ -19,27 +19,21 @@ impl DecisionService {
     ///
     /// A status if the request makes no sense, or no profile can answer it.
     pub fn check(&self, request: &v1::CheckRequest) -> Result<v1::CheckResponse, Status> {
+        self.check_bytes(&request.encode_to_vec())
+    }
+
+    /// Does the same with a request as it comes over the wire.
+    pub(super) fn check_bytes(&self, bytes: &[u8]) -> Result<v1::CheckResponse, Status> {
+        let asked = self.read(bytes, &[1..=12], |_| Ok(()))?;
         let mut decoder = self.decoder();
-        let (subject, context) = (request.subject.as_ref(), request.context.as_ref());
-        let mut query = decoder.head(&request.profile, &request.digest, subject, context);
-        let question = Question {
-            action: &request.action,
-            resource: request.resource.as_ref(),
-            fields: &request.fields,
-            changes: request.changes.as_ref(),
-            to_state: &request.to_state,
-            transition: &request.transition,
-            filter_fields: &request.filter_fields,
-        };
-        decoder.question(&Path::ROOT, question, &mut query);
-        decoder
-            .finish()
-            .map_err(|violations| status::invalid(&violations))?;
+        let mut query = decoder.head(&asked);
+        decoder.question(&Path::ROOT, &asked, &mut query);
+        decoder.finish()?;
 
         let published = self.store.current();
-        let snapshot = find(&published, &request.profile, &request.digest)?;
+        let snapshot = find(&published, asked.name, asked.digest)?;
         let (decision, trace) = self
-            .decide(&self.encoder(snapshot, Call::Check), &query, request.explain)
+            .decide(&self.encoder(snapshot, Call::Check), &query, asked.explain)
             .map_err(|error| status::invalid(&Violations::of_query(&Path::ROOT, &error)))?;
         Ok(v1::CheckResponse {
             snapshot: Some(snapshot_info(snapshot)),

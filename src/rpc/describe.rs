@@ -1,5 +1,6 @@
 //! `DescribeWorkflow`: states, transitions and what these demand, the same for everybody.
 
+use prost::Message;
 use tonic::Status;
 
 use super::convert;
@@ -24,28 +25,43 @@ impl DecisionService {
         &self,
         request: &v1::DescribeWorkflowRequest,
     ) -> Result<v1::DescribeWorkflowResponse, Status> {
+        self.describe_workflow_bytes(&request.encode_to_vec())
+    }
+
+    /// Does the same with a request as it comes over the wire.
+    pub(super) fn describe_workflow_bytes(
+        &self,
+        bytes: &[u8],
+    ) -> Result<v1::DescribeWorkflowResponse, Status> {
+        let (mut collection, mut locale, mut workflow) = ("", "", "");
+        let request = self.read(bytes, &[1..=5], |field| {
+            match field.number {
+                13 => collection = field.text()?,
+                14 => locale = field.text()?,
+                15 => workflow = field.text()?,
+                _ => {}
+            }
+            Ok(())
+        })?;
         let mut decoder = self.decoder();
-        let (subject, context) = (request.subject.as_ref(), request.context.as_ref());
-        decoder.head(&request.profile, &request.digest, subject, context);
-        decoder.name(&Path::ROOT.name("collection"), &request.collection);
-        decoder.name(&Path::ROOT.name("locale"), &request.locale);
+        decoder.head(&request);
+        decoder.name(&Path::ROOT.name("collection"), collection);
+        decoder.name(&Path::ROOT.name("locale"), locale);
         let id = Path::ROOT.name("id");
-        decoder.name(&id, &request.id);
-        if request.id.is_empty() == request.collection.is_empty() {
+        decoder.name(&id, workflow);
+        if workflow.is_empty() == collection.is_empty() {
             decoder.complain(&id, "name either a workflow by `id` or a `collection`");
         }
-        decoder
-            .finish()
-            .map_err(|violations| status::invalid(&violations))?;
+        decoder.finish()?;
 
         let published = self.store.current();
-        let snapshot = find(&published, &request.profile, &request.digest)?;
+        let snapshot = find(&published, request.name, request.digest)?;
         let model = &*snapshot.model;
-        let (id, workflow) = find_workflow(model, request)?;
+        let (id, workflow) = find_workflow(model, workflow, collection)?;
         let writer = Writer {
             model,
             encoder: self.encoder(snapshot, Call::DescribeWorkflow),
-            locale: &request.locale,
+            locale,
             explain: request.explain,
         };
         Ok(v1::DescribeWorkflowResponse {
@@ -57,10 +73,11 @@ impl DecisionService {
 
 fn find_workflow<'m>(
     model: &'m Model,
-    request: &v1::DescribeWorkflowRequest,
+    workflow: &str,
+    collection: &str,
 ) -> Result<(WorkflowId, &'m Workflow), Status> {
-    let id = if request.id.is_empty() {
-        let name = &request.collection;
+    let id = if workflow.is_empty() {
+        let name = collection;
         let collection = model
             .collection_names
             .find(name)
@@ -68,13 +85,13 @@ fn find_workflow<'m>(
         let collection = collection.ok_or_else(|| status::unknown_collection(name))?;
         collection.workflow.ok_or_else(|| status::no_workflow(name))?
     } else {
-        let index = model.workflow_names.find(&request.id);
-        WorkflowId::new(index.ok_or_else(|| status::unknown_workflow(&request.id))?)
+        let index = model.workflow_names.find(workflow);
+        WorkflowId::new(index.ok_or_else(|| status::unknown_workflow(workflow))?)
     };
-    let workflow = model
+    let found = model
         .workflow(id)
-        .ok_or_else(|| status::unknown_workflow(&request.id))?;
-    Ok((id, workflow))
+        .ok_or_else(|| status::unknown_workflow(workflow))?;
+    Ok((id, found))
 }
 
 /// Writes one workflow.

@@ -1,11 +1,14 @@
 //! `FilterFields`: which fields may be read or written, and the item without the others.
 
 use jiff::Timestamp;
+use prost::Message;
 use tonic::Status;
 
+use super::decode::Asked;
 use super::encode::{Detail, Encoder};
 use super::proto::v1;
 use super::violation::{Path, Violations};
+use super::wire::Part;
 use super::{DecisionService, convert, find, snapshot_info, status, words};
 use crate::engine::check::check;
 use crate::engine::fields::{self, Filtered};
@@ -34,11 +37,23 @@ impl DecisionService {
         &self,
         request: &v1::FilterFieldsRequest,
     ) -> Result<v1::FilterFieldsResponse, Status> {
-        let (mut query, wish) = self
-            .decode(request)
-            .map_err(|violations| status::invalid(&violations))?;
+        self.filter_fields_bytes(&request.encode_to_vec())
+    }
+
+    /// Does the same with a request as it comes over the wire.
+    pub(super) fn filter_fields_bytes(&self, bytes: &[u8]) -> Result<v1::FilterFieldsResponse, Status> {
+        let (mut operation, mut document) = (0, Part::default());
+        let request = self.read(bytes, &[1..=8, 10..=10, 12..=12], |field| {
+            match field.number {
+                13 => operation = field.short()?,
+                14 => document.add(field.message()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        let (mut query, wish) = self.decode(&request, operation, &document)?;
         let published = self.store.current();
-        let snapshot = find(&published, &request.profile, &request.digest)?;
+        let snapshot = find(&published, request.name, request.digest)?;
         let (model, encoder) = (&*snapshot.model, self.encoder(snapshot, Call::FilterFields));
         let invalid = |violations: Violations| status::invalid(&violations);
         choose_action(model, wish.operation, &mut query).map_err(invalid)?;
@@ -92,26 +107,27 @@ impl DecisionService {
         })
     }
 
-    fn decode<'a>(&self, request: &'a v1::FilterFieldsRequest) -> Result<(Query<'a>, Wish<'a>), Violations> {
+    fn decode<'a>(
+        &self,
+        request: &Asked<'a>,
+        operation: i32,
+        document: &Part<'a>,
+    ) -> Result<(Query<'a>, Wish<'a>), Status> {
         let mut decoder = self.decoder();
-        let (subject, context) = (request.subject.as_ref(), request.context.as_ref());
-        let mut query = decoder.head(&request.profile, &request.digest, subject, context);
-        query.action = decoder.name(&Path::ROOT.name("action"), &request.action);
-        query.resource = decoder.resource(&Path::ROOT.name("resource"), request.resource.as_ref());
+        let mut query = decoder.head(request);
+        query.action = decoder.name(&Path::ROOT.name("action"), request.action);
+        query.resource = decoder.resource(&Path::ROOT.name("resource"), &request.resource);
         query.fields = decoder.fields(&Path::ROOT.name("fields"), &request.fields);
-        query.to_state = decoder.name(&Path::ROOT.name("to_state"), &request.to_state);
+        query.to_state = decoder.name(&Path::ROOT.name("to_state"), request.to_state);
         query.filter_fields = decoder.fields(&Path::ROOT.name("filter_fields"), &request.filter_fields);
         let path = Path::ROOT.name("document");
-        let document = request
-            .document
-            .as_ref()
-            .map(|document| decoder.object(&path, Some(document)));
+        let document = document.is_given().then(|| decoder.object(&path, document));
         let path = Path::ROOT.name("operation");
-        let operation = match request.operation() {
+        let operation = match v1::Operation::try_from(operation).unwrap_or_default() {
             v1::Operation::Read => Some(Operation::Read),
             v1::Operation::Create => Some(Operation::Create),
             v1::Operation::Update => Some(Operation::Update),
-            v1::Operation::Unspecified if request.operation == 0 => {
+            v1::Operation::Unspecified if operation == 0 => {
                 if request.action.is_empty() {
                     decoder.complain(&path, "name an operation or an action");
                 }

@@ -33,6 +33,7 @@ pub(crate) mod status;
 mod trace;
 mod transitions;
 mod violation;
+mod wire;
 mod words;
 
 use std::hash::{BuildHasher, RandomState};
@@ -50,9 +51,10 @@ use crate::model::Model;
 use crate::store::PolicyStore;
 use crate::store::snapshot::{Published, Snapshot, Unserved};
 use crate::vocab::call::Call;
-use decode::Decoder;
+use decode::{Asked, Decoder, Numbers};
 use encode::{Detail, Encoder, Outlook};
 use proto::v1;
+use wire::{Broken, Field};
 
 /// Answers the questions of the contract from what a store serves.
 ///
@@ -80,6 +82,16 @@ impl DecisionService {
     #[must_use]
     pub fn telling(self, detail: Detail) -> Self {
         Self { detail, ..self }
+    }
+
+    /// Takes the bytes of a request apart; see [`Asked::read`].
+    fn read<'a>(
+        &self,
+        bytes: &'a [u8],
+        shared: &[Numbers],
+        own: impl FnMut(Field<'a>) -> Result<(), Broken>,
+    ) -> Result<Asked<'a>, Status> {
+        Asked::read(bytes, shared, own).map_err(|broken| status::malformed(&broken.to_string()))
     }
 
     fn decoder(&self) -> Decoder {

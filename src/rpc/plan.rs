@@ -1,9 +1,11 @@
 //! `PlanQuery`: the filter that a listing needs.
 
+use prost::Message;
 use tonic::Status;
 
 use super::proto::v1;
 use super::violation::Path;
+use super::wire::Bounded;
 use super::{DecisionService, find, status};
 use crate::vocab::limits::PLAN_TARGETS_MAX;
 
@@ -14,27 +16,39 @@ impl DecisionService {
     ///
     /// A status in any case.
     pub fn plan_query(&self, request: &v1::PlanQueryRequest) -> Result<v1::PlanQueryResponse, Status> {
+        self.plan_query_bytes(&request.encode_to_vec())
+    }
+
+    /// Does the same with a request as it comes over the wire.
+    pub(super) fn plan_query_bytes(&self, bytes: &[u8]) -> Result<v1::PlanQueryResponse, Status> {
+        let mut collection = "";
+        let mut targets: Bounded<i32, PLAN_TARGETS_MAX> = Bounded::default();
+        let request = self.read(bytes, &[1..=6, 8..=8, 12..=12], |field| {
+            match field.number {
+                13 => collection = field.text()?,
+                15 => field.shorts(|target| targets.push(target))?,
+                _ => {}
+            }
+            Ok(())
+        })?;
         let mut decoder = self.decoder();
-        let (subject, context) = (request.subject.as_ref(), request.context.as_ref());
-        decoder.head(&request.profile, &request.digest, subject, context);
+        decoder.head(&request);
         let action = Path::ROOT.name("action");
-        if decoder.name(&action, &request.action).is_empty() {
+        if decoder.name(&action, request.action).is_empty() {
             decoder.complain(&action, "is empty");
         }
-        decoder.name(&Path::ROOT.name("collection"), &request.collection);
+        decoder.name(&Path::ROOT.name("collection"), collection);
         decoder.fields(&Path::ROOT.name("fields"), &request.fields);
         decoder.fields(&Path::ROOT.name("filter_fields"), &request.filter_fields);
-        if request.targets.len() > PLAN_TARGETS_MAX {
+        if targets.is_too_long() {
             decoder.complain(
                 &Path::ROOT.name("targets"),
                 format!("has more than {PLAN_TARGETS_MAX} entries"),
             );
         }
-        decoder
-            .finish()
-            .map_err(|violations| status::invalid(&violations))?;
+        decoder.finish()?;
         let published = self.store.current();
-        find(&published, &request.profile, &request.digest)?;
+        find(&published, request.name, request.digest)?;
         Err(status::unimplemented("PlanQuery"))
     }
 }

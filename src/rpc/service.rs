@@ -3,7 +3,6 @@
 use prost::Message;
 use tonic::Status;
 
-use super::proto::v1;
 use super::proto::v1::policy_decision_service_server::SERVICE_NAME;
 use super::{Budget, DecisionService, status};
 use crate::vocab::call::Call;
@@ -44,23 +43,17 @@ impl DecisionService {
         budget: Budget,
         out: &mut Vec<u8>,
     ) -> Result<(), Status> {
-        fn read<M: Message + Default>(bytes: &[u8]) -> Result<M, Status> {
-            M::decode(bytes).map_err(|error| status::malformed(&error.to_string()))
-        }
         fn write(answer: &impl Message, out: &mut Vec<u8>) -> Result<(), Status> {
             answer.encode(out).map_err(|_| status::fault())
         }
         match call {
-            Call::Check => write(&self.check(&read(message)?)?, out),
-            Call::CheckBatch => write(
-                &self.check_batch_within(&read::<v1::CheckBatchRequest>(message)?, budget)?,
-                out,
-            ),
-            Call::ListAllowedActions => write(&self.list_allowed_actions(&read(message)?)?, out),
-            Call::ListAllowedTransitions => write(&self.list_allowed_transitions(&read(message)?)?, out),
-            Call::FilterFields => write(&self.filter_fields(&read(message)?)?, out),
-            Call::PlanQuery => write(&self.plan_query(&read(message)?)?, out),
-            Call::DescribeWorkflow => write(&self.describe_workflow(&read(message)?)?, out),
+            Call::Check => write(&self.check_bytes(message)?, out),
+            Call::CheckBatch => write(&self.check_batch_bytes(message, budget)?, out),
+            Call::ListAllowedActions => write(&self.list_allowed_actions_bytes(message)?, out),
+            Call::ListAllowedTransitions => write(&self.list_allowed_transitions_bytes(message)?, out),
+            Call::FilterFields => write(&self.filter_fields_bytes(message)?, out),
+            Call::PlanQuery => write(&self.plan_query_bytes(message)?, out),
+            Call::DescribeWorkflow => write(&self.describe_workflow_bytes(message)?, out),
             Call::GetStatus | Call::Reload | Call::WatchStatus | Call::Other => Err(status::unknown_call()),
         }
     }

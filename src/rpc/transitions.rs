@@ -1,5 +1,6 @@
 //! `ListAllowedTransitions`: what the state of an item offers and the subject may do, and what the rest lacks.
 
+use prost::Message;
 use tonic::Status;
 
 use super::describe::title;
@@ -27,21 +28,35 @@ impl DecisionService {
         &self,
         request: &v1::ListAllowedTransitionsRequest,
     ) -> Result<v1::ListAllowedTransitionsResponse, Status> {
+        self.list_allowed_transitions_bytes(&request.encode_to_vec())
+    }
+
+    /// Does the same with a request as it comes over the wire.
+    pub(super) fn list_allowed_transitions_bytes(
+        &self,
+        bytes: &[u8],
+    ) -> Result<v1::ListAllowedTransitionsResponse, Status> {
+        let (mut include_denied, mut locale) = (false, "");
+        let request = self.read(bytes, &[1..=5, 7..=7], |field| {
+            match field.number {
+                13 => include_denied = field.flag()?,
+                14 => locale = field.text()?,
+                _ => {}
+            }
+            Ok(())
+        })?;
         let mut decoder = self.decoder();
-        let (subject, context) = (request.subject.as_ref(), request.context.as_ref());
-        let mut query = decoder.head(&request.profile, &request.digest, subject, context);
-        query.resource = decoder.resource(&Path::ROOT.name("resource"), request.resource.as_ref());
-        decoder.name(&Path::ROOT.name("locale"), &request.locale);
-        decoder
-            .finish()
-            .map_err(|violations| status::invalid(&violations))?;
+        let mut query = decoder.head(&request);
+        query.resource = decoder.resource(&Path::ROOT.name("resource"), &request.resource);
+        decoder.name(&Path::ROOT.name("locale"), locale);
+        decoder.finish()?;
 
         let published = self.store.current();
-        let snapshot = find(&published, &request.profile, &request.digest)?;
+        let snapshot = find(&published, request.name, request.digest)?;
         let writer = Writer {
             service: self,
             encoder: self.encoder(snapshot, Call::ListAllowedTransitions),
-            locale: &request.locale,
+            locale,
             explain: request.explain,
         };
         let malformed = |error| status::invalid(&Violations::of_query(&Path::ROOT, &error));
@@ -65,7 +80,7 @@ impl DecisionService {
                 answer
                     .transitions
                     .push(writer.option(&query, offered).map_err(malformed)?);
-            } else if request.include_denied {
+            } else if include_denied {
                 answer
                     .denied
                     .push(writer.option(&query, offered).map_err(malformed)?);

@@ -1,5 +1,6 @@
 //! One connection: its handshakes, its requests, and its end.
 
+use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -126,7 +127,7 @@ async fn attend(
     if !early {
         let aged = async {
             match age {
-                Some(age) => tokio::time::sleep(age).await,
+                Some(age) => tokio::time::sleep(spread(age)).await,
                 None => std::future::pending().await,
             }
         };
@@ -149,6 +150,12 @@ async fn attend(
     // Whoever holds the other ends must not take this for an order.
     std::future::pending::<()>().await;
     drop(cut);
+}
+
+/// Returns about so much time, so that connections that began together do not end together.
+fn spread(age: Duration) -> Duration {
+    let thousandths = 900 + RandomState::new().hash_one(age) % 201;
+    age / 1000 * u32::try_from(thousandths).unwrap_or(1000)
 }
 
 fn http2() -> Builder<TokioExecutor> {
@@ -223,5 +230,18 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Listened<T> {
 
     fn is_write_vectored(&self) -> bool {
         self.inner.is_write_vectored()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_live_about_as_long_as_they_may() {
+        let ages: Vec<_> = (0..100).map(|_| spread(Duration::from_secs(1000))).collect();
+        let (least, most) = (Duration::from_secs(900), Duration::from_secs(1100));
+        assert!(ages.iter().all(|age| (least..=most).contains(age)), "{ages:?}");
+        assert!(ages.iter().any(|age| age != &ages[0]));
     }
 }

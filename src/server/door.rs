@@ -416,6 +416,56 @@ mod tests {
         assert_eq!(late.unwrap_err().code(), Code::DeadlineExceeded);
     }
 
+    fn visit(hall: &Arc<Hall>) -> Arc<Visit> {
+        Arc::clone(&Door::new(Arc::clone(hall), Vec::new()).0)
+    }
+
+    fn hall() -> Arc<Hall> {
+        let store = Arc::new(crate::store::PolicyStore::new(None));
+        Arc::new(Hall {
+            name: "test".into(),
+            calls: Calls::DECIDE,
+            callers: None,
+            identity: None,
+            service: DecisionService::new(store, jiff::Timestamp::now),
+            routes: Routes::default(),
+            message_bytes_max: 64,
+            room: Arc::default(),
+            tally: Arc::default(),
+            counts: Arc::default(),
+        })
+    }
+
+    #[test]
+    fn where_there_is_too_much_each_connection_keeps_its_share() {
+        let hall = hall();
+        let (greedy, modest) = (visit(&hall), visit(&hall));
+        let take = |visit| Permit::take(visit, Call::Check);
+        let mut held: Vec<_> = (0..REQUESTS_IN_FLIGHT_MAX).map(|_| take(&greedy)).collect();
+        assert!(!held.iter().any(Permit::is_too_much));
+        assert!(take(&greedy).is_too_much());
+        for _ in 0..REQUESTS_SHARE_MIN {
+            held.push(take(&modest));
+        }
+        assert!(!held.iter().any(Permit::is_too_much));
+        assert!(take(&modest).is_too_much());
+        drop(held);
+        assert!(!take(&greedy).is_too_much());
+        assert_eq!(hall.room.requests.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn parts_of_messages_are_counted_in_and_out() {
+        let hall = hall();
+        let permit = Permit::take(&visit(&hall), Call::Check);
+        assert!(permit.gather(10, 5), "whoever comes first is let in");
+        assert!(!permit.gather(1, 5));
+        permit.let_go(10);
+        assert!(permit.gather(1, 5));
+        permit.let_go(1);
+        assert_eq!(hall.room.gathered.load(Ordering::Relaxed), 0);
+    }
+
     #[test]
     fn tokens_are_those_of_bearers() {
         let token_of = |value: &'static str| {

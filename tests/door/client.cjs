@@ -43,6 +43,18 @@ const REFLECTION = {
 // it makes a map the list of entries that it is on the wire, and keeps the names of fields as they are declared.
 const STRUCTS = new Set(["attributes", "changes", "document", "presets"]);
 
+// In the clear, by TLS if DOOR_CA is set, and with a certificate of one's own if DOOR_CERT and DOOR_KEY are.
+function credentials() {
+  const read = (name) => (process.env[name] ? fs.readFileSync(process.env[name]) : null);
+  if (!process.env.DOOR_CA) return grpc.credentials.createInsecure();
+  return grpc.credentials.createSsl(read("DOOR_CA"), read("DOOR_KEY"), read("DOOR_CERT"));
+}
+
+// The certificate is that of localhost, whatever the address.
+const CHANNEL = process.env.DOOR_CA
+  ? { "grpc.ssl_target_name_override": "localhost", "grpc.default_authority": "localhost" }
+  : {};
+
 function deadline() {
   return { deadline: Date.now() + DEADLINE_MS };
 }
@@ -50,7 +62,7 @@ function deadline() {
 function reflect(address) {
   const definition = loader.fromJSON(REFLECTION, OPTIONS);
   const Client = grpc.loadPackageDefinition(definition).grpc.reflection.v1alpha.ServerReflection;
-  const client = new Client(address, grpc.credentials.createInsecure());
+  const client = new Client(address, credentials(), CHANNEL);
   return (request) =>
     new Promise((resolve, reject) => {
       const stream = client.ServerReflectionInfo(new grpc.Metadata(), deadline());
@@ -174,7 +186,7 @@ async function main(address, table) {
     const definition = loader.loadFileDescriptorSetFromBuffer(descriptorSet([...files.values()]), OPTIONS);
     const short = name.replace("placet.v1.", "");
     const Client = grpc.makeClientConstructor(definition[name], short);
-    clients[short] = new Client(address, grpc.credentials.createInsecure());
+    clients[short] = new Client(address, credentials(), CHANNEL);
     methods.push(...Object.keys(definition[name]).map((method) => `${short}/${method}`));
   }
   console.log(JSON.stringify({ services, methods }));

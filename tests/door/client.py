@@ -4,6 +4,7 @@ Writes one JSON object per call: its name, the status, the answer and the fields
 """
 
 import json
+import os
 import sys
 
 import grpc
@@ -100,9 +101,22 @@ def ask(channel, reflection, call):
     return {"status": "OK", "answer": answer}
 
 
+def open_channel(address):
+    """Connects in the clear, by TLS if DOOR_CA is set, and with a certificate of one's own if DOOR_CERT and DOOR_KEY are."""
+    options = []
+    if address.startswith("unix:"):
+        # Without it the client sends the path of the socket as its authority, which HTTP/2 servers refuse.
+        options.append(("grpc.default_authority", "localhost"))
+    if "DOOR_CA" not in os.environ:
+        return grpc.insecure_channel(address, options)
+    read = lambda name: open(os.environ[name], "rb").read() if name in os.environ else None
+    credentials = grpc.ssl_channel_credentials(read("DOOR_CA"), read("DOOR_KEY"), read("DOOR_CERT"))
+    return grpc.secure_channel(address, credentials, [*options, ("grpc.ssl_target_name_override", "localhost")])
+
+
 def main(address, table):
     calls = json.load(open(table, encoding="utf-8"))
-    with grpc.insecure_channel(address) as channel:
+    with open_channel(address) as channel:
         grpc.channel_ready_future(channel).result(timeout=DEADLINE)
         reflection = Reflection(channel)
         services = reflection.services()

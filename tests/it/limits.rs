@@ -1,10 +1,13 @@
 //! Every maximum that the contract promises: what is as large as it may be is answered, one more is refused by name.
 
 use std::fs;
+use std::time::{Duration, Instant};
 
-use placet::rpc::DecisionService;
 use placet::rpc::proto::v1;
 use placet::rpc::proto::v1::local_role::Holder;
+use placet::rpc::{Budget, DecisionService};
+use placet::vocab::call::Call;
+use prost::Message;
 use prost_types::value::Kind;
 use prost_types::{Struct, Timestamp, Value};
 use serde_json::json;
@@ -295,6 +298,29 @@ fn of_other_calls() {
         fields(&service.list_allowed_transitions(&transitions).unwrap_err()),
         ["locale"]
     );
+}
+
+#[test]
+fn a_batch_ends_when_its_time_is_over() {
+    let batch = v1::CheckBatchRequest {
+        profile: "editorial".to_owned(),
+        checks: vec![
+            v1::CheckItem {
+                action: "read".to_owned(),
+                ..v1::CheckItem::default()
+            };
+            10
+        ],
+        ..v1::CheckBatchRequest::default()
+    };
+    let ask = |until| {
+        let budget = Budget::until(until);
+        service().answer(Call::CheckBatch, &batch.encode_to_vec(), budget, &mut Vec::new())
+    };
+    ask(None).unwrap();
+    ask(Some(Instant::now() + Duration::from_secs(60))).unwrap();
+    let status = ask(Some(Instant::now())).unwrap_err();
+    assert_eq!(status.code(), Code::DeadlineExceeded);
 }
 
 #[test]

@@ -138,7 +138,49 @@ fn requests_of_all_kinds_are_answered_alike_twice() {
     assert!(answered >= 3, "only {answered} calls understood the request");
 }
 
+/// A request with something in every field, which any call can be asked with.
+fn rich() -> Vec<u8> {
+    let request = json!({
+        "profile": "newsroom", "explain": true, "action": "update", "to_state": "review",
+        "subject": {"id": "7", "roles": ["staff", "intern"], "groups": ["desk"], "attributes": {"a": [1, null, {"b": true}]}},
+        "context": {
+            "ip": "192.0.2.1", "now": "2026-03-01T12:00:00Z", "explanation": "because", "comment_author_id": "7",
+            "approvals": [{"subject_id": "8", "roles": ["chief"], "transition": "publish"}], "attributes": {"mode": "draft"},
+        },
+        "resource": {
+            "collection": "articles", "id": "1", "state": "draft", "owner": {"id": "7", "roles": ["staff"]},
+            "attributes": {"title": "T", "n": 1.5, "list": ["x", []], "none": {}}, "content_digest": "d",
+            "local_roles": [{"subject_id": "7", "roles": ["editor"]}, {"group": "desk", "roles": ["editor"]}],
+            "ancestors": [{"id": "0", "local_roles": [{"group": "desk", "roles": ["editor"]}], "block_inheritance": true}],
+        },
+        "fields": ["title"], "changes": {"title": "U"}, "filter_fields": ["title"],
+    });
+    let request: v1::CheckRequest = placet::rpc::json::from_json("CheckRequest", &request).unwrap();
+    request.encode_to_vec()
+}
+
 proptest! {
+    #[test]
+    fn a_request_that_was_tampered_with_is_read_as_others_read_it(
+        call in 0..wire::CALLS,
+        changes in vec((any::<proptest::sample::Index>(), any::<u8>()), 0..4),
+        cut in any::<proptest::sample::Index>(),
+        again in any::<bool>(),
+    ) {
+        let mut bytes = rich();
+        if again {
+            // Said twice, a message is its two halves laid over each other.
+            let whole = bytes.clone();
+            bytes.extend(&whole[..cut.index(whole.len())]);
+        }
+        for (place, value) in changes {
+            let place = place.index(bytes.len());
+            bytes[place] = value;
+        }
+        bytes.insert(0, call);
+        wire::check_request(&bytes);
+    }
+
     #[test]
     fn any_bytes_are_a_request_or_none(bytes in vec(any::<u8>(), 0..200)) {
         wire::check_request(&bytes);
