@@ -159,6 +159,7 @@ fn origins(matches: &ArgMatches) -> BTreeMap<String, String> {
     for (name, _, _, id) in BUILTIN {
         keys.insert(id.to_owned(), format!("listener.{name}.address"));
     }
+    keys.insert("listen_allow".to_owned(), "listener.grpc.allow".to_owned());
     let cli = Cli::command();
     let serve = cli
         .get_subcommands()
@@ -200,7 +201,9 @@ fn list_keys(meta: &'static Meta, path: &mut Vec<&'static str>, keys: &mut BTree
 }
 
 fn run_daemon(config: ServeConfig, log: LogFormat, lines: Log, output: &mut Output) -> Exit {
+    // Threads that decide have runtimes of their own; this one loads, administers and waits for signals.
     let runtime = match Builder::new_multi_thread()
+        .worker_threads(1)
         .enable_all()
         .thread_name("placet")
         .build()
@@ -241,9 +244,12 @@ async fn serve(config: ServeConfig) -> Result<(), ServeError> {
 fn exit_of(error: &ServeError) -> Exit {
     match error {
         ServeError::Bind { .. } => Exit::BadAddress,
-        ServeError::Watch(_) | ServeError::Thread(_) | ServeError::Signals(_) | ServeError::Root(_) => {
-            Exit::Unavailable
-        }
+        ServeError::Tls(_)
+        | ServeError::Callers(_)
+        | ServeError::Watch(_)
+        | ServeError::Thread(_)
+        | ServeError::Signals(_)
+        | ServeError::Root(_) => Exit::Unavailable,
         ServeError::NoProfile(_) => Exit::BadProfile,
         ServeError::UnknownDefault { .. } => Exit::Usage,
         ServeError::Server(_) => Exit::Fault,

@@ -33,7 +33,6 @@ pub struct AdminService {
     inlet: Inlet,
     stopping: CancellationToken,
     started_at: Timestamp,
-    may_reload: bool,
 }
 
 impl AdminService {
@@ -51,16 +50,6 @@ impl AdminService {
             inlet,
             stopping,
             started_at,
-            may_reload: true,
-        }
-    }
-
-    /// Returns the same service for callers who may look, but not make the daemon do anything.
-    #[must_use]
-    pub fn read_only(self) -> Self {
-        Self {
-            may_reload: false,
-            ..self
         }
     }
 
@@ -84,9 +73,6 @@ impl AdminService {
     }
 
     async fn reload_all(&self, wanted: &str) -> Result<v1::ReloadResponse, Status> {
-        if !self.may_reload {
-            return Err(status::not_allowed("Reload"));
-        }
         check_name(wanted)?;
         let before = marks(&self.store.current());
         let round = tokio::select! {

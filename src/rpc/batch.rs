@@ -6,7 +6,7 @@ use super::decode::{Decoder, Question, lay_over};
 use super::encode::Encoder;
 use super::proto::v1;
 use super::violation::{Path, Violations};
-use super::{DecisionService, find, snapshot_info, status};
+use super::{Budget, DecisionService, find, snapshot_info, status};
 use crate::engine::query::Query;
 use crate::vocab::call::Call;
 use crate::vocab::limits::BATCH_CHECKS_MAX;
@@ -18,6 +18,19 @@ impl DecisionService {
     ///
     /// A status if what the questions share makes no sense, or no profile can answer.
     pub fn check_batch(&self, request: &v1::CheckBatchRequest) -> Result<v1::CheckBatchResponse, Status> {
+        self.check_batch_within(request, Budget::default())
+    }
+
+    /// Does the same as long as the budget lasts.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::check_batch`], and if the time is over before all questions are answered.
+    pub(super) fn check_batch_within(
+        &self,
+        request: &v1::CheckBatchRequest,
+        budget: Budget,
+    ) -> Result<v1::CheckBatchResponse, Status> {
         let mut decoder = self.decoder();
         let (subject, context) = (request.subject.as_ref(), request.context.as_ref());
         let mut query = decoder.head(&request.profile, &request.digest, subject, context);
@@ -36,6 +49,9 @@ impl DecisionService {
         let encoder = self.encoder(snapshot, Call::CheckBatch);
         let mut results = Vec::with_capacity(request.checks.len());
         for (index, item) in request.checks.iter().enumerate() {
+            if budget.is_over() {
+                return Err(status::deadline_exceeded());
+            }
             let path = path.index(index);
             let common = own_context(&mut decoder, &path, item, &mut query);
             results.push(self.check_item(&mut decoder, &encoder, &path, item, &mut query, request.explain));

@@ -8,8 +8,8 @@
 //!
 //! * A request takes the table of profiles once, batches included, so that all of its answers come from one version.
 //! * A denial is an answer. Only a request that makes no sense, or that no profile can answer, ends in a status.
-//! * Each call is a plain function of [`DecisionService`], which tools and tests call as they are; the service of the
-//!   transport is a shell around it (`service.rs`).
+//! * Each call is a plain function of [`DecisionService`], which tools and tests call as they are; [`service`] finds it by its
+//!   name and goes from bytes to bytes, which is all that the door of the daemon knows of it.
 //! * Types of the wire and types of the engine meet in `decode.rs`, `encode.rs`, `convert.rs` and `trace.rs` alone.
 //! * No status and no log repeats what a policy says, nor anything of a person but names that the caller sent.
 //!
@@ -28,8 +28,8 @@ pub mod json;
 mod plan;
 pub mod proto;
 mod reads;
-mod service;
-mod status;
+pub mod service;
+pub(crate) mod status;
 mod trace;
 mod transitions;
 mod violation;
@@ -38,6 +38,7 @@ mod words;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use jiff::Timestamp;
 use tonic::Status;
@@ -144,6 +145,26 @@ fn outlook<'q>(
             Vec::new()
         },
         valid_until: engine::validity::valid_until(model, query, decision),
+    }
+}
+
+/// Says until when a request may be worked on.
+///
+/// A decision is a matter of microseconds, so only batches look at it, between their questions.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Budget {
+    until: Option<Instant>,
+}
+
+impl Budget {
+    /// Ends at a moment; without one, never.
+    pub fn until(moment: Option<Instant>) -> Self {
+        Self { until: moment }
+    }
+
+    /// Tells whether the time is over.
+    pub fn is_over(self) -> bool {
+        self.until.is_some_and(|moment| moment <= Instant::now())
     }
 }
 

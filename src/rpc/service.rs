@@ -1,56 +1,84 @@
-//! The shell that the transport calls: each call is passed on as it is.
+//! The calls of `PolicyDecisionService` by name, from the bytes of a request to those of its answer.
 
-use tonic::{Request, Response, Status};
+use prost::Message;
+use tonic::Status;
 
-use super::DecisionService;
 use super::proto::v1;
-use super::proto::v1::policy_decision_service_server::PolicyDecisionService;
+use super::proto::v1::policy_decision_service_server::SERVICE_NAME;
+use super::{Budget, DecisionService, status};
+use crate::vocab::call::Call;
 
-#[tonic::async_trait]
-impl PolicyDecisionService for DecisionService {
-    async fn check(&self, request: Request<v1::CheckRequest>) -> Result<Response<v1::CheckResponse>, Status> {
-        DecisionService::check(self, request.get_ref()).map(Response::new)
-    }
+/// Returns the name of the call in a path such as `/placet.v1.PolicyDecisionService/Check`; none if the path leads to another
+/// service.
+pub fn in_path(path: &str) -> Option<&str> {
+    path.strip_prefix('/')?
+        .strip_prefix(SERVICE_NAME)?
+        .strip_prefix('/')
+}
 
-    async fn check_batch(
+/// Returns the call of `PolicyDecisionService` that has a name, if there is one.
+pub fn find(name: &str) -> Option<Call> {
+    const CALLS: [Call; 7] = [
+        Call::Check,
+        Call::CheckBatch,
+        Call::ListAllowedActions,
+        Call::ListAllowedTransitions,
+        Call::FilterFields,
+        Call::PlanQuery,
+        Call::DescribeWorkflow,
+    ];
+    CALLS.into_iter().find(|call| call.name() == name)
+}
+
+impl DecisionService {
+    /// Answers a call: reads `message` as its request, and appends its answer to `out`. The door and the tools come by here.
+    ///
+    /// # Errors
+    ///
+    /// A status if the bytes are no request, the request makes no sense, or no profile can answer it. What was appended to
+    /// `out` until then means nothing.
+    pub fn answer(
         &self,
-        request: Request<v1::CheckBatchRequest>,
-    ) -> Result<Response<v1::CheckBatchResponse>, Status> {
-        DecisionService::check_batch(self, request.get_ref()).map(Response::new)
+        call: Call,
+        message: &[u8],
+        budget: Budget,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Status> {
+        fn read<M: Message + Default>(bytes: &[u8]) -> Result<M, Status> {
+            M::decode(bytes).map_err(|error| status::malformed(&error.to_string()))
+        }
+        fn write(answer: &impl Message, out: &mut Vec<u8>) -> Result<(), Status> {
+            answer.encode(out).map_err(|_| status::fault())
+        }
+        match call {
+            Call::Check => write(&self.check(&read(message)?)?, out),
+            Call::CheckBatch => write(
+                &self.check_batch_within(&read::<v1::CheckBatchRequest>(message)?, budget)?,
+                out,
+            ),
+            Call::ListAllowedActions => write(&self.list_allowed_actions(&read(message)?)?, out),
+            Call::ListAllowedTransitions => write(&self.list_allowed_transitions(&read(message)?)?, out),
+            Call::FilterFields => write(&self.filter_fields(&read(message)?)?, out),
+            Call::PlanQuery => write(&self.plan_query(&read(message)?)?, out),
+            Call::DescribeWorkflow => write(&self.describe_workflow(&read(message)?)?, out),
+            Call::GetStatus | Call::Reload | Call::WatchStatus | Call::Other => Err(status::unknown_call()),
+        }
     }
+}
 
-    async fn list_allowed_actions(
-        &self,
-        request: Request<v1::ListAllowedActionsRequest>,
-    ) -> Result<Response<v1::ListAllowedActionsResponse>, Status> {
-        DecisionService::list_allowed_actions(self, request.get_ref()).map(Response::new)
-    }
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-    async fn list_allowed_transitions(
-        &self,
-        request: Request<v1::ListAllowedTransitionsRequest>,
-    ) -> Result<Response<v1::ListAllowedTransitionsResponse>, Status> {
-        DecisionService::list_allowed_transitions(self, request.get_ref()).map(Response::new)
-    }
-
-    async fn filter_fields(
-        &self,
-        request: Request<v1::FilterFieldsRequest>,
-    ) -> Result<Response<v1::FilterFieldsResponse>, Status> {
-        DecisionService::filter_fields(self, request.get_ref()).map(Response::new)
-    }
-
-    async fn plan_query(
-        &self,
-        request: Request<v1::PlanQueryRequest>,
-    ) -> Result<Response<v1::PlanQueryResponse>, Status> {
-        DecisionService::plan_query(self, request.get_ref()).map(Response::new)
-    }
-
-    async fn describe_workflow(
-        &self,
-        request: Request<v1::DescribeWorkflowRequest>,
-    ) -> Result<Response<v1::DescribeWorkflowResponse>, Status> {
-        DecisionService::describe_workflow(self, request.get_ref()).map(Response::new)
+    #[test]
+    fn calls_are_found_by_their_paths() {
+        let name = in_path("/placet.v1.PolicyDecisionService/CheckBatch");
+        assert_eq!(name.and_then(find), Some(Call::CheckBatch));
+        assert_eq!(
+            in_path("/placet.v1.PolicyDecisionService/Fly").and_then(find),
+            None
+        );
+        assert_eq!(in_path("/grpc.health.v1.Health/Check"), None);
+        assert_eq!(in_path("placet.v1.PolicyDecisionService/Check"), None);
     }
 }

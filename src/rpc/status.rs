@@ -1,4 +1,4 @@
-//! Every status that a call can fail with, and nowhere else: code, message, details.
+//! Every status that a call can fail with, and nowhere else: code, message, details. Those of the door (`server`) are here, too.
 //!
 //! A denial is an answer and never comes by here. No message holds anything of a policy or of other people: it repeats names
 //! that the caller sent, cleaned, and says what to do.
@@ -12,6 +12,7 @@ use tonic_types::{ErrorDetails, StatusExt};
 use super::proto::v1;
 use super::violation::{Path, Violations};
 use crate::source::diagnostic::quote;
+use crate::vocab::limits::{BODY_TIME_MAX, HEADER_BYTES_MAX};
 
 /// Names whose reasons the details carry.
 const DOMAIN: &str = "placet";
@@ -127,10 +128,88 @@ pub(super) fn unimplemented(call: &str) -> Status {
     Status::with_error_details(Code::Unimplemented, message, info("NOT_AVAILABLE", []))
 }
 
-/// Says that callers of this listener may not do that.
-pub(super) fn not_allowed(call: &str) -> Status {
-    let message = format!("{call} is not allowed on this listener");
-    Status::with_error_details(Code::PermissionDenied, message, info("NOT_ALLOWED", []))
+/// Says that the daemon has too much to do, and that the request was not looked at; `what` there is too much of.
+pub(crate) fn overloaded(what: &str) -> Status {
+    let mut details = info("OVERLOADED", []);
+    details.set_retry_info(Some(RETRY_AFTER));
+    Status::with_error_details(
+        Code::ResourceExhausted,
+        format!("too much at once: {what}"),
+        details,
+    )
+}
+
+/// Says that the message is larger than this daemon takes, as sent or once unpacked.
+pub(crate) fn too_large(limit: usize) -> Status {
+    let message = format!("the message has more than {limit} bytes");
+    let details = info("MESSAGE_TOO_LARGE", [("limit", limit.to_string())]);
+    Status::with_error_details(Code::ResourceExhausted, message, details)
+}
+
+/// Says that the headers are larger than this daemon takes.
+pub(crate) fn headers_too_large() -> Status {
+    let message = format!("the headers have more than {HEADER_BYTES_MAX} bytes");
+    Status::with_error_details(
+        Code::ResourceExhausted,
+        message,
+        info("HEADERS_TOO_LARGE", [("limit", HEADER_BYTES_MAX.to_string())]),
+    )
+}
+
+/// Says that the message did not arrive in time.
+pub(crate) fn too_slow() -> Status {
+    let seconds = BODY_TIME_MAX.as_secs();
+    let message = format!("the message did not arrive within {seconds} s");
+    Status::with_error_details(Code::DeadlineExceeded, message, info("MESSAGE_TOO_SLOW", []))
+}
+
+/// Says that the deadline of the caller, or the time that one request may take, is over.
+pub(crate) fn deadline_exceeded() -> Status {
+    let message = "the request could not be answered in the time that it had";
+    Status::with_error_details(Code::DeadlineExceeded, message, info("DEADLINE_EXCEEDED", []))
+}
+
+/// Says that what arrived is no message of the call, and why.
+pub(crate) fn malformed(why: &str) -> Status {
+    let message = format!("the request is no message of this call: {why}");
+    Status::with_error_details(Code::InvalidArgument, message, info("MALFORMED_MESSAGE", []))
+}
+
+/// Says that the message is packed in a way that this daemon does not know.
+pub(crate) fn unknown_encoding(name: &str) -> Status {
+    let message = format!("the encoding {} is not known here, use gzip or none", quote(name));
+    Status::with_error_details(Code::Unimplemented, message, info("UNKNOWN_ENCODING", []))
+}
+
+/// Says that there is no such call.
+pub(crate) fn unknown_call() -> Status {
+    let message = "there is no such call";
+    Status::with_error_details(Code::Unimplemented, message, info("UNKNOWN_CALL", []))
+}
+
+/// Says that the caller is not known.
+pub(crate) fn unknown_caller() -> Status {
+    let message =
+        "the caller is not known: send a known token as `authorization: Bearer …`, or a known certificate";
+    Status::with_error_details(Code::Unauthenticated, message, info("UNKNOWN_CALLER", []))
+}
+
+/// Says that the caller may not do this.
+pub(crate) fn not_permitted(what: &str) -> Status {
+    let message = format!("this caller may not {what}");
+    Status::with_error_details(Code::PermissionDenied, message, info("NOT_PERMITTED", []))
+}
+
+/// Says that this listener does not offer the call to anybody.
+pub(crate) fn not_offered(what: &str) -> Status {
+    let message = format!("this address does not serve callers who want to {what}; another one may");
+    Status::with_error_details(Code::PermissionDenied, message, info("NOT_OFFERED_HERE", []))
+}
+
+/// Says that we erred.
+pub(crate) fn fault() -> Status {
+    let message = "the request made the daemon fail; nothing is allowed by this";
+    Status::with_error_details(Code::Internal, message, info("FAULT", []))
 }
 
 /// Says that one field of the request makes no sense.

@@ -2,12 +2,14 @@
 //! environment and file, is the matter of [`settings`](crate::server::settings) and
 //! [`effective`](crate::server::effective).
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -23,8 +25,18 @@ pub struct ServeConfig {
     pub reload: ReloadConfig,
     /// Whether to go on if the first reload leaves nothing to serve.
     pub start_degraded: bool,
+    /// The clock of requests that name no time.
+    pub now: fn() -> Timestamp,
     /// The profile for requests that name none.
     pub default_profile: Option<String>,
+    /// How many threads decide.
+    pub threads: usize,
+    /// How many connections for gRPC there may be at once.
+    pub connections_max: usize,
+    /// How old a connection for gRPC may become, about; without it as old as it likes.
+    pub connection_age: Option<Duration>,
+    /// How long the daemon serves on after it has said NOT_SERVING.
+    pub grace: Duration,
     /// How long requests in flight are waited for at the end.
     pub drain: Duration,
     /// The largest request in bytes.
@@ -44,13 +56,36 @@ pub struct Listener {
     pub allow: Vec<Call>,
     /// How much answers explain.
     pub detail: Detail,
+    /// The permissions of a Unix socket.
+    pub mode: Mode,
+    /// The owner of a Unix socket; the user of the daemon if nothing is said.
+    pub owner: Option<Owner>,
+    /// What it proves who it is with; without it connections are in the clear.
+    pub tls: Option<TlsFiles>,
+    /// Who may call; without it anybody who can connect.
+    pub auth: Option<Auth>,
 }
 
-impl Listener {
-    /// Tells whether callers may do something.
-    pub fn allows(&self, call: Call) -> bool {
-        self.allow.contains(&call)
-    }
+/// Names the files of TLS, in PEM.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The certificate, and those of the authorities between it and the root.
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+    /// The authorities that client certificates must come from; without it clients show none.
+    pub client_ca: Option<PathBuf>,
+}
+
+/// Says who may call, and what.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Auth {
+    /// A token whose bearer may call whatever the listener allows.
+    pub token: Option<Secret>,
+    /// A file of callers.
+    pub callers: Option<PathBuf>,
+    /// Names in certificates, and what their owners may call.
+    pub names: BTreeMap<String, Vec<Call>>,
 }
 
 /// Says what a listener serves.
@@ -66,7 +101,7 @@ pub enum Serves {
 }
 
 /// Says what a caller may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Call {
     /// Ask for decisions.
@@ -133,6 +168,47 @@ impl fmt::Display for Address {
     }
 }
 
+/// Names the owner of a Unix socket: a user and a group, by name or number; what is absent stays as it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Owner {
+    /// The user.
+    pub user: Option<String>,
+    /// The group.
+    pub group: Option<String>,
+}
+
+/// Says that a text is no owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("is no owner: write `user`, `user:group` or `:group`")]
+pub struct NoOwner;
+
+impl TryFrom<String> for Owner {
+    type Error = NoOwner;
+
+    fn try_from(text: String) -> Result<Self, NoOwner> {
+        let (user, group) = text.split_once(':').unwrap_or((&text, ""));
+        let part = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        let owner = Self {
+            user: part(user),
+            group: part(group),
+        };
+        if group.contains(':') || (owner.user.is_none() && owner.group.is_none()) {
+            return Err(NoOwner);
+        }
+        Ok(owner)
+    }
+}
+
+impl From<Owner> for String {
+    fn from(owner: Owner) -> Self {
+        let user = owner.user.unwrap_or_default();
+        owner
+            .group
+            .map_or_else(|| user.clone(), |group| format!("{user}:{group}"))
+    }
+}
+
 /// Holds the permission bits of a Unix socket, as octal digits on the outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -151,6 +227,13 @@ impl TryFrom<String> for Mode {
             (3..=4).contains(&text.len()) && text.bytes().all(|digit| (b'0'..=b'7').contains(&digit));
         let bits = u32::from_str_radix(&text, 8).ok().filter(|bits| *bits <= 0o777);
         bits.filter(|_| is_octal).map(Self).ok_or(NoMode)
+    }
+}
+
+impl Default for Mode {
+    /// Lets the owner and the group connect.
+    fn default() -> Self {
+        Self(0o660)
     }
 }
 
@@ -223,6 +306,16 @@ mod tests {
         }
         for text in ["", "66", "668", "+60", "1777", "00660"] {
             assert_eq!(Mode::try_from(text.to_owned()), Err(NoMode), "{text}");
+        }
+    }
+
+    #[test]
+    fn owners_are_users_and_groups() {
+        for text in ["www", "www:cms", ":1000"] {
+            assert_eq!(String::from(Owner::try_from(text.to_owned()).unwrap()), text);
+        }
+        for text in ["", ":", "a:b:c"] {
+            assert_eq!(Owner::try_from(text.to_owned()), Err(NoOwner), "{text}");
         }
     }
 

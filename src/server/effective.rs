@@ -5,17 +5,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use confique::{Config, Layer};
+use jiff::Timestamp;
 use thiserror::Error;
 
 use crate::observe::logging;
-use crate::server::config::{Address, Listener, ServeConfig, Serves};
+use crate::server::config::{Address, Auth, Call, Listener, Secret, ServeConfig, Serves, TlsFiles};
 use crate::server::settings::{BUILTIN, ListenerLayer, ListenerSettings, Settings, SettingsLayer, builtin};
 use crate::server::settings_file::SettingsFile;
 use crate::source::diagnostic::quote;
 use crate::store::reload::ReloadConfig;
 use crate::vocab::limits::{
-    DRAIN_SECONDS_MAX, LISTENER_NAME_BYTES_MAX, LISTENERS_MAX, MESSAGE_BYTES_MAX, MESSAGE_BYTES_MIN,
-    STALE_SECONDS_MAX,
+    CONNECTION_AGE_SECONDS_MAX, CONNECTIONS_MAX, DRAIN_SECONDS_MAX, LISTENER_NAME_BYTES_MAX, LISTENERS_MAX,
+    MESSAGE_BYTES_MAX, MESSAGE_BYTES_MIN, STALE_SECONDS_MAX, THREADS_MAX, TOKEN_BYTES_MIN,
 };
 
 /// Lists the keys of a listener that mean something only if it serves gRPC.
@@ -106,7 +107,7 @@ impl Effective {
         };
         for (name, table) in tables {
             if table.address.is_none() {
-                let help = "write `address = \"127.0.0.1:7423\"`, or `address = \"off\"`";
+                let help = "write `address = \"127.0.0.1:7424\"`, or `address = \"off\"`";
                 let message = format!("the listener {} has no address", quote(&name));
                 return Err(effective.error(&["listener", &name], message, Some(help)));
             }
@@ -143,14 +144,26 @@ impl Effective {
             let message = format!("{seconds} is not between 1 and {STALE_SECONDS_MAX}");
             return Err(self.error(&["max_stale"], message, None));
         }
-        if settings.drain_seconds > DRAIN_SECONDS_MAX {
-            let message = format!("{} is more than {DRAIN_SECONDS_MAX}", settings.drain_seconds);
-            return Err(self.error(&["drain_seconds"], message, None));
-        }
-        if !(MESSAGE_BYTES_MIN..=MESSAGE_BYTES_MAX).contains(&settings.message_bytes) {
-            let (bytes, least, most) = (settings.message_bytes, MESSAGE_BYTES_MIN, MESSAGE_BYTES_MAX);
-            let message = format!("{bytes} is not between {least} and {most}");
-            return Err(self.error(&["message_bytes"], message, None));
+        let numbers = [
+            ("drain_seconds", settings.drain_seconds, 0, DRAIN_SECONDS_MAX),
+            ("grace_seconds", settings.grace_seconds, 0, DRAIN_SECONDS_MAX),
+            (
+                "message_bytes",
+                settings.message_bytes,
+                MESSAGE_BYTES_MIN,
+                MESSAGE_BYTES_MAX,
+            ),
+            ("threads", settings.threads, 1, THREADS_MAX),
+            ("connections", settings.connections, 1, CONNECTIONS_MAX),
+            (
+                "connection_age_seconds",
+                settings.connection_age_seconds,
+                0,
+                CONNECTION_AGE_SECONDS_MAX,
+            ),
+        ];
+        for (key, value, least, most) in numbers {
+            self.check_range(key, value, least, most)?;
         }
         if let Err(error) = logging::filter(&settings.log.level) {
             let help = "levels are error, warn, info, debug and trace";
@@ -160,7 +173,14 @@ impl Effective {
             listeners: self.check_listeners()?,
             reload,
             start_degraded: settings.start_degraded,
+            now: Timestamp::now,
             default_profile: settings.default_profile.clone().filter(|id| !id.is_empty()),
+            threads: usize::try_from(settings.threads).unwrap_or(1),
+            connections_max: usize::try_from(settings.connections).unwrap_or(usize::MAX),
+            connection_age: Some(settings.connection_age_seconds)
+                .filter(|seconds| *seconds > 0)
+                .map(Duration::from_secs),
+            grace: Duration::from_secs(settings.grace_seconds),
             drain: Duration::from_secs(settings.drain_seconds),
             message_bytes_max: usize::try_from(settings.message_bytes).unwrap_or(usize::MAX),
         })
@@ -186,14 +206,12 @@ impl Effective {
                 );
                 return Err(self.error(&["listener", name, "address"], message, None));
             }
-            listeners.push(Listener {
-                name: name.clone(),
-                serves: settings.serves,
-                address: settings.address.clone(),
-                allow: settings.allow.clone(),
-                detail: settings.detail,
-            });
+            listeners.push(listener(name, settings));
         }
+        // Those that decide come first, in the log as well.
+        listeners.sort_by_key(|listener| {
+            listener.serves == Serves::Http || !listener.allow.contains(&Call::Decide)
+        });
         if !listeners.iter().any(|listener| listener.serves == Serves::Grpc) {
             let help = "give the listener `grpc` an address with `--listen` (`PLACET_LISTEN`)";
             let message = "nobody could ask anything: no listener serves gRPC".to_owned();
@@ -220,27 +238,60 @@ impl Effective {
             let message = format!("`{key}` means nothing on a listener that does not serve gRPC");
             return Err(self.error(&["listener", name, key], message, None));
         }
-        let (tls, auth) = (&settings.tls, &settings.auth);
-        let later = [
-            (
-                "tls",
-                tls.certificate.is_some() || tls.key.is_some() || tls.client_ca.is_some(),
-            ),
-            (
-                "auth",
-                auth.token.is_some() || auth.tokens.is_some() || !auth.names.is_empty(),
-            ),
-            ("mode", settings.mode.is_some()),
-        ];
-        if let Some((key, _)) = later.iter().find(|(_, is_set)| *is_set) {
-            let message = format!("`{key}` is not available in this version");
-            return Err(self.error(&["listener", name, key], message, None));
-        }
-        if matches!(settings.address, Address::Unix(_)) {
-            let message = "Unix sockets are not available in this version".to_owned();
+        self.check_secrets(name, settings)?;
+        if !matches!(settings.address, Address::Unix(_)) {
+            for (key, is_set) in [
+                ("mode", settings.mode.is_some()),
+                ("owner", settings.owner.is_some()),
+            ] {
+                if is_set {
+                    let message = format!("`{key}` means nothing but on a Unix socket");
+                    return Err(self.error(&["listener", name, key], message, None));
+                }
+            }
+        } else if settings.serves != Serves::Grpc {
+            let message = "only gRPC is served on Unix sockets".to_owned();
             return Err(self.error(&["listener", name, "address"], message, None));
         }
         Ok(())
+    }
+
+    /// Checks what has to do with encryption and callers.
+    fn check_secrets(&self, name: &str, settings: &ListenerSettings) -> Result<(), ConfigError> {
+        let (tls, auth) = (&settings.tls, &settings.auth);
+        let wants_tls = tls.certificate.is_some() || tls.key.is_some() || tls.client_ca.is_some();
+        if wants_tls && settings.serves != Serves::Grpc {
+            let message = "`tls` is there for gRPC alone".to_owned();
+            return Err(self.error(&["listener", name, "tls"], message, None));
+        }
+        if wants_tls && (tls.certificate.is_none() || tls.key.is_none()) {
+            let message = "`certificate` and `key` belong together".to_owned();
+            return Err(self.error(&["listener", name, "tls"], message, None));
+        }
+        if !auth.names.is_empty() && tls.client_ca.is_none() {
+            let help = "name the authorities of those certificates with `client_ca` in the table `tls`";
+            let message = "nobody is asked for a certificate, so nobody has these names".to_owned();
+            return Err(self.error(&["listener", name, "auth", "names"], message, Some(help)));
+        }
+        let is_short = |token: &Secret| token.reveal().len() < TOKEN_BYTES_MIN;
+        if auth.token.as_ref().is_some_and(is_short) {
+            let message = format!("a token has at least {TOKEN_BYTES_MIN} characters");
+            return Err(self.error(&["listener", name, "auth", "token"], message, None));
+        }
+        Ok(())
+    }
+
+    /// Checks that a number lies between two others.
+    fn check_range(&self, key: &str, value: u64, least: u64, most: u64) -> Result<(), ConfigError> {
+        if (least..=most).contains(&value) {
+            return Ok(());
+        }
+        let message = if least == 0 {
+            format!("{value} is more than {most}")
+        } else {
+            format!("{value} is not between {least} and {most}")
+        };
+        Err(self.error(&[key], message, None))
     }
 
     fn is_written(&self, path: &[&str]) -> bool {
@@ -259,6 +310,31 @@ impl Effective {
             message,
             help: help.map(str::to_owned),
         }
+    }
+}
+
+fn listener(name: &str, settings: &ListenerSettings) -> Listener {
+    let (tls, auth) = (&settings.tls, &settings.auth);
+    let files = tls.certificate.as_ref().zip(tls.key.as_ref());
+    let knows_callers = auth.token.is_some() || auth.callers.is_some() || !auth.names.is_empty();
+    Listener {
+        name: name.to_owned(),
+        serves: settings.serves,
+        address: settings.address.clone(),
+        allow: settings.allow.clone(),
+        detail: settings.detail,
+        mode: settings.mode.unwrap_or_default(),
+        owner: settings.owner.clone(),
+        tls: files.map(|(certificate, key)| TlsFiles {
+            certificate: certificate.clone(),
+            key: key.clone(),
+            client_ca: tls.client_ca.clone(),
+        }),
+        auth: knows_callers.then(|| Auth {
+            token: auth.token.clone(),
+            callers: auth.callers.clone(),
+            names: auth.names.clone(),
+        }),
     }
 }
 

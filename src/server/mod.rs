@@ -10,21 +10,32 @@
 //!   the daemon.
 //! * To stop means: say NOT_SERVING, take no more connections, let requests in flight finish, and not wait longer than was
 //!   configured.
-//! * No request can take the daemon down, hold it for ever, or be answered CANCELLED where it failed: see `layers.rs`.
+//! * No request can take the daemon down, hold it for ever, or be answered CANCELLED where it failed: see `door.rs`.
+//! * Threads that decide do nothing else and wait for nobody: see `threads.rs`.
 //!
 //! Read [`run`] first.
 
+mod callers;
+mod calls;
 pub mod config;
+mod connection;
+mod correlation;
+mod door;
 pub mod effective;
 pub mod health;
-mod layers;
+mod listen;
 pub mod metrics;
+mod secrets;
 pub mod services;
 pub mod settings;
 pub mod settings_file;
 pub mod settings_print;
 pub mod shutdown;
 mod side;
+pub mod tally;
+mod threads;
+mod tls;
+mod unary;
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -33,24 +44,29 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use thiserror::Error;
-use tokio::net::TcpListener;
-use tokio::task::JoinSet;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
-use tonic::transport::server::{Server, TcpIncoming};
 
+use crate::server::callers::{CallerBook, CallersError};
+use crate::server::calls::Calls;
 use crate::server::config::{Address, Listener, ServeConfig, Serves};
+use crate::server::connection::Manners;
+use crate::server::door::{Hall, Room};
 use crate::server::health::{Health, HealthService};
-use crate::server::layers::Guard;
+use crate::server::listen::Bound;
 use crate::server::metrics::{MetricsPage, Sources};
+use crate::server::secrets::Secrets;
 use crate::server::services::{Daemon, Services};
 use crate::server::settings::BUILTIN;
 use crate::server::side::{Pages, Side};
+use crate::server::tally::Seldom;
+use crate::server::threads::{Crew, Habits};
+use crate::server::tls::{Identity, TlsError};
 use crate::source::diagnostic::did_you_mean;
 use crate::store::PolicyStore;
 use crate::store::reload::Reloader;
 use crate::store::rounds::Stopped;
 use crate::store::watch::{self, WatchConfig, WatchError};
-use crate::vocab::limits;
 
 /// Says why the daemon cannot start, or why it ended.
 #[derive(Debug, Error)]
@@ -65,6 +81,12 @@ pub enum ServeError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// A certificate or key cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The file of callers cannot be used.
+    #[error(transparent)]
+    Callers(#[from] CallersError),
     /// The watcher has no thread.
     #[error(transparent)]
     Watch(#[from] WatchError),
@@ -98,6 +120,16 @@ impl ServeError {
     pub fn help(&self) -> Option<String> {
         match self {
             Self::Bind { listener, source, .. } => Some(help_with_address(listener, source)),
+            Self::Tls(TlsError::Pair { .. }) => {
+                Some("give the certificate and the key that was made with it, both whole".to_owned())
+            }
+            Self::Tls(_) => Some("give PEM files that the daemon may read".to_owned()),
+            Self::Callers(CallersError::Line { .. }) => Some(
+                "write a line per caller: a name, what he may call (decide,status,administer), and `token:…` or \
+                 `cert:…`"
+                    .to_owned(),
+            ),
+            Self::Callers(CallersError::Read { .. }) => Some("give a file that the daemon may read".to_owned()),
             Self::Root(_) => {
                 Some("say where the profiles are with `--profiles` (`PLACET_PROFILES`)".to_owned())
             }
@@ -149,37 +181,45 @@ pub struct Stop {
 }
 
 /// Runs the daemon until it is told to stop.
+///
+/// # Errors
+///
+/// A [`ServeError`] if it cannot start, or breaks down.
 pub async fn run(config: ServeConfig, stop: Stop) -> Result<(), ServeError> {
     let started = Instant::now();
-    let sockets = bind(&config).await?;
+    if let Some(descriptors) = listen::raise_descriptors() {
+        tracing::debug!(descriptors, "limit of descriptors");
+    }
+    let (bound, secrets) = bind(&config)?;
     let store = Arc::new(PolicyStore::new(config.default_profile.as_deref()));
     let (reloader, rounds) = Reloader::new(config.reload.clone(), Arc::clone(&store));
     let watch = watch::run(WatchConfig::new(&config.reload.root), reloader)?;
-    let hangups = shutdown::reload_on_hangup(watch.inlet(), rounds.clone(), Arc::clone(&store));
-    let hangups = hangups.map_err(ServeError::Signals)?;
+    let ask = Arc::new(Notify::new());
+    let hangups = shutdown::reload_on_hangup(
+        watch.inlet(),
+        rounds.clone(),
+        Arc::clone(&store),
+        Arc::clone(&ask),
+    )
+    .map_err(ServeError::Signals)?;
+    let ageing = tokio::spawn(secrets.clone().follow(ask, stop.soon.clone()));
 
     let daemon = Daemon {
         store: Arc::clone(&store),
         rounds: rounds.clone(),
         inlet: watch.inlet(),
         stopping: stop.soon.clone(),
+        now: config.now,
         started_at: Timestamp::now(),
         calls: Arc::default(),
+        tally: Arc::default(),
         message_bytes_max: config.message_bytes_max,
     };
     let (health, health_service) = Health::start().await;
-    // Cancelled later than `stop`: first the world hears that we stop, then no more connections are taken.
-    let closing = CancellationToken::new();
-    let mut servers = JoinSet::new();
-    for (listener, socket) in sockets {
-        let services =
-            services::register(&daemon, listener, health_service.clone()).map_err(ServeError::Server)?;
-        let address = socket
-            .local_addr()
-            .map_err(|source| bind_error(listener, source))?;
-        spawn_server(&mut servers, socket, services, closing.clone());
-        tracing::info!(listener = listener.name, %address, "listening");
-    }
+    let services = services::register(&daemon, health_service.clone()).map_err(ServeError::Server)?;
+    let habits = habits(&config);
+    let halls = furnish(&config, bound, &secrets, &services, &daemon);
+    let mut crew = Crew::start(halls, config.threads, &habits).map_err(ServeError::Thread)?;
 
     // Dropped last, so that probes are answered to the end.
     let _side = start_side(&config, &daemon, &health, &health_service, started)?;
@@ -193,26 +233,40 @@ pub async fn run(config: ServeConfig, stop: Stop) -> Result<(), ServeError> {
     let result = match started {
         Ok(()) => tokio::select! {
             () = health.follow(&store, &stop.soon) => Ok(()),
-            ended = servers.join_next() => return Err(server_failure(ended)),
+            () = crew.ended() => return Err(ServeError::Server("it ended by itself".into())),
         },
         Err(error) => Err(error),
     };
-    let drain = if result.is_ok() {
-        config.drain
+    let (grace, drain) = if result.is_ok() {
+        (config.grace, config.drain)
     } else {
-        Duration::ZERO
+        (Duration::ZERO, Duration::ZERO)
     };
     stop.soon.cancel();
     health.stop().await;
-    closing.cancel();
     tokio::select! {
-        drained = drain_servers(servers, health, drain) => drained?,
+        () = end(crew, health, &habits, grace, drain) => {}
         () = stop.now.cancelled() => tracing::warn!("stopped with requests in flight"),
     }
+    habits.abandon.cancel();
     hangups.abort();
+    ageing.abort();
     // The reload thread is not waited for: it may be in the middle of a long load, and holds nothing that could be lost.
     drop(watch);
     result
+}
+
+fn habits(config: &ServeConfig) -> Habits {
+    Habits {
+        manners: Manners {
+            // Cancelled later than `stop`: first the world hears that we stop, then no more connections are taken.
+            closing: CancellationToken::new(),
+            age: config.connection_age,
+        },
+        abandon: CancellationToken::new(),
+        connections_max: u64::try_from(config.connections_max).unwrap_or(u64::MAX),
+        seldom: Arc::new(Seldom::default()),
+    }
 }
 
 /// Starts what is served beside the decisions.
@@ -226,6 +280,7 @@ fn start_side(
     let metrics = MetricsPage::new(Sources {
         store: Arc::clone(&daemon.store),
         calls: Arc::clone(&daemon.calls),
+        tally: Arc::clone(&daemon.tally),
         reloads: Arc::clone(&config.reload.counts),
         started,
         clock: config.reload.clock.clone(),
@@ -266,20 +321,91 @@ fn check_start(
     Ok(())
 }
 
-/// Takes the addresses of all listeners for gRPC.
-async fn bind(config: &ServeConfig) -> Result<Vec<(&Listener, TcpListener)>, ServeError> {
-    let mut sockets = Vec::new();
-    for listener in config
+/// Lists the listeners that serve gRPC; health alone is another matter.
+fn of_grpc(config: &ServeConfig) -> impl Iterator<Item = &Listener> {
+    config
         .listeners
         .iter()
         .filter(|listener| listener.serves == Serves::Grpc)
-    {
-        if let Address::Tcp(address) = &listener.address {
-            let socket = TcpListener::bind(address).await;
-            sockets.push((listener, socket.map_err(|source| bind_error(listener, source))?));
+}
+
+/// Reads secrets and takes all places, so that nothing begins that cannot go on.
+fn bind(config: &ServeConfig) -> Result<(Vec<Bound>, Secrets), ServeError> {
+    let mut secrets = Secrets::default();
+    let mut bound = Vec::with_capacity(config.listeners.len());
+    for listener in of_grpc(config) {
+        let (name, calls) = (Arc::from(listener.name.as_str()), Calls::of(&listener.allow));
+        if let Some(files) = &listener.tls {
+            let identity = Arc::new(Identity::open(files)?);
+            secrets.identities.push((Arc::clone(&name), identity));
         }
+        if let Some(auth) = &listener.auth {
+            let book = Arc::new(CallerBook::open(auth, calls)?);
+            secrets.books.push((name, book));
+        }
+        let sockets = if calls.include(Calls::DECIDE) {
+            config.threads
+        } else {
+            1
+        };
+        let taken = listen::bind(listener, sockets).map_err(|source| bind_error(listener, source))?;
+        bound.push(taken);
     }
-    Ok(sockets)
+    Ok((bound, secrets))
+}
+
+/// Furnishes a hall for each listener, and says where it is.
+fn furnish(
+    config: &ServeConfig,
+    bound: Vec<Bound>,
+    secrets: &Secrets,
+    services: &Services,
+    daemon: &Daemon,
+) -> Vec<(Arc<Hall>, Bound)> {
+    let room = Arc::new(Room::default());
+    let of = |listener: &Listener| {
+        let name: Arc<str> = listener.name.as_str().into();
+        let identity = secrets.identities.iter().find(|(of, _)| *of == name);
+        let book = secrets.books.iter().find(|(of, _)| *of == name);
+        Hall {
+            calls: Calls::of(&listener.allow),
+            callers: book.map(|(_, book)| Arc::clone(book)),
+            identity: identity.map(|(_, identity)| Arc::clone(identity)),
+            service: services.decisions.clone().telling(listener.detail),
+            routes: services.routes.clone(),
+            message_bytes_max: config.message_bytes_max,
+            room: Arc::clone(&room),
+            tally: Arc::clone(&daemon.tally),
+            counts: Arc::clone(&daemon.calls),
+            name,
+        }
+    };
+    let mut halls = Vec::with_capacity(bound.len());
+    for (listener, bound) in of_grpc(config).zip(bound) {
+        let address = bound.address().unwrap_or_else(|_| listener.address.to_string());
+        let hall = of(listener);
+        tracing::info!(
+            address,
+            listener = listener.name,
+            calls = %hall.calls,
+            tls = listener.tls.is_some(),
+            callers = listener.auth.is_some(),
+            "listening"
+        );
+        halls.push((Arc::new(hall), bound));
+    }
+    halls
+}
+
+/// Serves on for a while, takes no more connections, and waits for the requests in flight, at most as long as configured.
+async fn end(mut crew: Crew, health: Health, habits: &Habits, grace: Duration, drain: Duration) {
+    tokio::time::sleep(grace).await;
+    habits.manners.closing.cancel();
+    // Streams of health end only now: until then a watcher shall hear NOT_SERVING and not an ended stream.
+    health.close().await;
+    if tokio::time::timeout(drain, crew.ended()).await.is_err() {
+        tracing::warn!(seconds = drain.as_secs_f64(), "stopped with requests in flight");
+    }
 }
 
 /// Lets the daemon start without anything to serve if it was told to; it says NOT_SERVING until there is something.
@@ -299,59 +425,5 @@ fn bind_error(listener: &Listener, source: std::io::Error) -> ServeError {
         listener: listener.name.clone(),
         address: listener.address.clone(),
         source,
-    }
-}
-
-type Running = JoinSet<Result<(), tonic::transport::Error>>;
-
-fn spawn_server(running: &mut Running, socket: TcpListener, services: Services, closing: CancellationToken) {
-    let incoming = TcpIncoming::from(socket).with_nodelay(Some(true));
-    let server = Server::builder()
-        .max_concurrent_streams(limits::STREAMS_PER_CONNECTION_MAX)
-        .max_frame_size(limits::FRAME_BYTES_MAX)
-        .http2_max_header_list_size(limits::HEADER_BYTES_MAX)
-        .http2_max_pending_accept_reset_streams(Some(limits::RESET_STREAMS_MAX))
-        .http2_max_local_error_reset_streams(Some(limits::RESET_STREAMS_MAX))
-        .initial_stream_window_size(limits::STREAM_WINDOW_BYTES)
-        .initial_connection_window_size(limits::CONNECTION_WINDOW_BYTES)
-        .http2_keepalive_interval(Some(limits::KEEPALIVE_EVERY))
-        .http2_keepalive_timeout(Some(limits::KEEPALIVE_PATIENCE));
-    let guarded = Guard::new(services.prepare());
-    running.spawn(async move {
-        server
-            .serve_with_incoming_shutdown(guarded, incoming, closing.cancelled_owned())
-            .await
-    });
-}
-
-/// Waits for the requests in flight, at most as long as configured.
-async fn drain_servers(mut servers: Running, health: Health, drain: Duration) -> Result<(), ServeError> {
-    // Streams of health end only now: while requests drain, a watcher shall hear NOT_SERVING and not an ended stream.
-    health.close().await;
-    let all = async {
-        while let Some(ended) = servers.join_next().await {
-            if !matches!(ended, Ok(Ok(()))) {
-                return Err(server_failure(Some(ended)));
-            }
-        }
-        Ok(())
-    };
-    match tokio::time::timeout(drain, all).await {
-        Ok(ended) => ended,
-        Err(_) => {
-            servers.abort_all();
-            tracing::warn!(seconds = drain.as_secs_f64(), "stopped with requests in flight");
-            Ok(())
-        }
-    }
-}
-
-fn server_failure(
-    ended: Option<Result<Result<(), tonic::transport::Error>, tokio::task::JoinError>>,
-) -> ServeError {
-    match ended {
-        None | Some(Ok(Ok(()))) => ServeError::Server("it ended by itself".into()),
-        Some(Ok(Err(error))) => ServeError::Server(Box::new(error)),
-        Some(Err(error)) => ServeError::Server(Box::new(error)),
     }
 }

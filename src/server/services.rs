@@ -12,9 +12,8 @@ use crate::rpc::DecisionService;
 use crate::rpc::admin::AdminService;
 use crate::rpc::proto::DESCRIPTOR_SET;
 use crate::rpc::proto::v1::policy_admin_service_server::PolicyAdminServiceServer;
-use crate::rpc::proto::v1::policy_decision_service_server::PolicyDecisionServiceServer;
-use crate::server::config::{Call, Listener};
 use crate::server::health::HealthService;
+use crate::server::tally::Tally;
 use crate::store::PolicyStore;
 use crate::store::rounds::Rounds;
 use crate::store::watch::Inlet;
@@ -30,23 +29,29 @@ pub struct Daemon {
     pub inlet: Inlet,
     /// Cancelled when the daemon begins to stop: streams without an end of their own must end then.
     pub stopping: CancellationToken,
+    /// The clock of requests that name no time.
+    pub now: fn() -> Timestamp,
     /// When the daemon was started.
     pub started_at: Timestamp,
     /// What is counted of calls.
     pub calls: Arc<CallCounts>,
+    /// What is counted of connections and refusals.
+    pub tally: Arc<Tally>,
     /// The largest message that a service shall decode.
     pub message_bytes_max: usize,
 }
 
-/// Routes requests to services.
-pub type Services = Routes;
+/// Holds every service.
+#[derive(Clone, Debug)]
+pub struct Services {
+    /// Who answers decisions, from bytes to bytes.
+    pub decisions: DecisionService,
+    /// Who answers everything else.
+    pub routes: Routes,
+}
 
-/// Registers every service that a listener offers.
-pub fn register(
-    daemon: &Daemon,
-    listener: &Listener,
-    health: HealthService,
-) -> Result<Services, Box<dyn Error + Send + Sync>> {
+/// Registers every service; which of them a listener offers, and to whom, is the matter of its door.
+pub fn register(daemon: &Daemon, health: HealthService) -> Result<Services, Box<dyn Error + Send + Sync>> {
     let reflection = || {
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(DESCRIPTOR_SET)
@@ -54,7 +59,7 @@ pub fn register(
             .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
     };
     let (store, bytes) = (&daemon.store, daemon.message_bytes_max);
-    let decisions = DecisionService::new(Arc::clone(store), Timestamp::now).telling(listener.detail);
+    let decisions = DecisionService::new(Arc::clone(store), daemon.now);
     let admin = AdminService::new(
         Arc::clone(store),
         daemon.rounds.clone(),
@@ -62,20 +67,10 @@ pub fn register(
         daemon.stopping.clone(),
         daemon.started_at,
     );
-    let admin = if listener.allows(Call::Administer) {
-        admin
-    } else {
-        admin.read_only()
-    };
-    let mut routes = Routes::new(health);
-    if listener.allows(Call::Decide) {
-        routes =
-            routes.add_service(PolicyDecisionServiceServer::new(decisions).max_decoding_message_size(bytes));
-    }
-    if listener.allows(Call::Status) || listener.allows(Call::Administer) {
-        routes = routes.add_service(PolicyAdminServiceServer::new(admin).max_decoding_message_size(bytes));
-    }
-    Ok(routes
+    let routes = Routes::new(health)
+        .add_service(PolicyAdminServiceServer::new(admin).max_decoding_message_size(bytes))
         .add_service(reflection().build_v1()?)
-        .add_service(reflection().build_v1alpha()?))
+        .add_service(reflection().build_v1alpha()?)
+        .prepare();
+    Ok(Services { decisions, routes })
 }

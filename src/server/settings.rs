@@ -22,7 +22,7 @@ use serde::Serialize;
 
 use crate::observe::logging::LogFormat;
 use crate::rpc::encode::Detail;
-use crate::server::config::{Address, Call, Mode, Secret, Serves};
+use crate::server::config::{Address, Call, Mode, Owner, Secret, Serves};
 
 /// Holds every option of the daemon.
 #[derive(Clone, Debug, Config, Serialize)]
@@ -57,6 +57,34 @@ pub struct Settings {
                        default_missing_value = "true", value_parser = BoolishValueParser::new()))
     )]
     pub start_degraded: bool,
+
+    /// Threads that decide; each serves connections of its own
+    #[config(
+        default = 1,
+        layer_attr(arg(long, env = "PLACET_THREADS", value_name = "COUNT"))
+    )]
+    pub threads: u64,
+
+    /// Connections for gRPC at once; the next one is closed
+    #[config(
+        default = 4_096,
+        layer_attr(arg(long, env = "PLACET_CONNECTIONS", value_name = "COUNT"))
+    )]
+    pub connections: u64,
+
+    /// Seconds after which a connection for gRPC is asked to end, give or take a tenth, so that clients spread anew; 0: never
+    #[config(
+        default = 0,
+        layer_attr(arg(long, env = "PLACET_CONNECTION_AGE_SECONDS", value_name = "SECONDS"))
+    )]
+    pub connection_age_seconds: u64,
+
+    /// Seconds between saying NOT_SERVING and taking no more connections at the end, for load balancers to notice
+    #[config(
+        default = 0,
+        layer_attr(arg(long, env = "PLACET_GRACE_SECONDS", value_name = "SECONDS"))
+    )]
+    pub grace_seconds: u64,
 
     /// Seconds that requests in flight have to finish when the daemon is told to stop
     #[config(
@@ -124,22 +152,26 @@ pub struct ListenerSettings {
     pub address: Address,
 
     /// What callers may do on a listener for gRPC: `decide`, `status` (read what is served), `administer` (reload)
-    #[config(default = ["decide", "status", "administer"])]
+    #[config(default = ["decide"])]
     pub allow: Vec<Call>,
 
     /// How much answers explain on a listener for gRPC: `none`, `code` (ids of rules), `full` (places, messages, ways out)
     #[config(default = "full")]
     pub detail: Detail,
 
-    /// Who may connect to a Unix socket, as permission bits in octal digits
+    /// Who may connect to a Unix socket, as permission bits in octal digits; `"660"` if nothing is said
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mode: Option<Mode>,
+
+    /// Whose a Unix socket is: `"user"`, `"user:group"` or `":group"`, by name or number
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owner: Option<Owner>,
 
     /// How connections are encrypted; not at all without a certificate
     #[config(nested)]
     pub tls: TlsSettings,
 
-    /// How callers prove who they are; everybody who can connect may call if neither tokens nor names are given
+    /// How callers prove who they are; everybody who can connect may call if nothing is said
     #[config(nested)]
     pub auth: AuthSettings,
 }
@@ -169,9 +201,10 @@ pub struct AuthSettings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token: Option<Secret>,
 
-    /// File with bearer tokens and what each may do
+    /// File of callers, a line each: a name, what he may call, and his token or the name in his certificate; read again when
+    /// it changes
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub tokens: Option<PathBuf>,
+    pub callers: Option<PathBuf>,
 
     /// Names in certificates of callers, and what each may do
     #[config(default = {})]
@@ -185,8 +218,10 @@ pub type ListenerLayer = <ListenerSettings as Config>::Layer;
 pub type SettingsLayer = <Settings as Config>::Layer;
 
 /// Lists the listeners that exist without being written: what they serve, where, and which option sets the address.
-pub const BUILTIN: [(&str, Serves, &str, &str); 3] = [
+pub const BUILTIN: [(&str, Serves, &str, &str); 5] = [
     ("grpc", Serves::Grpc, "127.0.0.1:7420", "listen"),
+    ("socket", Serves::Grpc, "off", "socket_listen"),
+    ("admin", Serves::Grpc, "127.0.0.1:7423", "admin_listen"),
     ("http", Serves::Http, "127.0.0.1:7421", "http_listen"),
     ("health", Serves::Health, "off", "health_listen"),
 ];
@@ -198,6 +233,9 @@ pub fn builtin(name: &str) -> ListenerLayer {
         layer.serves = Some(*serves);
         layer.address = address.parse().ok();
     }
+    if name == "admin" {
+        layer.allow = Some(vec![Call::Status, Call::Administer]);
+    }
     layer
 }
 
@@ -208,6 +246,23 @@ pub struct Addresses {
     /// names [default: 127.0.0.1:7420]
     #[arg(long, value_name = "ADDRESS", env = "PLACET_LISTEN")]
     pub listen: Option<Address>,
+
+    /// What callers may do at the address for gRPC: any of decide, status, administer, with commas [default: decide]
+    #[arg(
+        long,
+        value_name = "CALLS",
+        env = "PLACET_LISTEN_ALLOW",
+        value_delimiter = ','
+    )]
+    pub listen_allow: Option<Vec<Call>>,
+
+    /// Unix socket for gRPC beside the address, as `unix:/run/placet/placet.sock` [default: off]
+    #[arg(long, value_name = "ADDRESS", env = "PLACET_SOCKET_LISTEN")]
+    pub socket_listen: Option<Address>,
+
+    /// Address for status and administration over gRPC; `off` for none [default: 127.0.0.1:7423]
+    #[arg(long, value_name = "ADDRESS", env = "PLACET_ADMIN_LISTEN")]
+    pub admin_listen: Option<Address>,
 
     /// Address for HTTP: /metrics, /healthz, /readyz; `off` for none [default: 127.0.0.1:7421]
     #[arg(long, value_name = "ADDRESS", env = "PLACET_HTTP_LISTEN")]
@@ -223,6 +278,8 @@ impl Addresses {
     pub fn layers(&self) -> BTreeMap<String, ListenerLayer> {
         let written = [
             ("grpc", &self.listen),
+            ("socket", &self.socket_listen),
+            ("admin", &self.admin_listen),
             ("http", &self.http_listen),
             ("health", &self.health_listen),
         ];
@@ -234,6 +291,13 @@ impl Addresses {
             };
             Some((name.to_owned(), layer))
         };
-        written.into_iter().filter_map(layer).collect()
+        let mut layers: BTreeMap<_, _> = written.into_iter().filter_map(layer).collect();
+        if let Some(allow) = &self.listen_allow {
+            layers
+                .entry("grpc".to_owned())
+                .or_insert_with(ListenerLayer::empty)
+                .allow = Some(allow.clone());
+        }
+        layers
     }
 }

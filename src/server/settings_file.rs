@@ -123,7 +123,7 @@ impl SettingsFile {
                     &mut tls.certificate,
                     &mut tls.key,
                     &mut tls.client_ca,
-                    &mut auth.tokens,
+                    &mut auth.callers,
                 ]
             });
         for path in profiles.chain(tls.flatten()) {

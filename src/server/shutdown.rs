@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -28,12 +29,19 @@ pub fn stop_on_signals(stop: CancellationToken, hurry: CancellationToken) -> io:
     }))
 }
 
-/// Asks for a reload at every SIGHUP, waits for it, and logs whatever is wrong then. Signals meanwhile lead to one more.
-pub fn reload_on_hangup(inlet: Inlet, rounds: Rounds, store: Arc<PolicyStore>) -> io::Result<JoinHandle<()>> {
+/// Asks for a reload at every SIGHUP, waits for it, and logs whatever is wrong then; and for a look at certificates and callers.
+/// Signals meanwhile lead to one more.
+pub fn reload_on_hangup(
+    inlet: Inlet,
+    rounds: Rounds,
+    store: Arc<PolicyStore>,
+    secrets: Arc<Notify>,
+) -> io::Result<JoinHandle<()>> {
     let mut hangup = signal(SignalKind::hangup())?;
     Ok(tokio::spawn(async move {
         while hangup.recv().await.is_some() {
             tracing::info!(signal = "SIGHUP", then = "reloading", "signal received");
+            secrets.notify_one();
             match rounds.ask(&inlet).await {
                 Ok(round) => log_asked(&store.current(), &round),
                 Err(_) => return,

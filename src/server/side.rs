@@ -27,8 +27,8 @@ use crate::server::health::{Health, HealthService};
 use crate::server::metrics::{MetricsPage, PageForm};
 use crate::server::{ServeError, bind_error};
 use crate::vocab::limits::{
-    HEADER_BYTES_MAX, HTTP_CONNECTION_TIME_MAX, HTTP_CONNECTIONS_MAX, HTTP_HEAD_TIME_MAX, KEEPALIVE_EVERY,
-    KEEPALIVE_PATIENCE, STREAMS_PER_CONNECTION_MAX,
+    HEADER_BYTES_MAX, HEADER_BYTES_READ_MAX, HTTP_CONNECTION_TIME_MAX, HTTP_CONNECTIONS_MAX,
+    HTTP_HEAD_TIME_MAX, KEEPALIVE_EVERY, KEEPALIVE_PATIENCE, STREAMS_PER_CONNECTION_MAX,
 };
 
 /// Holds what the pages are made of.
@@ -146,7 +146,7 @@ async fn serve_health(socket: tokio::net::TcpListener, health: HealthService) {
     let incoming = TcpIncoming::from(socket).with_nodelay(Some(true));
     let served = Server::builder()
         .max_concurrent_streams(STREAMS_PER_CONNECTION_MAX)
-        .http2_max_header_list_size(HEADER_BYTES_MAX)
+        .http2_max_header_list_size(HEADER_BYTES_READ_MAX)
         .http2_keepalive_interval(Some(KEEPALIVE_EVERY))
         .http2_keepalive_timeout(Some(KEEPALIVE_PATIENCE))
         .serve_with_incoming(health, incoming)
@@ -186,7 +186,7 @@ async fn serve_connection(stream: TcpStream, router: Router) {
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HTTP_HEAD_TIME_MAX)
-        .max_buf_size(usize::try_from(HEADER_BYTES_MAX).unwrap_or(usize::MAX))
+        .max_buf_size(HEADER_BYTES_MAX)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
     // What a client does wrong here is its own affair.
     let _ = tokio::time::timeout(HTTP_CONNECTION_TIME_MAX, connection).await;

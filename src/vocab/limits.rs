@@ -174,11 +174,56 @@ pub const DIAGNOSTICS_MAX: usize = 10_000;
 /// Bounds the complaints about one profile that one line of the log repeats.
 pub const DIAGNOSTICS_LOGGED_MAX: usize = 20;
 
-/// Bounds the requests that are worked on at once; the next one is refused.
+/// Bounds the requests that have begun and are not answered; further ones are refused to connections that have their share.
 pub const REQUESTS_IN_FLIGHT_MAX: usize = 4_096;
 
-/// Bounds the time of one request, a reload that is waited for included.
+/// Is the share of one connection: so many requests at once it may have even where there are too many in all.
+pub const REQUESTS_SHARE_MIN: usize = 8;
+
+/// Bounds the time of one request that is no decision, a reload that is waited for included.
 pub const REQUEST_TIME_MAX: Duration = Duration::from_secs(60);
+
+/// Bounds the time in which the message of a request must have arrived once its headers have.
+pub const BODY_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// Bounds the bytes of all messages that have arrived in part.
+pub const GATHERED_BYTES_MAX: usize = 256 * 1024 * 1024;
+
+/// Bounds the time that the questions of one batch are worked on; those of other connections wait meanwhile.
+pub const WORK_TIME_MAX: Duration = Duration::from_secs(2);
+
+/// Bounds the threads that serve decisions.
+pub const THREADS_MAX: u64 = 64;
+
+/// Bounds what the connections of all listeners together may be configured to be; the next one is closed at once.
+pub const CONNECTIONS_MAX: u64 = 65_536;
+
+/// Bounds the time from a new connection to the end of its handshakes, that of TLS and that of HTTP/2.
+pub const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// Bounds how long a connection that is old enough to end may finish what it has begun.
+pub const AGED_TIME_MAX: Duration = Duration::from_secs(60);
+
+/// Bounds the seconds that a connection may be configured to live.
+pub const CONNECTION_AGE_SECONDS_MAX: u64 = 7 * 24 * 3_600;
+
+/// Bounds the connections that wait to be accepted.
+pub const BACKLOG_MAX: i32 = 1_024;
+
+/// Bounds a file with a certificate, a key, or callers.
+pub const SECRET_FILE_BYTES_MAX: u64 = 1024 * 1024;
+
+/// Bounds the callers that one listener knows.
+pub const CALLERS_MAX: usize = 1_024;
+
+/// Is the least length of a token: shorter ones can be guessed.
+pub const TOKEN_BYTES_MIN: usize = 16;
+
+/// Is how often files of certificates, keys and callers are looked at.
+pub const SECRETS_EVERY: Duration = Duration::from_secs(2);
+
+/// Is how long before its end a certificate is complained about.
+pub const CERTIFICATE_WARNING: Duration = Duration::from_secs(14 * 24 * 3_600);
 
 /// Bounds what the largest request may be configured to be.
 pub const MESSAGE_BYTES_MAX: u64 = 64 * 1024 * 1024;
@@ -188,6 +233,9 @@ pub const MESSAGE_BYTES_MIN: u64 = 64 * 1024;
 
 /// Bounds the bytes of a configuration file.
 pub const CONFIG_BYTES_MAX: u64 = 1024 * 1024;
+
+/// Bounds the bytes of the id by which a caller finds his request again.
+pub const REQUEST_ID_BYTES_MAX: usize = 128;
 
 /// Bounds the lines of the log that wait to be written.
 pub const LOG_LINES_WAITING_MAX: usize = 10_000;
@@ -217,7 +265,10 @@ pub const STREAMS_PER_CONNECTION_MAX: u32 = 1_024;
 pub const FRAME_BYTES_MAX: u32 = 64 * 1024;
 
 /// Bounds the headers of one request.
-pub const HEADER_BYTES_MAX: u32 = 16 * 1024;
+pub const HEADER_BYTES_MAX: usize = 16 * 1024;
+
+/// Bounds the headers that HTTP/2 reads at all: those between the two limits get a status.
+pub const HEADER_BYTES_READ_MAX: u32 = 64 * 1024;
 
 /// Bounds the streams of one connection that were reset and are not yet forgotten.
 pub const RESET_STREAMS_MAX: usize = 128;

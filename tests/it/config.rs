@@ -281,12 +281,43 @@ fn a_broken_file_is_refused_with_place_and_hint() {
         (
             "[listener.grpc.tls]\nkey = \"k\"",
             "placet.toml:1:16",
-            &["not available in this version"],
+            &["`certificate` and `key` belong together"],
         ),
         (
-            "[listener.grpc]\naddress = \"unix:a\"",
+            "[listener.http]\naddress = \"unix:a\"",
             "placet.toml:2:1",
-            &["not available in this version"],
+            &["only gRPC is served on Unix sockets"],
+        ),
+        (
+            "[listener.http.tls]\ncertificate = \"c\"\nkey = \"k\"",
+            "placet.toml:1:16",
+            &["`tls` is there for gRPC alone"],
+        ),
+        (
+            "[listener.grpc]\nowner = \"www\"",
+            "placet.toml:2:1",
+            &["means nothing but on a Unix socket"],
+        ),
+        (
+            "[listener.socket]\nowner = \"a:b:c\"",
+            "placet.toml:2:9",
+            &["is no owner"],
+        ),
+        (
+            "[listener.grpc.auth]\ntoken = \"short\"",
+            "placet.toml:2:1",
+            &["at least 16 characters"],
+        ),
+        (
+            "[listener.grpc.auth.names]\ncms = [\"decide\"]",
+            "placet.toml:1:21",
+            &["nobody is asked for a certificate", "`client_ca`"],
+        ),
+        ("threads = 0", "placet.toml:1:1", &["not between 1 and 64"]),
+        (
+            "connections = 70000",
+            "placet.toml:1:1",
+            &["not between 1 and 65536"],
         ),
         ("[listener.grpc]\nmode = \"999\"", "placet.toml:2:8", &["octal"]),
     ];
@@ -352,7 +383,7 @@ fn a_value_is_blamed_on_whoever_gave_it() {
 
 #[test]
 fn secrets_are_masked() {
-    let text = "[listener.grpc.auth]\ntoken = \"hush\"\ntokens = \"tokens.json\"\n[listener.grpc.auth.names]\ncms = [\"decide\"]";
+    let text = "[listener.grpc.auth]\ntoken = \"hush\"\ncallers = \"callers\"\n[listener.grpc.auth.names]\ncms = [\"decide\"]";
     let file = SettingsFile::parse("placet.toml", text.to_owned()).unwrap();
     let given = Given {
         layer: SettingsLayer::empty(),
@@ -469,6 +500,7 @@ fn listeners_exist_without_being_written() {
         .collect();
     let expected = [
         ("grpc", Serves::Grpc, "127.0.0.1:7420".to_owned()),
+        ("admin", Serves::Grpc, "127.0.0.1:7423".to_owned()),
         ("http", Serves::Http, "127.0.0.1:7421".to_owned()),
     ];
     assert_eq!(listeners, expected);

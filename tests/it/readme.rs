@@ -404,7 +404,7 @@ fn limits_have_their_values() {
 /// Writes the value of a limit as people read it.
 fn spell(name: &str, value: &str) -> String {
     if let Some(seconds) = value.strip_prefix("Duration::from_secs(") {
-        return format!("{} s", seconds.trim_end_matches(')'));
+        return format!("{} s", spell("", seconds.trim_end_matches(')')));
     }
     if let Some(milliseconds) = value.strip_prefix("Duration::from_millis(") {
         return format!("{} ms", milliseconds.trim_end_matches(')'));

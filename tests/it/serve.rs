@@ -42,8 +42,12 @@ pub(crate) fn placet(arguments: &[&str]) -> Command {
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("PLACET_")) {
         command.env_remove(name);
     }
-    // Tests run side by side, and this address has a fixed port.
-    command.env("PLACET_HTTP_LISTEN", "off");
+    // Tests run side by side, and these addresses have fixed ports.
+    command.envs([
+        ("PLACET_HTTP_LISTEN", "off"),
+        ("PLACET_ADMIN_LISTEN", "off"),
+        ("PLACET_LISTEN_ALLOW", "decide,status,administer"),
+    ]);
     command.args(arguments).stdin(Stdio::null());
     command
 }

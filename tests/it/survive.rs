@@ -297,6 +297,7 @@ fn placet_without_powers(directory: &Path) -> Option<Command> {
     let nobody = 65_534;
     let mut command = Command::new(&copy);
     command.env_clear().uid(nobody).gid(nobody);
+    command.envs([("PLACET_HTTP_LISTEN", "off"), ("PLACET_ADMIN_LISTEN", "off")]);
     let mut trial = Command::new(&copy);
     trial.env_clear().uid(nobody).gid(nobody).arg("--version");
     trial
