@@ -24,7 +24,7 @@
 //! | *the request river* | | |
 //! | [`engine`] | deciding; pure | [`engine::query::Query`] → [`engine::decision::Decision`] |
 //! | *the daemon around both* | | |
-//! | [`observe`] | the log | |
+//! | [`observe`] | the log, and the cells that are counted in | |
 //! | [`store`] | what is served, watching, reloading | [`load::LoadedProfile`] → [`store::snapshot::Published`] |
 //! | [`rpc`] | the doors: decode, ask the engine, encode | message → message, or a status |
 //! | [`server`] | listening, limits on requests, health, reflection, the end | |
@@ -142,6 +142,10 @@
 //!   (`rpc/convert.rs`, `decision.proto`). Released reasons keep their meaning.
 //! * **a command?** A file in [`cli`] and a variant of [`cli::Command`]; what it prints goes through [`cli::output`], how it ends
 //!   is a row of [`cli::exit`]. Options have variables of the environment, and rows in README.
+//! * **an option of the daemon?** A field of [`server::settings::Settings`], with its default, its variable, and a doc comment, which
+//!   is its help; which values make sense, in [`server::effective`]; a row in README.
+//! * **a metric?** A cell in [`observe::counts`] where it is counted, a row of [`server::metrics::METRICS`] and the arm that writes it
+//!   in the same file; a row in README.
 //! * **a limit?** A constant in [`vocab::limits`], who refuses what lies beyond (a diagnostic or a status), a test on both sides
 //!   of it, a row in README.
 //!

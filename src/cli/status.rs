@@ -23,12 +23,12 @@ use crate::source::diagnostic::quote;
                   placet status --format json | jq           for machines, as the contract has it\n\n\
                   Ends with 0 if every profile is served as its files are, and with 3 if one is not.")]
 pub struct StatusCommand {
-    /// Daemon to ask
+    /// Daemon to ask, where it may be asked for its status
     #[arg(
         long,
         value_name = "ADDRESS",
-        env = "PLACET_ADDRESS",
-        default_value = "127.0.0.1:7420"
+        env = "PLACET_ADMIN_ADDRESS",
+        default_value = "127.0.0.1:7423"
     )]
     pub address: String,
 

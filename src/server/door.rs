@@ -23,6 +23,7 @@ use crate::observe::counts::CallCounts;
 use crate::rpc::{DecisionService, service, status};
 use crate::server::callers::{CallerBook, Known};
 use crate::server::calls::{ADMINISTRATION, Calls};
+use crate::server::correlation::Correlation;
 use crate::server::tally::Tally;
 use crate::server::tls::Identity;
 use crate::server::unary::{AnswerBody, Packing, Unary, not_grpc, patience, refusal};
@@ -91,10 +92,11 @@ impl Door {
     fn enter(&self, request: Request<Incoming>) -> Result<Answering, Box<Response<AnswerBody>>> {
         let path = request.uri().path();
         let is_probe = path.starts_with(HEALTH_PATH);
-        let permit = Permit::take(&self.0, call_of(path));
+        let correlation = Correlation::of(request.headers());
+        let permit = Permit::take(&self.0, call_of(path), correlation);
         let refused = |status: Status| {
             permit.count_refusal(&status);
-            Box::new(refusal(status))
+            Box::new(permit.mark(refusal(status)))
         };
         if !is_probe {
             if permit.is_too_much() {
@@ -219,7 +221,7 @@ fn route(
         match answer {
             Ok(response) => {
                 permit.count(code_of(&response));
-                response.map(AnswerBody::Routed)
+                permit.mark(response.map(AnswerBody::Routed))
             }
             Err(status) => {
                 if status.code() == Code::Internal {
@@ -227,7 +229,7 @@ fn route(
                     tracing::error!("a request panicked");
                 }
                 permit.count_refusal(&status);
-                refusal(status)
+                permit.mark(refusal(status))
             }
         }
     })
@@ -296,10 +298,12 @@ pub(super) struct Permit {
     pub(super) call: Call,
     /// When its head had come.
     pub(super) begun: Instant,
+    /// What the caller finds it again by.
+    correlation: Option<Box<Correlation>>,
 }
 
 impl Permit {
-    fn take(visit: &Arc<Visit>, call: Call) -> Self {
+    fn take(visit: &Arc<Visit>, call: Call, correlation: Option<Box<Correlation>>) -> Self {
         let before = (
             visit.hall.room.requests.fetch_add(1, Ordering::Relaxed),
             visit.requests.fetch_add(1, Ordering::Relaxed),
@@ -309,6 +313,7 @@ impl Permit {
             before,
             call,
             begun: Instant::now(),
+            correlation,
         }
     }
 
@@ -349,10 +354,28 @@ impl Permit {
         }
     }
 
-    /// Counts how the call ended and how long that took.
+    /// Repeats in an answer what the caller finds his request by.
+    pub(super) fn mark(&self, mut answer: Response<AnswerBody>) -> Response<AnswerBody> {
+        if let Some(correlation) = &self.correlation {
+            correlation.repeat(answer.headers_mut());
+        }
+        answer
+    }
+
+    /// Counts how the call ended and how long that took, and logs it.
     pub(super) fn count(&self, code: Code) {
-        let code = usize::try_from(i32::from(code)).unwrap_or_default();
-        self.visit.hall.counts.add(self.call, code, self.begun.elapsed());
+        let took = self.begun.elapsed();
+        let number = usize::try_from(i32::from(code)).unwrap_or_default();
+        self.visit.hall.counts.add(self.call, number, took);
+        let (listener, call) = (&*self.visit.hall.name, self.call.name());
+        let correlation = self.correlation.as_deref();
+        let request_id = correlation.and_then(Correlation::request_id);
+        let trace_id = correlation.and_then(Correlation::trace_id);
+        if matches!(code, Code::Internal | Code::Unknown | Code::DataLoss) {
+            tracing::error!(listener, call, ?code, ?took, request_id, trace_id, "call failed");
+        } else {
+            tracing::debug!(listener, call, ?code, ?took, request_id, trace_id, "call ended");
+        }
     }
 
     /// Counts a refusal.
@@ -440,7 +463,7 @@ mod tests {
     fn where_there_is_too_much_each_connection_keeps_its_share() {
         let hall = hall();
         let (greedy, modest) = (visit(&hall), visit(&hall));
-        let take = |visit| Permit::take(visit, Call::Check);
+        let take = |visit| Permit::take(visit, Call::Check, None);
         let mut held: Vec<_> = (0..REQUESTS_IN_FLIGHT_MAX).map(|_| take(&greedy)).collect();
         assert!(!held.iter().any(Permit::is_too_much));
         assert!(take(&greedy).is_too_much());
@@ -457,7 +480,7 @@ mod tests {
     #[test]
     fn parts_of_messages_are_counted_in_and_out() {
         let hall = hall();
-        let permit = Permit::take(&visit(&hall), Call::Check);
+        let permit = Permit::take(&visit(&hall), Call::Check, None);
         assert!(permit.gather(10, 5), "whoever comes first is let in");
         assert!(!permit.gather(1, 5));
         permit.let_go(10);

@@ -15,8 +15,9 @@ use prometheus_client::encoding::{
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 
-use crate::observe::counts::{CallCounts, ReloadCounts, Spread};
+use crate::observe::counts::{CallCounts, Counter, ReloadCounts, Spread};
 use crate::observe::logging;
+use crate::server::tally::Tally;
 use crate::source::diagnostic::Severity;
 use crate::store::PolicyStore;
 use crate::store::clock::Clock;
@@ -25,7 +26,7 @@ use crate::store::snapshot::{Entry, Published};
 use crate::vocab::effect::Effect;
 
 /// Lists every metric: its name, what it is, its labels, and what it tells. Counters end in `_total` where they are shown.
-pub const METRICS: [(&str, MetricType, &[&str], &str); 19] = [
+pub const METRICS: [(&str, MetricType, &[&str], &str); 24] = [
     (
         "placet_decisions",
         MetricType::Counter,
@@ -43,6 +44,36 @@ pub const METRICS: [(&str, MetricType, &[&str], &str); 19] = [
         MetricType::Histogram,
         &["call"],
         "Time from the head of a request to the head of its answer",
+    ),
+    (
+        "placet_connections",
+        MetricType::Gauge,
+        &[],
+        "Connections for gRPC that are open",
+    ),
+    (
+        "placet_connections_accepted",
+        MetricType::Counter,
+        &[],
+        "Connections for gRPC that were accepted",
+    ),
+    (
+        "placet_connections_refused",
+        MetricType::Counter,
+        &["why"],
+        "Connections for gRPC that came to nothing: `full`, `handshake`",
+    ),
+    (
+        "placet_requests_refused",
+        MetricType::Counter,
+        &["why"],
+        "Requests over gRPC that were refused: `overload`, `caller`, `late`, `malformed`",
+    ),
+    (
+        "placet_panics",
+        MetricType::Counter,
+        &[],
+        "Requests that made the daemon fail; nothing was allowed by them",
     ),
     (
         "placet_profile_served",
@@ -173,6 +204,8 @@ pub struct Sources {
     pub store: Arc<PolicyStore>,
     /// What is counted of calls.
     pub calls: Arc<CallCounts>,
+    /// What is counted of connections and refusals.
+    pub tally: Arc<Tally>,
     /// What is counted of reloads.
     pub reloads: Arc<ReloadCounts>,
     /// When the daemon was started.
@@ -271,6 +304,19 @@ impl Sources {
                 let mut durations = self.calls.durations();
                 durations.try_for_each(|(call, spread)| family.histogram(&[("call", call.name())], &spread))
             }
+            "placet_connections" => family.gauge_alone(self.tally.open.get() as f64),
+            "placet_connections_accepted" => family.counter_alone(self.tally.accepted.get()),
+            "placet_connections_refused" => family.counters([
+                ("full", &self.tally.turned_away),
+                ("handshake", &self.tally.failed_handshakes),
+            ]),
+            "placet_requests_refused" => family.counters([
+                ("overload", &self.tally.shed),
+                ("caller", &self.tally.forbidden),
+                ("late", &self.tally.late),
+                ("malformed", &self.tally.malformed),
+            ]),
+            "placet_panics" => family.counter_alone(self.tally.panics.get()),
             "placet_reloads" => {
                 let mut outcomes = self.reloads.outcomes();
                 outcomes
@@ -375,6 +421,12 @@ impl Family<'_> {
     fn counter(&mut self, labels: &impl EncodeLabelSet, count: u64) -> Result<(), fmt::Error> {
         let mut metric = self.0.encode_family(labels)?;
         metric.encode_counter::<NoLabelSet, u64, f64>(&count, None)
+    }
+
+    /// Writes counters that differ in why they were counted.
+    fn counters<const N: usize>(&mut self, counters: [(&str, &Counter); N]) -> Result<(), fmt::Error> {
+        let mut counters = counters.into_iter();
+        counters.try_for_each(|(why, counter)| self.counter(&[("why", why)], counter.get()))
     }
 
     fn counter_alone(&mut self, count: u64) -> Result<(), fmt::Error> {

@@ -19,6 +19,7 @@ mod callers;
 mod calls;
 pub mod config;
 mod connection;
+mod correlation;
 mod door;
 pub mod effective;
 pub mod health;
@@ -58,7 +59,7 @@ use crate::server::secrets::Secrets;
 use crate::server::services::{Daemon, Services};
 use crate::server::settings::BUILTIN;
 use crate::server::side::{Pages, Side};
-use crate::server::tally::{Seldom, Tally};
+use crate::server::tally::Seldom;
 use crate::server::threads::{Crew, Habits};
 use crate::server::tls::{Identity, TlsError};
 use crate::source::diagnostic::did_you_mean;
@@ -211,6 +212,7 @@ pub async fn run(config: ServeConfig, stop: Stop) -> Result<(), ServeError> {
         now: config.now,
         started_at: Timestamp::now(),
         calls: Arc::default(),
+        tally: Arc::default(),
         message_bytes_max: config.message_bytes_max,
     };
     let (health, health_service) = Health::start().await;
@@ -278,6 +280,7 @@ fn start_side(
     let metrics = MetricsPage::new(Sources {
         store: Arc::clone(&daemon.store),
         calls: Arc::clone(&daemon.calls),
+        tally: Arc::clone(&daemon.tally),
         reloads: Arc::clone(&config.reload.counts),
         started,
         clock: config.reload.clock.clone(),
@@ -359,7 +362,7 @@ fn furnish(
     services: &Services,
     daemon: &Daemon,
 ) -> Vec<(Arc<Hall>, Bound)> {
-    let (room, tally) = (Arc::new(Room::default()), Arc::new(Tally::default()));
+    let room = Arc::new(Room::default());
     let of = |listener: &Listener| {
         let name: Arc<str> = listener.name.as_str().into();
         let identity = secrets.identities.iter().find(|(of, _)| *of == name);
@@ -372,7 +375,7 @@ fn furnish(
             routes: services.routes.clone(),
             message_bytes_max: config.message_bytes_max,
             room: Arc::clone(&room),
-            tally: Arc::clone(&tally),
+            tally: Arc::clone(&daemon.tally),
             counts: Arc::clone(&daemon.calls),
             name,
         }

@@ -13,6 +13,7 @@ use crate::rpc::admin::AdminService;
 use crate::rpc::proto::DESCRIPTOR_SET;
 use crate::rpc::proto::v1::policy_admin_service_server::PolicyAdminServiceServer;
 use crate::server::health::HealthService;
+use crate::server::tally::Tally;
 use crate::store::PolicyStore;
 use crate::store::rounds::Rounds;
 use crate::store::watch::Inlet;
@@ -34,6 +35,8 @@ pub struct Daemon {
     pub started_at: Timestamp,
     /// What is counted of calls.
     pub calls: Arc<CallCounts>,
+    /// What is counted of connections and refusals.
+    pub tally: Arc<Tally>,
     /// The largest message that a service shall decode.
     pub message_bytes_max: usize,
 }

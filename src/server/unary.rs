@@ -293,7 +293,7 @@ impl<B: Body<Data = Bytes> + Unpin> Future for Unary<B> {
         };
         let answer = gathered.and_then(|()| this.answer());
         this.message.forget(&this.permit);
-        Poll::Ready(match answer {
+        let answer = match answer {
             Ok(answer) => {
                 this.permit.count(Code::Ok);
                 answer
@@ -302,7 +302,8 @@ impl<B: Body<Data = Bytes> + Unpin> Future for Unary<B> {
                 this.permit.count_refusal(&status);
                 refusal(status)
             }
-        })
+        };
+        Poll::Ready(this.permit.mark(answer))
     }
 }
 

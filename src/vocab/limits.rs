@@ -239,6 +239,9 @@ pub const MESSAGE_BYTES_MIN: u64 = 64 * 1024;
 /// Bounds the bytes of a configuration file.
 pub const CONFIG_BYTES_MAX: u64 = 1024 * 1024;
 
+/// Bounds the bytes of the id by which a caller finds his request again.
+pub const REQUEST_ID_BYTES_MAX: usize = 128;
+
 /// Bounds the lines of the log that wait to be written.
 pub const LOG_LINES_WAITING_MAX: usize = 10_000;
 

@@ -72,7 +72,7 @@ fn get(address: SocketAddr, path: &str, headers: &str) -> (u16, String, String) 
     (status, head.to_lowercase(), text.to_owned())
 }
 
-fn metrics(address: SocketAddr) -> String {
+pub(crate) fn metrics(address: SocketAddr) -> String {
     let (status, head, text) = get(address, "/metrics", "");
     assert_eq!(status, 200);
     assert!(head.contains("content-type: text/plain; version=0.0.4"), "{head}");
@@ -80,7 +80,7 @@ fn metrics(address: SocketAddr) -> String {
 }
 
 /// Returns the value of one line of the metrics.
-fn value(page: &str, name: &str) -> Option<f64> {
+pub(crate) fn value(page: &str, name: &str) -> Option<f64> {
     let line = page
         .lines()
         .find(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(' ')))?;

@@ -44,6 +44,7 @@ mod readme;
 mod recordings;
 mod reference;
 mod reload;
+mod requests;
 mod river;
 mod samples;
 mod schedule;
