@@ -13,6 +13,7 @@ use crate::vocab::operator::{Function, Operand as Form, Operator};
 use crate::vocab::value::{Value, View};
 
 use super::compare::{Side, apply};
+use super::constraints::Presets;
 use super::facts::Facts;
 use super::path::Found;
 use super::related::admits;
@@ -61,9 +62,9 @@ pub(super) enum Item<'s> {
     /// The stored ones.
     Stored,
     /// Those that the item would have: its presets.
-    AsWouldBe(&'s [(&'s str, Value<'s>)]),
+    AsWouldBe(&'s Presets<'s>),
     /// What is submitted: presets and changes alone.
-    Submitted(&'s [(&'s str, Value<'s>)]),
+    Submitted(&'s Presets<'s>),
     /// Those of a related item.
     Related(View<'s>),
 }

@@ -7,6 +7,7 @@ use super::encode::Encoder;
 use super::proto::v1;
 use super::violation::{Path, Violations};
 use super::{DecisionService, find, snapshot_info, status};
+use crate::engine::missing::Budget;
 use crate::engine::query::Query;
 use crate::vocab::limits::BATCH_CHECKS_MAX;
 
@@ -33,11 +34,20 @@ impl DecisionService {
         let published = self.store.current();
         let snapshot = find(&published, &request.profile, &request.digest)?;
         let encoder = self.encoder(snapshot);
+        let mut budget = Budget::of_request();
         let mut results = Vec::with_capacity(request.checks.len());
         for (index, item) in request.checks.iter().enumerate() {
             let path = path.index(index);
             let common = own_context(&mut decoder, &path, item, &mut query);
-            results.push(self.check_item(&mut decoder, &encoder, &path, item, &mut query, request.explain));
+            results.push(self.check_item(
+                &mut decoder,
+                &encoder,
+                &path,
+                item,
+                &mut query,
+                request.explain,
+                &mut budget,
+            ));
             if let Some(common) = common {
                 query.context = common;
             }
@@ -48,6 +58,10 @@ impl DecisionService {
         })
     }
 
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one step of a loop, apart for its length"
+    )]
     fn check_item<'a>(
         &self,
         decoder: &mut Decoder,
@@ -56,6 +70,7 @@ impl DecisionService {
         item: &'a v1::CheckItem,
         query: &mut Query<'a>,
         explain: bool,
+        budget: &mut Budget,
     ) -> v1::CheckResult {
         use v1::check_result::Result as Wire;
         // Any text is an id of a check, and it is repeated as it came.
@@ -71,7 +86,7 @@ impl DecisionService {
         };
         decoder.question(path, question, query);
         let decided = decoder.settle().and_then(|()| {
-            self.decide(encoder, query, explain)
+            self.decide(encoder, query, explain, budget)
                 .map_err(|error| Violations::of_query(path, &error))
         });
         match decided {

@@ -8,6 +8,7 @@ use super::proto::v1;
 use super::violation::{Path, Violations};
 use super::{DecisionService, find, outlook, snapshot_info, status};
 use crate::engine::check::{check, check_traced};
+use crate::engine::missing::Budget;
 use crate::engine::query::{Query, QueryError};
 use crate::engine::trace::Recorder;
 
@@ -38,7 +39,12 @@ impl DecisionService {
         let published = self.store.current();
         let snapshot = find(&published, &request.profile, &request.digest)?;
         let (decision, trace) = self
-            .decide(&self.encoder(snapshot), &query, request.explain)
+            .decide(
+                &self.encoder(snapshot),
+                &query,
+                request.explain,
+                &mut Budget::of_request(),
+            )
             .map_err(|error| status::invalid(&Violations::of_query(&Path::ROOT, &error)))?;
         Ok(v1::CheckResponse {
             snapshot: Some(snapshot_info(snapshot)),
@@ -53,6 +59,7 @@ impl DecisionService {
         encoder: &Encoder<'q>,
         query: &'q Query<'q>,
         explain: bool,
+        budget: &mut Budget,
     ) -> Result<(v1::Decision, Option<v1::Trace>), QueryError> {
         let model = encoder.model;
         let (decision, trace) = if explain && encoder.detail == Detail::Full {
@@ -63,7 +70,7 @@ impl DecisionService {
         } else {
             (check(model, query)?, explain.then(Encoder::withheld))
         };
-        let outlook = outlook(model, query, &decision, encoder.detail);
+        let outlook = outlook(model, query, &decision, encoder.detail, budget);
         Ok((
             encoder.decision(self.ids.next(), query, &decision, &outlook),
             trace,

@@ -9,6 +9,7 @@ use super::violation::{Path, Violations};
 use super::{DecisionService, convert, find, snapshot_info, status, words};
 use crate::engine::check::check;
 use crate::engine::fields::{self, Filtered};
+use crate::engine::missing::Budget;
 use crate::engine::query::{Names, Query, QueryError, Resource};
 use crate::engine::validity::valid_until;
 use crate::model::Model;
@@ -143,7 +144,11 @@ impl DecisionService {
         let mut summary = Summary::default();
         if explain {
             summary.trace = Some(match encoder.detail {
-                Detail::Full => self.decide(encoder, &all, true)?.1.unwrap_or_default(),
+                // Of this answer the trace alone is told.
+                Detail::Full => self
+                    .decide(encoder, &all, true, &mut Budget::none())?
+                    .1
+                    .unwrap_or_default(),
                 Detail::None | Detail::Code => Encoder::withheld(),
             });
         }

@@ -10,6 +10,7 @@ use super::{DecisionService, convert, find, outlook, snapshot_info, status};
 use crate::engine::approvals::{self, Progress};
 use crate::engine::decision::ApprovalCount;
 use crate::engine::fields::action_of;
+use crate::engine::missing::Budget;
 use crate::engine::query::{Query, QueryError};
 use crate::engine::transitions::{self, Offered};
 use crate::model::Model;
@@ -37,11 +38,12 @@ impl DecisionService {
 
         let published = self.store.current();
         let snapshot = find(&published, &request.profile, &request.digest)?;
-        let writer = Writer {
+        let mut writer = Writer {
             service: self,
             encoder: self.encoder(snapshot),
             locale: &request.locale,
             explain: request.explain,
+            budget: Budget::of_request(),
         };
         let malformed = |error| status::invalid(&Violations::of_query(&Path::ROOT, &error));
         let offers = transitions::list(&snapshot.model, &query).map_err(malformed)?;
@@ -70,16 +72,21 @@ struct Writer<'w> {
     encoder: Encoder<'w>,
     locale: &'w str,
     explain: bool,
+    budget: Budget,
 }
 
 impl Writer<'_> {
-    fn option(&self, query: &Query<'_>, offered: &Offered<'_>) -> Result<v1::TransitionOption, QueryError> {
+    fn option(
+        &mut self,
+        query: &Query<'_>,
+        offered: &Offered<'_>,
+    ) -> Result<v1::TransitionOption, QueryError> {
         let model = self.encoder.model;
         let target = offered.target.unwrap_or_default();
         let asked = as_check(model, query, offered, target);
         let decision = &offered.decision;
         let transition = offered.transition.and_then(|id| model.transition(id));
-        let outlook = outlook(model, &asked, decision, self.encoder.detail);
+        let outlook = outlook(model, &asked, decision, self.encoder.detail, &mut self.budget);
         Ok(v1::TransitionOption {
             id: transition
                 .map_or(target, |transition| &transition.name)
@@ -108,7 +115,7 @@ impl Writer<'_> {
             (true, Detail::None | Detail::Code) => Ok(Some(Encoder::withheld())),
             (true, Detail::Full) => self
                 .service
-                .decide(&self.encoder, asked, true)
+                .decide(&self.encoder, asked, true, &mut Budget::none())
                 .map(|(_, trace)| trace),
         }
     }
