@@ -221,6 +221,10 @@ fn compile_variable(variable: &Variable) -> compiled::Variable {
         Variable::CurrentRole(steps) => compiled::Variable::CurrentRole(path(steps)),
         Variable::CurrentRoles(steps) => compiled::Variable::CurrentRoles(path(steps)),
         Variable::CurrentPolicies(steps) => compiled::Variable::CurrentPolicies(path(steps)),
+        // The moment of the question has two names.
+        Variable::Context(steps) if matches!(steps.as_slice(), [only] if only == "now") => {
+            compiled::Variable::Now(None)
+        }
         Variable::Context(steps) => compiled::Variable::Context(path(steps)),
         Variable::Owner(OwnerPart::Id) => compiled::Variable::OwnerId,
         Variable::Owner(OwnerPart::Roles) => compiled::Variable::OwnerRoles,
@@ -259,15 +263,20 @@ fn looks_at_clock(condition: &Condition) -> bool {
         Node::Neutral => false,
         Node::Related(related) => looks_at_clock(&related.condition),
         Node::Leaf(leaf) => {
-            matches!(leaf.left, Left::Fact(Variable::Now(_))) || operand_looks_at_clock(&leaf.right)
+            matches!(&leaf.left, Left::Fact(variable) if is_clock(variable))
+                || operand_looks_at_clock(&leaf.right)
         }
     }
+}
+
+fn is_clock(variable: &Variable) -> bool {
+    matches!(compile_variable(variable), compiled::Variable::Now(_))
 }
 
 fn operand_looks_at_clock(operand: &Operand) -> bool {
     match operand {
         Operand::Value(_) => false,
-        Operand::Variable(variable) => matches!(variable, Variable::Now(_)),
+        Operand::Variable(variable) => is_clock(variable),
         Operand::List(parts) => parts.iter().any(operand_looks_at_clock),
     }
 }

@@ -412,7 +412,7 @@ impl<'q> Judge<'_, 'q> {
             let mut notes = Notes::new();
             match bout.stored(when, &mut notes) {
                 Truth::True => {}
-                Truth::Open if any_item => conditional = true,
+                Truth::Open if any_item && !notes.fault => conditional = true,
                 Truth::Open => {
                     bout.unmet(trace, id, when, true);
                     let reason = if notes.fault {

@@ -13,6 +13,7 @@ use crate::vocab::operator::{Function, Operand as Form, Operator};
 use crate::vocab::value::{Value, View};
 
 use super::compare::{Side, apply, joined};
+use super::constraints::Presets;
 use super::facts::Facts;
 use super::geometry::is_too_large;
 use super::path::Found;
@@ -62,9 +63,9 @@ pub(super) enum Item<'s> {
     /// The stored ones.
     Stored,
     /// Those that the item would have: its presets.
-    AsWouldBe(&'s [(&'s str, Value<'s>)]),
+    AsWouldBe(&'s Presets<'s>),
     /// What is submitted: presets and changes alone.
-    Submitted(&'s [(&'s str, Value<'s>)]),
+    Submitted(&'s Presets<'s>),
     /// Those of a related item.
     Related(View<'s>),
 }

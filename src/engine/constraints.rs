@@ -24,8 +24,15 @@ pub(super) type Applying = SmallVec<[ConstraintId; 4]>;
 #[derive(Default)]
 pub(super) struct Presets<'p> {
     pub(super) values: Vec<(&'p str, Value<'p>)>,
-    /// A preset whose value the request does not tell.
-    open: Option<ConstraintId>,
+    /// Fields whose preset is a fact that the request does not tell.
+    untold: Vec<(&'p str, ConstraintId)>,
+}
+
+impl Presets<'_> {
+    /// Tells whether a field is preset with what the request does not tell.
+    pub(super) fn is_untold(&self, field: &str) -> bool {
+        self.untold.iter().any(|(other, _)| *other == field)
+    }
 }
 
 impl<'q> Bout<'_, 'q> {
@@ -63,11 +70,9 @@ impl<'q> Bout<'_, 'q> {
             let mut notes = Notes::new();
             let mut fit = self.reaches(selection, standing);
             if fit.truth != Truth::False {
-                let matched = self.matches(selection, None, &mut notes);
-                fit = fit.and(matched.truth, matched.part);
+                fit = fit.meet(self.matches(selection, None, &mut notes));
             }
-            let is_open = fit.truth == Truth::Open;
-            if is_open && self.facts.query.resource.any_item {
+            if fit.is_aside(self.facts.query.resource.any_item) {
                 *conditional = true;
                 event(fit.part, true);
                 continue;
@@ -129,12 +134,11 @@ impl<'q> Bout<'_, 'q> {
                     continue;
                 }
                 presets.values.retain(|(other, _)| *other != name);
+                presets.untold.retain(|(other, _)| *other != name);
                 let scene = self.scene(Item::Stored, None);
                 match scene.operand(operand) {
                     Side::Open if self.is_proposed(name, operation) => {}
-                    Side::Open => {
-                        presets.open.get_or_insert(*id);
-                    }
+                    Side::Open => presets.untold.push((name, *id)),
                     Side::View(view) => presets.values.push((name, view.to_value())),
                     Side::Instant(instant) => presets
                         .values
@@ -175,7 +179,7 @@ impl<'q> Bout<'_, 'q> {
         let creates = operation == Operation::Create;
         Scene {
             creates,
-            ..self.scene(Item::AsWouldBe(&presets.values), state)
+            ..self.scene(Item::AsWouldBe(presets), state)
         }
     }
 
@@ -246,11 +250,12 @@ impl<'q> Bout<'_, 'q> {
         let any_item = self.facts.query.resource.any_item;
         let mut violated = Decision::deny(Reason::Violation);
         let mut open = Decision::deny(Reason::MissingAttribute);
-        if let Some(id) = presets.open {
+        for (_, id) in &presets.untold {
+            let rule = Rule::Constraint(*id);
             if any_item {
                 *conditional = true;
-            } else {
-                open.deciding.push(Rule::Constraint(id));
+            } else if !open.deciding.contains(&rule) {
+                open.deciding.push(rule);
             }
         }
         for id in applying {
@@ -262,7 +267,7 @@ impl<'q> Bout<'_, 'q> {
             let (truth, part) = self.holds(*id, constraint, presets, operation, &mut notes, &mut violated);
             // One that is broken by where the request comes from has been told of already.
             if self.is_inside(constraint) {
-                let is_open = truth == Truth::Open || presets.open == Some(*id);
+                let is_open = truth == Truth::Open || presets.untold.iter().any(|(_, other)| other == id);
                 let outcome = if truth == Truth::True && is_open {
                     Outcome::Submitted
                 } else {
@@ -275,7 +280,7 @@ impl<'q> Bout<'_, 'q> {
             match truth {
                 Truth::True => {}
                 Truth::False => violated.deciding.push(rule),
-                Truth::Open if any_item => *conditional = true,
+                Truth::Open if any_item && !notes.fault => *conditional = true,
                 Truth::Open => {
                     open.deciding.push(rule);
                     open.lacking.extend(notes.lacking);
@@ -314,7 +319,7 @@ impl<'q> Bout<'_, 'q> {
             }
         };
         run(
-            &self.scene(Item::Submitted(&presets.values), self.submitted_state(operation)),
+            &self.scene(Item::Submitted(presets), self.submitted_state(operation)),
             constraint
                 .submitted
                 .filter(|_| writes(operation))
@@ -345,7 +350,7 @@ impl<'q> Bout<'_, 'q> {
         };
         if part == Outcome::Submitted {
             blame(
-                &self.scene(Item::Submitted(&presets.values), self.submitted_state(operation)),
+                &self.scene(Item::Submitted(presets), self.submitted_state(operation)),
                 constraint.submitted,
             )
         } else if part == Outcome::Require {

@@ -211,7 +211,12 @@ impl<'q> Facts<'q> {
                 .and_then(|collection| collection.initial_state)
                 .map(|id| self.known(id))
         };
-        Ok(written.or(asked).or_else(initial).unwrap_or(State::None))
+        // A name outweighs a null, whichever part of the question tells it.
+        let told = match (written, asked) {
+            (Some(State::None), Some(asked)) => Some(asked),
+            (written, asked) => written.or(asked),
+        };
+        Ok(told.or_else(initial).unwrap_or(State::None))
     }
 
     /// A state that a name and an object may tell; two different ones are a conflict.

@@ -101,8 +101,7 @@ impl<'q> Bout<'_, 'q> {
         let reach = self.reaches(&grant.selection, standing);
         let mut fit = reach;
         if reach.truth != Truth::False {
-            let matched = self.matches(&grant.selection, grant.networks.as_deref(), notes);
-            fit = reach.and(matched.truth, matched.part);
+            fit = reach.meet(self.matches(&grant.selection, grant.networks.as_deref(), notes));
         }
         if fit.truth == Truth::False {
             self.event(trace, rule, fit.part, false, |event| {
@@ -128,7 +127,7 @@ impl<'q> Bout<'_, 'q> {
             if fit.truth == Truth::False {
                 continue;
             }
-            let is_aside = fit.truth == Truth::Open && self.facts.query.resource.any_item;
+            let is_aside = fit.is_aside(self.facts.query.resource.any_item);
             let outcome = if grant.broken.is_some() && !is_aside {
                 Outcome::Broken
             } else {
@@ -150,15 +149,16 @@ impl<'q> Bout<'_, 'q> {
             let reason = match (fit.truth, &grant.broken) {
                 (_, Some(_)) => Reason::BrokenRule,
                 (Truth::True, None) => Reason::Denied,
-                (Truth::Open | Truth::False, None) if notes.fault => Reason::Fault,
+                (Truth::Open | Truth::False, None) if fit.fault => Reason::Fault,
                 (Truth::Open | Truth::False, None) => {
                     self.note_open_state(fit, notes);
                     Reason::MissingAttribute
                 }
             };
-            // What is sure outweighs what is broken, and that what is open; so the order of files does not matter.
+            // What is sure outweighs what is broken, and that what is open, of which a fault is the worst; so the order of
+            // files does not matter.
             let weight = |reason| {
-                [Reason::BrokenRule, Reason::Denied]
+                [Reason::Fault, Reason::BrokenRule, Reason::Denied]
                     .iter()
                     .position(|each| *each == reason)
             };
@@ -202,7 +202,7 @@ impl<'q> Bout<'_, 'q> {
             if fit.truth == Truth::False {
                 continue;
             }
-            let is_aside = fit.truth == Truth::Open && self.facts.query.resource.any_item;
+            let is_aside = fit.is_aside(self.facts.query.resource.any_item);
             self.event(
                 trace,
                 Rule::Grant(id),
@@ -305,11 +305,11 @@ impl<'q> Bout<'_, 'q> {
         if !is_asked && !T::ENABLED && tally.any_matched {
             return None;
         }
-        let fit = reach.and_fit(self.matches(&grant.selection, grant.networks.as_deref(), notes));
+        let fit = reach.meet(self.matches(&grant.selection, grant.networks.as_deref(), notes));
         if fit.truth == Truth::Open {
             tally.any_open = true;
         }
-        if fit.truth == Truth::False || fit.truth == Truth::Open && !any_item {
+        if fit.truth == Truth::False || fit.truth == Truth::Open && !fit.is_aside(any_item) {
             self.event(trace, rule, fit.part, fit.truth == Truth::Open, |event| {
                 event.leaf = self.blame(&grant.selection, fit.part);
             });
@@ -323,10 +323,7 @@ impl<'q> Bout<'_, 'q> {
         if !is_asked {
             return self.passed_over(trace, rule, Outcome::Fields, false);
         }
-        let (valid, is_assumed) = match self.valid(grant, asked, presets, notes) {
-            Truth::Open if any_item => (Truth::True, true),
-            valid @ (Truth::True | Truth::Open | Truth::False) => (valid, false),
-        };
+        let (valid, is_assumed) = self.valid(grant, asked, presets, notes);
         if valid != Truth::True {
             self.event(trace, rule, Outcome::Validate, valid == Truth::Open, |event| {
                 let program = grant.validate.and_then(|id| self.facts.model.condition(id));
@@ -369,15 +366,26 @@ impl<'q> Bout<'_, 'q> {
             != Truth::False
     }
 
-    /// Whether the item as it would be holds what the allow demands; only writes have such an item.
-    fn valid(&self, grant: &Grant, asked: &Asked<'q>, presets: &Presets<'_>, notes: &mut Notes<'q>) -> Truth {
+    /// Whether the item as it would be holds what the allow demands, and whether that is only taken in favour of some item. Only
+    /// writes have such an item.
+    fn valid(
+        &self,
+        grant: &Grant,
+        asked: &Asked<'q>,
+        presets: &Presets<'_>,
+        notes: &mut Notes<'q>,
+    ) -> (Truth, bool) {
         if asked.operation == Operation::Read {
-            return Truth::True;
+            return (Truth::True, false);
         }
         let Some(program) = grant.validate.and_then(|id| self.facts.model.condition(id)) else {
-            return Truth::True;
+            return (Truth::True, false);
         };
-        self.as_would_be(presets, asked.operation).run(program, notes)
+        let before = std::mem::take(&mut notes.fault);
+        let truth = self.as_would_be(presets, asked.operation).run(program, notes);
+        let is_assumed = truth == Truth::Open && self.facts.query.resource.any_item && !notes.fault;
+        notes.fault |= before;
+        (if is_assumed { Truth::True } else { truth }, is_assumed)
     }
 
     /// Grants on this document are allows of all fields.
@@ -540,12 +548,6 @@ impl<'q> Bout<'_, 'q> {
         decision.conditional = tally.conditional || is_open;
         *demanded |= outcome.demanded;
         decision
-    }
-}
-
-impl Fit {
-    fn and_fit(self, other: Fit) -> Fit {
-        self.and(other.truth, other.part)
     }
 }
 

@@ -5,15 +5,19 @@
 use smallvec::SmallVec;
 
 use crate::model::Model;
+use crate::model::bits::Bits;
 use crate::model::condition::{Leaf, Left, Operand, Variable};
 use crate::model::id::{ActionId, RoleId};
 use crate::model::role::RoleKind;
 use crate::model::workflow::Transition;
 use crate::vocab::effect::Operation;
-use crate::vocab::limits::{MISSING_ALTERNATIVES_MAX, MISSING_TRIALS_MAX};
+use crate::vocab::limits::{
+    APPROVERS_MAX, MISSING_ALTERNATIVES_MAX, MISSING_REQUEST_TRIALS_MAX, MISSING_TRIALS_MAX,
+};
 use crate::vocab::network::Network;
 use crate::vocab::value::{Object, Value};
 
+use super::approvals;
 use super::check::check;
 use super::comparison::find_comparison;
 use super::decision::{Alternative, Decision, Fact};
@@ -23,30 +27,69 @@ use super::query::{Approval, Names, Query};
 use super::role::{counts, outside};
 use super::validity::valid_until;
 
+/// How many decisions may still be tried: the answers of one request share it, at most [`MISSING_TRIALS_MAX`] each.
+#[derive(Clone, Debug)]
+pub struct Trials {
+    left: usize,
+}
+
+impl Trials {
+    /// Returns what one request may try, [`MISSING_REQUEST_TRIALS_MAX`] decisions.
+    pub fn of_request() -> Self {
+        Self {
+            left: MISSING_REQUEST_TRIALS_MAX,
+        }
+    }
+
+    /// Returns a budget of nothing, for answers that do not tell what is missing.
+    pub fn none() -> Self {
+        Self { left: 0 }
+    }
+}
+
 /// Returns the smallest sets of facts that would turn a deny into an allow; none if the question is allowed, or if nothing
-/// that can be told would help. Administrator roles are named only where nothing less helps.
-pub fn missing<'q>(model: &'q Model, query: &'q Query<'q>, decision: &Decision<'_>) -> Vec<Alternative<'q>> {
-    if decision.is_allow() {
+/// that can be told would help, or nothing was found before the budget was spent. Administrator roles are named only where
+/// nothing less helps.
+pub fn missing<'q>(
+    model: &'q Model,
+    query: &'q Query<'q>,
+    decision: &Decision<'_>,
+    budget: &mut Trials,
+) -> Vec<Alternative<'q>> {
+    let most = budget.left.min(MISSING_TRIALS_MAX);
+    if decision.is_allow() || most == 0 {
         return Vec::new();
     }
+    let mut left = most;
+    let found = search(model, query, decision, &mut left);
+    budget.left = budget.left.saturating_sub(most - left);
+    found
+}
+
+fn search<'q>(
+    model: &'q Model,
+    query: &'q Query<'q>,
+    decision: &Decision<'_>,
+    left: &mut usize,
+) -> Vec<Alternative<'q>> {
     let Ok(facts) = Facts::bind(model, query) else {
         return Vec::new();
     };
     let touched = touched(model, query);
     let transition = decision.transition.and_then(|id| model.transition(id));
     let unknowns = unknowns(query, &touched, decision, transition);
-    let candidates = candidates(&facts, decision, &touched, &unknowns);
+    let candidates = candidates(&facts, decision, transition, &touched, &unknowns);
     let action = model
         .action_names
         .find(query.action)
         .and_then(|id| model.action(ActionId::new(id)));
-    let most = decision
-        .approvals
+    let most = transition
+        .map_or(&[][..], |transition| &transition.approvals)
         .iter()
-        .map(|each| each.needed)
+        .map(|rule| rule.count)
         .max()
         .unwrap_or(0)
-        .min(64);
+        .min(APPROVERS_MAX);
     let places = places(&facts, &touched);
     let mut search = Search {
         model,
@@ -57,12 +100,13 @@ pub fn missing<'q>(model: &'q Model, query: &'q Query<'q>, decision: &Decision<'
         transition,
         is_creation: action.is_some_and(|action| action.on_item() == Operation::Create),
         strangers: (0..most * 2).map(|number| format!("approver:{number}")).collect(),
-        trials: 0,
+        left: *left,
         unknowns,
     };
     for size in 1..=3 {
         let mut found = Vec::new();
         search.sets(&candidates, size, &mut Vec::new(), &mut found);
+        *left = search.left;
         if !found.is_empty() {
             return search.compared(tidy(model, found), &touched);
         }
@@ -77,6 +121,7 @@ pub fn missing<'q>(model: &'q Model, query: &'q Query<'q>, decision: &Decision<'
         .map(|role| vec![Fact::Role(role)])
         .filter(|facts| search.helps(facts))
         .collect();
+    *left = search.left;
     tidy(model, found)
 }
 
@@ -119,6 +164,7 @@ fn tidy<'q>(model: &Model, found: Vec<Vec<Fact<'q>>>) -> Vec<Alternative<'q>> {
 fn candidates<'q>(
     facts: &Facts<'q>,
     decision: &Decision<'_>,
+    transition: Option<&Transition>,
     touched: &Touched<'q>,
     unknowns: &[Unknown<'q>],
 ) -> Vec<Fact<'q>> {
@@ -127,7 +173,12 @@ fn candidates<'q>(
     if facts.query.context.explanation.trim().is_empty() {
         candidates.push(Fact::Explanation);
     }
-    let lacking = decision.approvals.iter().filter(|each| each.given < each.needed);
+    // A transition that is shut for another reason lacks approvals all the same.
+    let approvals = match transition {
+        Some(transition) if decision.approvals.is_empty() => approvals::count(facts, transition),
+        Some(_) | None => decision.approvals.clone(),
+    };
+    let lacking = approvals.iter().filter(|each| each.given < each.needed);
     candidates.extend(lacking.map(|each| Fact::Approvals {
         rule: each.rule,
         count: each.needed - each.given,
@@ -156,12 +207,19 @@ fn candidates<'q>(
             })
             .map(Fact::Role),
     );
-    if let Some(workflow) = facts.workflow {
-        let states = workflow
-            .states
-            .iter()
-            .map(|state| model.state_names.name(state.id.index()));
-        candidates.extend(states.map(Fact::State));
+    match (facts.workflow, facts.collection) {
+        (Some(workflow), _) => {
+            let states = workflow
+                .states
+                .iter()
+                .map(|state| model.state_names.name(state.id.index()));
+            candidates.extend(states.map(Fact::State));
+        }
+        // Without a workflow, its states are those that rules name.
+        (None, Some(collection)) if collection.has_states() => {
+            candidates.extend(model.state_names.names().map(Fact::State));
+        }
+        (None, Some(_) | None) => {}
     }
     let is_owner_asked = touched.is_scoped
         || model
@@ -210,7 +268,8 @@ struct Search<'s, 'q> {
     is_creation: bool,
     /// Ids for people who might approve.
     strangers: Vec<String>,
-    trials: usize,
+    /// Decisions that may still be tried.
+    left: usize,
     unknowns: Vec<Unknown<'q>>,
     /// Networks, each with an address in it.
     places: Vec<(&'q [Network], String)>,
@@ -238,7 +297,7 @@ impl<'q> Search<'_, 'q> {
                 (Fact::State(_), Fact::State(_)) | (Fact::Time(_), Fact::Time(_)) => true,
                 (other, candidate) => other == candidate,
             });
-            if again || self.trials >= MISSING_TRIALS_MAX {
+            if again || self.left == 0 {
                 continue;
             }
             chosen.push(candidate.clone());
@@ -270,10 +329,10 @@ impl<'q> Search<'_, 'q> {
             .collect();
         let combinations: usize = wanted.iter().map(|unknown| unknown.values.len().max(1)).product();
         for combination in 0..combinations.min(MISSING_TRIALS_MAX) {
-            if self.trials >= MISSING_TRIALS_MAX {
+            let Some(left) = self.left.checked_sub(1) else {
                 return false;
-            }
-            self.trials += 1;
+            };
+            self.left = left;
             let mut query = self.granted(facts);
             let mut rest = combination;
             for unknown in &wanted {
@@ -396,7 +455,10 @@ impl<'q> Search<'_, 'q> {
         } else {
             named.collect()
         };
-        let role = rule.roles.as_ref().and_then(|roles| roles.iter().next());
+        let role = rule
+            .roles
+            .as_ref()
+            .and_then(|roles| approver_role(self.model, roles));
         let digest = query.resource.content_digest;
         let mut left = count;
         for subject_id in people {
@@ -411,7 +473,7 @@ impl<'q> Search<'_, 'q> {
             if is_new {
                 left -= 1;
                 let roles: Names<'x> = role
-                    .map(|role| self.model.roles.names.name(role))
+                    .map(|role| self.model.roles.names.name(role.index()))
                     .into_iter()
                     .collect();
                 let transition = transition.name.as_ref();
@@ -434,6 +496,16 @@ fn without<'x>(object: &Object<'x>, field: Option<&str>) -> Object<'x> {
             .map(|(name, value)| (name.to_owned().into(), value.clone()))
             .collect(),
     )
+}
+
+/// A role that people can claim and that is, or brings, one of these.
+fn approver_role(model: &Model, roles: &Bits) -> Option<RoleId> {
+    let named = roles.iter().map(RoleId::new);
+    let bringing = (0..model.roles.rows.len()).map(RoleId::new).filter(|role| {
+        let row = model.roles.row(*role);
+        row.is_some_and(|row| row.closure.intersects(roles))
+    });
+    named.chain(bringing).find(|role| is_claimable(model, *role))
 }
 
 /// How the digest of the content is named among what lacks.

@@ -1,9 +1,10 @@
 //! What a path of a condition leads to: fields of the item, of related items, and the facts that stand for fields.
 
 use crate::model::condition::{Leaf, Left};
-use crate::vocab::value::{Value, View};
+use crate::vocab::value::View;
 
 use super::condition::{Item, Rows, Scene};
+use super::constraints::Presets;
 
 /// What a path leads to.
 pub(super) enum Found<'s> {
@@ -26,7 +27,7 @@ impl<'s> Scene<'s> {
         };
         let Some(field) = path.first() else { return false };
         let presets = match self.item {
-            Item::AsWouldBe(presets) | Item::Submitted(presets) => presets,
+            Item::AsWouldBe(presets) | Item::Submitted(presets) => presets.values.as_slice(),
             Item::Stored | Item::Related(_) => &[],
         };
         self.facts.query.changes.get(field).is_some()
@@ -93,8 +94,9 @@ impl<'s> Scene<'s> {
     /// Returns a field of the item.
     fn field(&self, name: &'s str) -> Found<'s> {
         let query = self.facts.query;
-        let preset = |presets: &'s [(&'s str, Value<'s>)]| {
+        let preset = |presets: &'s Presets<'s>| {
             presets
+                .values
                 .iter()
                 .find(|(field, _)| *field == name)
                 .map(|(_, value)| value)
@@ -107,17 +109,25 @@ impl<'s> Scene<'s> {
                 }
                 query.changes.get(name).or_else(|| preset(presets))
             }
-            Item::AsWouldBe(presets) if self.creates => query
-                .changes
-                .get(name)
-                .or_else(|| query.resource.attributes.get(name))
-                .or_else(|| preset(presets)),
+            Item::AsWouldBe(presets) if self.creates => {
+                let proposed = query
+                    .changes
+                    .get(name)
+                    .or_else(|| query.resource.attributes.get(name));
+                if proposed.is_none() && presets.is_untold(name) {
+                    return Found::Open;
+                }
+                proposed.or_else(|| preset(presets))
+            }
             Item::AsWouldBe(presets) => {
                 if let Some(state) = self.state
                     && self.is_state_field(name)
                     && query.changes.get(name).is_none()
                 {
                     return Found::Value(View::Text(state));
+                }
+                if presets.is_untold(name) && query.changes.get(name).is_none() {
+                    return Found::Open;
                 }
                 query
                     .changes

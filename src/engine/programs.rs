@@ -3,7 +3,7 @@
 
 use crate::model::Model;
 use crate::model::bits::Bits;
-use crate::model::condition::{Leaf, Node, Program};
+use crate::model::condition::{Leaf, Left, Node, Operand, Program, Variable};
 use crate::model::grant::{Mask, Scope};
 use crate::model::id::{ActionId, CollectionId, ConditionId, TransitionId};
 use crate::vocab::effect::Effect;
@@ -16,7 +16,7 @@ pub(super) struct Touched<'q> {
     pub(super) programs: Vec<&'q Program>,
     /// Transitions of the workflow.
     pub(super) transitions: Vec<TransitionId>,
-    /// Roles that some allow names; `None` if one is for any role but some.
+    /// Roles that rules name in such a way that holding them may allow; `None` if any role may.
     pub(super) roles: Option<Bits>,
     /// Networks that some allow or constraint demands.
     pub(super) networks: Vec<&'q [Network]>,
@@ -60,7 +60,36 @@ pub(super) fn touched<'q>(model: &'q Model, query: &Query<'q>) -> Touched<'q> {
     for action in actions {
         touch(model, collection, action, &mut touched, 0);
     }
+    if touched.programs.iter().any(|program| reads_roles(&program.root)) {
+        touched.roles = None;
+    }
     touched
+}
+
+/// Whether a condition looks at the roles of the subject.
+fn reads_roles(root: &Node) -> bool {
+    let mut reads = false;
+    let mut look = |variable: &Variable| {
+        reads |= matches!(
+            variable,
+            Variable::CurrentRole(_) | Variable::CurrentRoles(_) | Variable::CurrentPolicies(_)
+        );
+    };
+    each_leaf(root, &mut Vec::new(), &mut |leaf, _| {
+        if let Left::Fact(variable) = &leaf.left {
+            look(variable);
+        }
+        each_variable(&leaf.right, &mut look);
+    });
+    reads
+}
+
+fn each_variable(operand: &Operand, visit: &mut impl FnMut(&Variable)) {
+    match operand {
+        Operand::Value(_) => {}
+        Operand::Variable(variable) => visit(variable),
+        Operand::List(parts) => parts.iter().for_each(|part| each_variable(part, visit)),
+    }
 }
 
 fn touch<'q>(
@@ -78,11 +107,14 @@ fn touch<'q>(
         if grant.effect == Effect::Allow && depth == 0 {
             touched.networks.extend(grant.networks.as_deref());
             touched.is_scoped |= grant.selection.scope != Scope::Any;
-            match (&grant.selection.roles, &mut touched.roles) {
-                (Mask::Only(roles), Some(all)) => all.union(roles),
-                (Mask::Any | Mask::Except(_), _) => touched.roles = None,
-                (Mask::Only(_), None) => {}
-            }
+        }
+        if depth == 0 {
+            touch_roles(
+                model,
+                &grant.selection.roles,
+                grant.effect == Effect::Allow,
+                touched,
+            );
         }
     }
     let constraints = model
@@ -95,6 +127,12 @@ fn touch<'q>(
         touched.programs.extend(program(constraint.submitted));
         if depth == 0 {
             touched.networks.extend(constraint.networks.as_deref());
+            touch_roles(
+                model,
+                &constraint.selection.roles,
+                !constraint.presets.is_empty(),
+                touched,
+            );
         }
     }
     if depth >= crate::vocab::limits::PERMITTED_DEPTH_MAX {
@@ -108,6 +146,27 @@ fn touch<'q>(
         .collect();
     for collection in related {
         touch(model, Some(collection), action, touched, depth + 1);
+    }
+}
+
+/// Holding a role helps if an allow, or a constraint that presets what others demand, is for it (`brings`). It also ends being
+/// without roles: where another rule is for those who are, or for what that brings, any role helps.
+fn touch_roles(model: &Model, roles: &Mask<Bits>, brings: bool, touched: &mut Touched<'_>) {
+    let mut roleless = model
+        .roles
+        .roleless
+        .iter()
+        .filter_map(|role| model.roles.row(*role));
+    match (roles, &mut touched.roles) {
+        (Mask::Only(roles), Some(all)) if brings => all.union(roles),
+        (Mask::Any | Mask::Except(_), _) if brings => touched.roles = None,
+        (Mask::Only(roles), _) if !brings && roleless.any(|row| row.closure.intersects(roles)) => {
+            touched.roles = None;
+        }
+        (Mask::Except(roles), _) if !brings && roleless.any(|row| !row.closure.is_within(roles)) => {
+            touched.roles = None;
+        }
+        (Mask::Any | Mask::Only(_) | Mask::Except(_), _) => {}
     }
 }
 

@@ -23,21 +23,42 @@ pub(super) struct Bout<'f, 'q> {
 pub(super) struct Fit {
     pub(super) truth: Truth,
     pub(super) part: Outcome,
+    /// Whether it is open because evaluation went wrong.
+    pub(super) fault: bool,
 }
 
 impl Fit {
     pub(super) const WHOLE: Fit = Fit {
         truth: Truth::True,
         part: Outcome::Matched,
+        fault: false,
     };
 
     /// Returns this fit narrowed by another part.
     pub(super) fn and(self, truth: Truth, part: Outcome) -> Self {
         if truth < self.truth {
-            Fit { truth, part }
+            Fit {
+                truth,
+                part,
+                fault: false,
+            }
         } else {
             self
         }
+    }
+
+    /// Returns this fit narrowed by another one.
+    pub(super) fn meet(self, other: Fit) -> Self {
+        if other.truth < self.truth {
+            return other;
+        }
+        let fault = self.fault || other.fault;
+        Fit { fault, ..self }
+    }
+
+    /// Tells whether what is open is taken in favour of some item; what went wrong never is.
+    pub(super) fn is_aside(&self, any_item: bool) -> bool {
+        any_item && self.truth == Truth::Open && !self.fault
     }
 }
 
@@ -109,8 +130,7 @@ impl<'q> Bout<'_, 'q> {
         if networks.is_none() && selection.when.is_none() {
             return fit;
         }
-        let request = self.matches_request(selection, networks, notes);
-        fit.and(request.truth, request.part)
+        fit.meet(self.matches_request(selection, networks, notes))
     }
 
     /// Tells whether the request comes from the networks of a rule and meets its condition.
@@ -128,7 +148,13 @@ impl<'q> Bout<'_, 'q> {
         }
         let fit = Fit::WHOLE;
         match selection.when {
-            Some(when) => fit.and(self.stored(when, notes), Outcome::Condition),
+            Some(when) => {
+                let before = std::mem::take(&mut notes.fault);
+                let mut fit = Fit::WHOLE.and(self.stored(when, notes), Outcome::Condition);
+                fit.fault = notes.fault && fit.truth == Truth::Open;
+                notes.fault |= before;
+                fit
+            }
             None => fit,
         }
     }

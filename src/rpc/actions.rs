@@ -9,6 +9,7 @@ use super::proto::v1;
 use super::violation::{Path, Violations};
 use super::{DecisionService, convert, find, outlook, snapshot_info, status};
 use crate::engine::actions;
+use crate::engine::missing::Trials;
 use crate::vocab::call::Call;
 
 impl DecisionService {
@@ -43,14 +44,16 @@ impl DecisionService {
         let mut listed = Vec::with_capacity(decisions.len());
         // The same question with the action in it, for what needs the whole question.
         let mut asked = query.clone();
+        let mut budget = Trials::of_request();
         for (id, decision) in decisions {
             let Some(action) = model.action(id) else { continue };
             let name = model.action_names.name(id.index());
             asked.action = name;
             let (decision, trace) = if request.explain && self.detail == Detail::Full {
-                self.decide(&encoder, &asked, true).map_err(malformed)?
+                self.decide(&encoder, &asked, true, &mut budget)
+                    .map_err(malformed)?
             } else {
-                let outlook = outlook(model, &asked, &decision, self.detail);
+                let outlook = outlook(model, &asked, &decision, self.detail, &mut budget);
                 let decision = encoder.decision(self.ids.next(), &asked, &decision, &outlook);
                 (decision, request.explain.then(super::encode::Encoder::withheld))
             };

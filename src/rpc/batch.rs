@@ -9,6 +9,7 @@ use super::proto::v1;
 use super::violation::{Path, Violations};
 use super::wire::Bounded;
 use super::{Budget, DecisionService, find, snapshot_info, status};
+use crate::engine::missing::Trials;
 use crate::engine::query::Query;
 use crate::vocab::call::Call;
 use crate::vocab::limits::BATCH_CHECKS_MAX;
@@ -56,6 +57,7 @@ impl DecisionService {
         let published = self.store.current();
         let snapshot = find(&published, asked.name, asked.digest)?;
         let encoder = self.encoder(snapshot, Call::CheckBatch);
+        let mut trials = Trials::of_request();
         let mut results = Vec::with_capacity(checks.entries.len());
         for (index, bytes) in checks.entries.into_iter().enumerate() {
             if budget.is_over() {
@@ -64,7 +66,15 @@ impl DecisionService {
             let path = path.index(index);
             let item = self.read(bytes, &[1..=1, 3..=3, 6..=12], |_| Ok(()))?;
             let common = own_context(&mut decoder, &path, &item, &mut query);
-            results.push(self.check_item(&mut decoder, &encoder, &path, &item, &mut query, asked.explain));
+            results.push(self.check_item(
+                &mut decoder,
+                &encoder,
+                &path,
+                &item,
+                &mut query,
+                asked.explain,
+                &mut trials,
+            ));
             decoder.check_form()?;
             if let Some(common) = common {
                 query.context = common;
@@ -76,6 +86,10 @@ impl DecisionService {
         })
     }
 
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one step of a loop, apart for its length"
+    )]
     fn check_item<'a>(
         &self,
         decoder: &mut Decoder,
@@ -84,13 +98,14 @@ impl DecisionService {
         item: &Asked<'a>,
         query: &mut Query<'a>,
         explain: bool,
+        budget: &mut Trials,
     ) -> v1::CheckResult {
         use v1::check_result::Result as Wire;
         // Any text is an id of a check, and it is repeated as it came.
         let id = item.name.to_owned();
         decoder.question(path, item, query);
         let decided = decoder.settle().and_then(|()| {
-            self.decide(encoder, query, explain)
+            self.decide(encoder, query, explain, budget)
                 .map_err(|error| Violations::of_query(path, &error))
         });
         match decided {

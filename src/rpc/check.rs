@@ -8,6 +8,7 @@ use super::proto::v1;
 use super::violation::{Path, Violations};
 use super::{DecisionService, find, outlook, snapshot_info, status};
 use crate::engine::check::{check, check_traced};
+use crate::engine::missing::Trials;
 use crate::engine::query::{Query, QueryError};
 use crate::engine::trace::Recorder;
 use crate::vocab::call::Call;
@@ -33,7 +34,12 @@ impl DecisionService {
         let published = self.store.current();
         let snapshot = find(&published, asked.name, asked.digest)?;
         let (decision, trace) = self
-            .decide(&self.encoder(snapshot, Call::Check), &query, asked.explain)
+            .decide(
+                &self.encoder(snapshot, Call::Check),
+                &query,
+                asked.explain,
+                &mut Trials::of_request(),
+            )
             .map_err(|error| status::invalid(&Violations::of_query(&Path::ROOT, &error)))?;
         Ok(v1::CheckResponse {
             snapshot: Some(snapshot_info(snapshot)),
@@ -48,6 +54,7 @@ impl DecisionService {
         encoder: &Encoder<'q>,
         query: &'q Query<'q>,
         explain: bool,
+        budget: &mut Trials,
     ) -> Result<(v1::Decision, Option<v1::Trace>), QueryError> {
         let model = encoder.model;
         let (decision, trace) = if explain && encoder.detail == Detail::Full {
@@ -58,7 +65,7 @@ impl DecisionService {
         } else {
             (check(model, query)?, explain.then(Encoder::withheld))
         };
-        let outlook = outlook(model, query, &decision, encoder.detail);
+        let outlook = outlook(model, query, &decision, encoder.detail, budget);
         Ok((
             encoder.decision(self.ids.next(), query, &decision, &outlook),
             trace,

@@ -12,6 +12,7 @@ use super::wire::Part;
 use super::{DecisionService, convert, find, snapshot_info, status, words};
 use crate::engine::check::check;
 use crate::engine::fields::{self, Filtered};
+use crate::engine::missing::Trials;
 use crate::engine::query::{Names, Query, QueryError, Resource};
 use crate::engine::validity::valid_until;
 use crate::model::Model;
@@ -168,8 +169,9 @@ impl DecisionService {
         let mut summary = Summary::default();
         if explain {
             summary.trace = Some(match encoder.detail {
+                // Of this answer the trace alone is told.
                 Detail::Full => self
-                    .decide(&encoder.uncounted(), &all, true)?
+                    .decide(&encoder.uncounted(), &all, true, &mut Trials::none())?
                     .1
                     .unwrap_or_default(),
                 Detail::None | Detail::Code => Encoder::withheld(),

@@ -46,6 +46,7 @@ use tonic::Status;
 
 use crate::engine;
 use crate::engine::decision::Decision;
+use crate::engine::missing::Trials;
 use crate::engine::query::Query;
 use crate::model::Model;
 use crate::store::PolicyStore;
@@ -142,17 +143,18 @@ fn snapshot_info(snapshot: &Snapshot) -> v1::SnapshotInfo {
     }
 }
 
-/// Finds what an answer tells beyond its decision.
+/// Finds what an answer tells beyond its decision; the answers of one request share the budget.
 fn outlook<'q>(
     model: &'q Model,
     query: &'q Query<'q>,
     decision: &Decision<'_>,
     detail: Detail,
+    budget: &mut Trials,
 ) -> Outlook<'q> {
     let tells_ways = detail == Detail::Full && !decision.is_allow();
     Outlook {
         missing: if tells_ways {
-            engine::missing::missing(model, query, decision)
+            engine::missing::missing(model, query, decision, budget)
         } else {
             Vec::new()
         },

@@ -11,6 +11,7 @@ use super::{DecisionService, convert, find, outlook, snapshot_info, status, word
 use crate::engine::approvals::{self, Progress};
 use crate::engine::decision::ApprovalCount;
 use crate::engine::fields::action_of;
+use crate::engine::missing::Trials;
 use crate::engine::query::{Query, QueryError};
 use crate::engine::transitions::{self, Offered};
 use crate::model::Model;
@@ -53,11 +54,12 @@ impl DecisionService {
 
         let published = self.store.current();
         let snapshot = find(&published, request.name, request.digest)?;
-        let writer = Writer {
+        let mut writer = Writer {
             service: self,
             encoder: self.encoder(snapshot, Call::ListAllowedTransitions),
             locale,
             explain: request.explain,
+            budget: Trials::of_request(),
         };
         let malformed = |error| status::invalid(&Violations::of_query(&Path::ROOT, &error));
         let offers = transitions::list(&snapshot.model, &query).map_err(malformed)?;
@@ -96,16 +98,21 @@ struct Writer<'w> {
     encoder: Encoder<'w>,
     locale: &'w str,
     explain: bool,
+    budget: Trials,
 }
 
 impl Writer<'_> {
-    fn option(&self, query: &Query<'_>, offered: &Offered<'_>) -> Result<v1::TransitionOption, QueryError> {
+    fn option(
+        &mut self,
+        query: &Query<'_>,
+        offered: &Offered<'_>,
+    ) -> Result<v1::TransitionOption, QueryError> {
         let model = self.encoder.model;
         let target = offered.target.unwrap_or_default();
         let asked = as_check(model, query, offered, target);
         let decision = &offered.decision;
         let transition = offered.transition.and_then(|id| model.transition(id));
-        let outlook = outlook(model, &asked, decision, self.encoder.detail);
+        let outlook = outlook(model, &asked, decision, self.encoder.detail, &mut self.budget);
         Ok(v1::TransitionOption {
             id: transition
                 .map_or(target, |transition| &transition.name)
@@ -134,7 +141,7 @@ impl Writer<'_> {
             (true, Detail::None | Detail::Code) => Ok(Some(Encoder::withheld())),
             (true, Detail::Full) => self
                 .service
-                .decide(&self.encoder.uncounted(), asked, true)
+                .decide(&self.encoder.uncounted(), asked, true, &mut Trials::none())
                 .map(|(_, trace)| trace),
         }
     }

@@ -18,10 +18,12 @@ pub const PATTERN_TEXT_BYTES_MAX: usize = 64 * 1024;
 pub const GEOMETRY_POSITIONS_MAX: usize = 1_000;
 /// How deep `_some_permitted` may ask about items related to related items.
 pub const PERMITTED_DEPTH_MAX: usize = 4;
-/// Decisions that may be tried to find what is missing for an allow.
+/// Decisions that may be tried to find what is missing for one allow.
 pub const MISSING_TRIALS_MAX: usize = 256;
 /// Values that one attribute which a denial lacks is compared with.
 pub const MISSING_VALUES_MAX: usize = 32;
+/// Decisions that all answers of one request together may try to find what is missing.
+pub const MISSING_REQUEST_TRIALS_MAX: usize = 4_096;
 /// Moments that may be tried to find when an answer changes.
 pub const VALIDITY_TRIALS_MAX: usize = 64;
 /// Grants named in one decision.

@@ -51,6 +51,18 @@ fn show(diagnostic: &Diagnostic, map: &SourceMap) -> String {
     format!("{} {path}:{position} `{marked}`: {message}{help}", code.name())
 }
 
+/// Reads a policy from native files; what they say is not checked.
+pub(crate) fn policy_of(files: &[(&str, serde_json::Value)]) -> Policy {
+    let files = files
+        .iter()
+        .map(|(name, json)| ((*name).to_owned(), json.to_string()))
+        .chain([("profile.json".to_owned(), r#"{"dialect": "native"}"#.to_owned())])
+        .collect();
+    let outcome = read(&files);
+    assert_eq!(outcome.complaints(), Vec::<String>::new());
+    outcome.policy.unwrap()
+}
+
 /// Reads a profile as `load` will: the profile file, the dialect, then its layers.
 pub(crate) fn read(files: &Files) -> Outcome {
     let mut map = SourceMap::new();

@@ -23,6 +23,8 @@ pub(crate) enum Holds {
     Status,
     /// A list of related items, asked by its key.
     Rows,
+    /// A geometry.
+    Place,
     Anything,
 }
 
@@ -46,6 +48,7 @@ pub(crate) fn fields(collection: &str) -> &'static [(&'static [&'static str], Ho
             (&["comments", "text"], Holds::Text),
             (&["comments", "score"], Holds::Number),
             (&["comments"], Holds::Rows),
+            (&["place"], Holds::Place),
         ],
         "comments" => &[
             (&["text"], Holds::Text),
@@ -66,6 +69,7 @@ pub(crate) fn fields(collection: &str) -> &'static [(&'static [&'static str], Ho
             (&["more", "x"], Holds::Anything),
             (&["many"], Holds::Anything),
             (&["score"], Holds::Number),
+            (&["place"], Holds::Place),
         ],
     }
 }
@@ -90,6 +94,7 @@ pub(crate) fn value(random: &mut Random, holds: Holds) -> Value<'static> {
             let moment = random.word(MOMENTS);
             text(if random.chance(30) { &moment[..10] } else { moment })
         }
+        Holds::Place => place(random),
         Holds::Clock => text(random.word(&["08:00", "12:30:15", "23:59"])),
         Holds::Tags => Value::List(
             random
@@ -119,6 +124,59 @@ pub(crate) fn value(random: &mut Random, holds: Holds) -> Value<'static> {
     }
 }
 
+/// A point, a line or a rectangle; lines and sides run along the axes, so that whether they meet can be told by hand.
+fn place(random: &mut Random) -> Value<'static> {
+    let at = |x: usize, y: usize| Value::List(vec![Value::Number(x as f64), Value::Number(y as f64)]);
+    let (x, y) = (random.below(5), random.below(5));
+    let (width, height) = (random.between(1, 2), random.between(1, 2));
+    let (kind, coordinates) = match random.below(4) {
+        0 | 1 => ("Point", at(x, y)),
+        2 if random.chance(50) => ("LineString", Value::List(vec![at(x, y), at(x + width, y)])),
+        2 => ("LineString", Value::List(vec![at(x, y), at(x, y + height)])),
+        _ => {
+            let ring = vec![
+                at(x, y),
+                at(x + width, y),
+                at(x + width, y + height),
+                at(x, y + height),
+                at(x, y),
+            ];
+            ("Polygon", Value::List(vec![Value::List(ring)]))
+        }
+    };
+    Value::Object(placet::vocab::value::Object::new(vec![
+        ("type".into(), text(kind)),
+        ("coordinates".into(), coordinates),
+    ]))
+}
+
+/// Operators that decide on what is submitted less often than others.
+const RARELY_SUBMITTED: &[Operator] = &[
+    Operator::Regex,
+    Operator::Regex,
+    Operator::Regex,
+    Operator::Is,
+    Operator::Is,
+    Operator::Is,
+    Operator::Ieq,
+    Operator::Nieq,
+    Operator::Between,
+    Operator::Nbetween,
+    Operator::Empty,
+    Operator::Nempty,
+    Operator::Intersects,
+    Operator::Nintersects,
+    Operator::Neq,
+    Operator::Eq,
+];
+const PLACE: &[Operator] = &[
+    Operator::Intersects,
+    Operator::Nintersects,
+    Operator::IntersectsBbox,
+    Operator::NintersectsBbox,
+    Operator::Null,
+    Operator::Nnull,
+];
 const TEXT: &[Operator] = &[
     Operator::Eq,
     Operator::Neq,
@@ -218,7 +276,7 @@ pub(crate) fn condition(random: &mut Random, collection: &str, purpose: For, dep
 fn parts(random: &mut Random, collection: &str, purpose: For, depth: usize) -> Vec<Condition> {
     (0..random.between(1, 3))
         .map(|_| {
-            if random.chance(6) && purpose == For::Stored {
+            if random.chance(14) && purpose == For::Stored {
                 return neutral();
             }
             condition(random, collection, purpose, depth - 1)
@@ -234,15 +292,40 @@ pub(crate) fn neutral() -> Condition {
     }
 }
 
+/// A condition on two lists of related items, which may be more combinations than are tried.
+pub(crate) fn crowd(random: &mut Random) -> Condition {
+    let part = |path: &[&str], value: Value<'static>| Condition {
+        node: field_leaf(path, None, Operator::Eq, Operand::Value(value)),
+        span: span(),
+    };
+    let (one, other) = (value(random, Holds::Text), value(random, Holds::Text));
+    Condition {
+        node: Node::All(vec![part(&["rows", "x"], one), part(&["more", "x"], other)]),
+        span: span(),
+    }
+}
+
 fn leaf(random: &mut Random, collection: &str, purpose: For) -> Node {
     let relational = matches!(collection, "articles" | "notes") && purpose != For::Submitted;
-    if relational && random.chance(14) {
+    if relational && random.chance(18) {
         return related(random, collection);
     }
-    if collection == "facts" || random.chance(14) {
+    if matches!(collection, "articles" | "notes")
+        && random.chance(18)
+        && let Some(node) = part_of_moment(random, collection)
+    {
+        return node;
+    }
+    if collection == "articles" && random.chance(10) {
+        return same_moment(random);
+    }
+    if collection == "articles" && purpose != For::Submitted && random.chance(13) {
+        return by_key(random);
+    }
+    if collection == "facts" || random.chance(22) {
         return fact(random);
     }
-    if purpose != For::Stored && random.chance(8) {
+    if random.chance(if purpose == For::Stored { 2 } else { 10 }) {
         let (path, _) = *random.pick(fields(collection));
         return submitted(path);
     }
@@ -250,6 +333,29 @@ fn leaf(random: &mut Random, collection: &str, purpose: For) -> Node {
         .iter()
         .filter(|(path, holds)| purpose != For::Submitted || (path.len() == 1 && *holds != Holds::Rows))
         .collect();
+    // Each operator, and each function, as often as another one.
+    if random.chance(70) {
+        let operator = if purpose == For::Submitted && random.chance(60) {
+            *random.pick(RARELY_SUBMITTED)
+        } else {
+            *random.pick(Operator::ALL)
+        };
+        let taking: Vec<_> = known
+            .iter()
+            .filter(|(_, holds)| operators(*holds).contains(&operator))
+            .collect();
+        if !taking.is_empty() {
+            let (path, holds) = ***random.pick(&taking);
+            // Of a constant more is known than of what a request may tell.
+            let right = match operand(random, operator, usual(holds, operator), false) {
+                Operand::Variable(_) if purpose == For::Submitted => {
+                    operand(random, operator, usual(holds, operator), false)
+                }
+                right => right,
+            };
+            return field_leaf(path, None, operator, right);
+        }
+    }
     let (path, holds) = **random.pick(&known);
     compare(
         random,
@@ -257,6 +363,94 @@ fn leaf(random: &mut Random, collection: &str, purpose: For) -> Node {
         holds,
         collection == "articles" || collection == "notes",
     )
+}
+
+/// The operators that a field takes.
+fn operators(holds: Holds) -> &'static [Operator] {
+    match holds {
+        Holds::Text | Holds::Status => TEXT,
+        Holds::Number | Holds::Clock | Holds::Moment => ORDERED,
+        Holds::Flag => FLAG,
+        Holds::Tags => TAGS,
+        Holds::Person | Holds::Rows => KEYS,
+        Holds::Place => PLACE,
+        Holds::Anything => TEXT,
+    }
+}
+
+/// What an operator is compared with, where a field may hold anything.
+fn usual(holds: Holds, operator: Operator) -> Holds {
+    match holds {
+        Holds::Anything if ORDERED.contains(&operator) && !TEXT.contains(&operator) => Holds::Number,
+        Holds::Anything => Holds::Text,
+        holds => holds,
+    }
+}
+
+fn field_leaf(path: &[&str], function: Option<Function>, operator: Operator, right: Operand) -> Node {
+    Node::Leaf(Leaf {
+        left: Left::Field(names(path)),
+        function,
+        operator,
+        right,
+    })
+}
+
+/// Compares a part of a moment with that part of a moment which items hold, or counts a list.
+fn part_of_moment(random: &mut Random, collection: &str) -> Option<Node> {
+    let path: &[&str] = match (collection, random.below(8)) {
+        ("articles", 0) => return Some(counted(random, &["comments"], Some(Function::Count))),
+        ("articles", 1..=4) => &["at"],
+        ("articles", _) => &["day"],
+        (_, 0) => return Some(counted(random, &["many"], Some(Function::Count))),
+        (_, 1..=4) => &["x"],
+        _ => &["y"],
+    };
+    let functions = if path == ["day"] {
+        DATE_FUNCTIONS.to_vec()
+    } else {
+        [TIME_FUNCTIONS, DATE_FUNCTIONS, TIME_FUNCTIONS].concat()
+    };
+    let function = *random.pick(&functions);
+    let moment = text(random.word(MOMENTS));
+    let part = crate::reference::leaf::apply(function, &moment)?;
+    let operator = *random.pick(&[Operator::Eq, Operator::Neq, Operator::Gt, Operator::Lte]);
+    Some(field_leaf(path, Some(function), operator, Operand::Value(part)))
+}
+
+/// Asks for a moment, which may be written in several ways.
+fn same_moment(random: &mut Random) -> Node {
+    let path: &[&str] = if random.chance(60) { &["at"] } else { &["day"] };
+    let operator = *random.pick(&[
+        Operator::Eq,
+        Operator::Neq,
+        Operator::In,
+        Operator::Nin,
+        Operator::Lt,
+        Operator::Gte,
+    ]);
+    let right = match (operator.operand(), random.chance(50)) {
+        (Form::List, _) => Operand::List(vec![Operand::Value(value(random, Holds::Moment))]),
+        (_, true) => Operand::Variable(Variable::Now(random.chance(60).then(|| step(random)))),
+        (_, false) => Operand::Value(value(random, Holds::Moment)),
+    };
+    field_leaf(path, None, operator, right)
+}
+
+/// Asks which item a relation leads to.
+fn by_key(random: &mut Random) -> Node {
+    let (path, holds): (&[&str], _) = *random.pick(&[
+        (&["author"] as &[&str], Holds::Person),
+        (&["category"], Holds::Text),
+        (&["category"], Holds::Text),
+        (&["category"], Holds::Text),
+        (&["category"], Holds::Text),
+        (&["comments"], Holds::Rows),
+        (&["comments"], Holds::Rows),
+    ]);
+    let operator = *random.pick(KEYS);
+    let right = operand(random, operator, holds, false);
+    field_leaf(path, None, operator, right)
 }
 
 fn submitted(path: &[&str]) -> Node {
@@ -305,14 +499,25 @@ fn fact(random: &mut Random) -> Node {
         (Variable::CurrentRoles(vec![]), Holds::Tags),
         (Variable::CurrentPolicies(vec![]), Holds::Tags),
         (Variable::Owner(OwnerPart::Roles), Holds::Tags),
+        (Variable::Context(vec!["ip".into()]), Holds::Text),
+        (Variable::Context(vec!["explanation".into()]), Holds::Text),
+        (Variable::Context(vec!["comment_author_id".into()]), Holds::Person),
+        (Variable::Context(vec!["now".into()]), Holds::Moment),
+        (Variable::CurrentRoles(vec!["desk".into()]), Holds::Tags),
+        (Variable::CurrentPolicies(vec!["desk".into()]), Holds::Tags),
     ];
     let (variable, holds) = random.pick(variables).clone();
     let constant = |random: &mut Random| match &variable {
         Variable::Item => text(random.word(&["saved", "new", "none"])),
         Variable::CurrentRole(path) if path.is_empty() => text(random.word(&["author", "editor"])),
+        Variable::CurrentRoles(path) | Variable::CurrentPolicies(path) if !path.is_empty() => {
+            text(random.word(&["sport", "alpha"]))
+        }
         Variable::CurrentRoles(_) | Variable::Owner(OwnerPart::Roles) => {
             text(random.word(&["author", "editor"]))
         }
+        Variable::Context(path) if path[0] == "ip" => text(random.word(&["10.1.2.3", "192.168.0.9"])),
+        Variable::Context(path) if path[0] == "explanation" => text("because"),
         Variable::CurrentPolicies(_) => text(random.word(&["basic", "extra"])),
         _ => value(random, holds),
     };
@@ -356,6 +561,7 @@ fn compare(random: &mut Random, path: &[&str], holds: Holds, lists: bool) -> Nod
             operand_holds = Holds::Text;
             *random.pick(TEXT)
         }
+        Holds::Place => *random.pick(PLACE),
         Holds::Tags => *random.pick(TAGS),
         Holds::Person | Holds::Rows => *random.pick(KEYS),
         Holds::Moment if random.chance(35) => {
@@ -447,7 +653,8 @@ fn operand(random: &mut Random, operator: Operator, holds: Holds, function: bool
             Operand::Variable(variable) => Operand::Variable(variable),
             Operand::Value(_) | Operand::List(_) => Operand::Value(value(random, Holds::Text)),
         },
-        Form::Scalar | Form::Ordered | Form::Geometry => scalar(random, scalar_holds, function),
+        Form::Scalar | Form::Ordered => scalar(random, scalar_holds, function),
+        Form::Geometry => Operand::Value(place(random)),
     }
 }
 
@@ -482,7 +689,7 @@ fn scalar(random: &mut Random, holds: Holds, function: bool) -> Operand {
                 Variable::CurrentRole(vec!["level".into()]),
             ])
             .clone(),
-        Holds::Flag | Holds::Clock | Holds::Rows => {
+        Holds::Flag | Holds::Clock | Holds::Rows | Holds::Place => {
             let constant = value(random, holds);
             return Operand::Value(constant);
         }
@@ -527,6 +734,9 @@ pub(crate) fn preset(random: &mut Random, holds: Holds) -> Operand {
     match holds {
         Holds::Tags => Operand::List(vec![Operand::Value(text("alpha")), Operand::Value(text("beta"))]),
         Holds::Rows => Operand::Value(Value::Null),
+        Holds::Anything if random.chance(30) => Operand::List(vec![Operand::Value(text("alpha"))]),
+        Holds::Text if random.chance(35) => Operand::Variable(Variable::CurrentUser(vec!["desk".into()])),
+        Holds::Person if random.chance(50) => Operand::Variable(Variable::CurrentUser(vec![])),
         _ => scalar(random, holds, false),
     }
 }

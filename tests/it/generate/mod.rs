@@ -1,13 +1,18 @@
 //! Random policies and questions near them: small pools of names, so that rules and questions meet.
 //!
-//! Everything comes from one seed. [`policy`] makes policies that use every construct, [`condition`] their conditions,
-//! [`query`] questions about them, and [`shrink`] makes a pair that shows a failure smaller.
+//! Everything comes from one seed. [`policy`] makes policies that use every construct ([`theme`] says what those of few rules
+//! are about), [`workflow`] their workflows, [`condition`] their conditions; [`query`] makes questions about anything, [`near`]
+//! questions near a rule, with [`values`] near those that it compares; [`shrink`] makes a pair that shows a failure smaller.
 
 pub(crate) mod condition;
+pub(crate) mod near;
 pub(crate) mod policy;
 pub(crate) mod query;
 pub(crate) mod random;
 pub(crate) mod shrink;
+pub(crate) mod theme;
+pub(crate) mod values;
+pub(crate) mod workflow;
 
 use placet::source::span::{FileId, Span, Spanned};
 use placet::vocab::value::Value;

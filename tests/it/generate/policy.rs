@@ -1,10 +1,9 @@
 //! Random policies in which every construct turns up.
 
-use jiff::Timestamp;
 use placet::policy::collection::{Collection, Field, Filtering, OwnerFact, Relation, Unreadable, Unwritable};
+use placet::policy::condition::Condition;
 use placet::policy::grant::{Constraint, DocumentGrant, Grant, Held, Scope, Selection, TargetStates};
 use placet::policy::role::{Administrator, Group, Implicit, Role, RoleKind, User};
-use placet::policy::workflow::{ApprovalRule, State, Target, Transition, Workflow};
 use placet::policy::{Action, Codes, Policy, Selector, Settings, Title};
 use placet::source::span::Spanned;
 use placet::vocab::effect::{Effect, Operation};
@@ -14,7 +13,9 @@ use placet::vocab::value::{Object, Value};
 
 use super::condition::{self, For};
 use super::random::Random;
-use super::{GROUPS, MOMENTS, NETWORKS, PEOPLE, PLAIN_ROLES, STATES, name, names, span, text};
+use super::theme::{Theme, few_allows, themes};
+use super::workflow::workflow;
+use super::{GROUPS, NETWORKS, PEOPLE, PLAIN_ROLES, STATES, name, names, span, text};
 
 /// Collections that a policy declares.
 pub(crate) const COLLECTIONS: &[&str] = &[
@@ -38,58 +39,113 @@ const ARTICLE_FIELDS: &[(&str, Option<FieldType>)] = &[
     ("tags", Some(FieldType::Csv)),
     ("category", None),
     ("comments", Some(FieldType::Alias)),
+    ("place", Some(FieldType::Geometry)),
 ];
 
 /// What later parts of a policy need to know of earlier ones.
-struct Names {
-    everyone: &'static str,
+pub(crate) struct Names {
+    pub(crate) everyone: &'static str,
+    /// The other roles that subjects have without being given any: visitors, people, strangers, owners.
+    pub(crate) implicit: Vec<&'static str>,
     /// Roles that rules name.
-    roles: Vec<&'static str>,
-    actions: &'static [&'static str],
+    pub(crate) roles: Vec<&'static str>,
+    pub(crate) actions: &'static [&'static str],
+    /// What most rules are about, in policies of few rules: there each part decides more often.
+    pub(crate) focus: Option<&'static str>,
+    /// What such a policy has more of than others.
+    pub(crate) themes: Vec<Theme>,
+}
+
+impl Names {
+    /// Tells yes so many times in a hundred, and more often if it is a theme of the policy.
+    pub(crate) fn chance(&self, random: &mut Random, theme: Theme, percent: usize) -> bool {
+        let percent = if self.themes.contains(&theme) { 80 } else { percent };
+        random.chance(percent)
+    }
+
+    pub(crate) fn has(&self, theme: Theme) -> bool {
+        self.themes.contains(&theme)
+    }
 }
 
 /// Makes a policy.
 pub(crate) fn policy(random: &mut Random) -> Policy {
     let mut policy = Policy::default();
     policy.settings = Settings {
-        absent_is_null: random.chance(15),
-        anonymous_id: random.chance(40).then(|| name("guest")),
+        absent_is_null: random.chance(25),
+        anonymous_id: random.chance(60).then(|| name("guest")),
         ..Settings::default()
     };
     let declares_actions = random.chance(40);
     let mut names = Names {
         everyone: "everyone",
+        implicit: Vec::new(),
         roles: Vec::new(),
         actions: if declares_actions { MORE_ACTIONS } else { ACTIONS },
+        focus: None,
+        themes: Vec::new(),
     };
+    if random.chance(80) {
+        names.focus = Some(random.word(&[
+            "articles", "articles", "articles", "articles", "notes", "notes", "notes", "comments",
+        ]));
+        names.themes = themes(random);
+        if random.chance(4) {
+            names.focus = Some("notes");
+            names.themes = vec![Theme::Crowd, Theme::Conditions];
+        }
+    }
+    let few = names.focus.is_some();
+    let workflows = names.has(Theme::Transitions)
+        || names.has(Theme::Approvals)
+        || names.has(Theme::Gates)
+        || names.has(Theme::Targets);
     roles(random, &mut policy, &mut names);
     if declares_actions {
         policy.actions = MORE_ACTIONS.iter().map(|id| action(id)).collect();
     }
     people(random, &mut policy);
-    if random.chance(75) {
+    if names.focus == Some("articles") && workflows || random.chance(if few { 35 } else { 75 }) {
         policy
             .workflows
             .push(workflow(random, &names, "flow", "articles"));
     }
-    if random.chance(50) {
+    if names.focus == Some("notes") && workflows || random.chance(if few { 20 } else { 50 }) {
         policy.workflows.push(workflow(random, &names, "line", "notes"));
     }
     collections(random, &mut policy);
-    for _ in 0..random.between(3, 8) {
-        let grant = allow(random, &names);
-        policy.grants.push(grant);
+    if let Some(focus) = names.focus {
+        few_allows(random, &names, focus, &mut policy.grants);
+    } else {
+        for _ in 0..random.between(3, 8) {
+            let grant = allow(random, &names);
+            policy.grants.push(grant);
+        }
     }
-    for _ in 0..random.below(4) {
+    let denying = names.has(Theme::Denies) || names.has(Theme::Taking) || names.has(Theme::Broken);
+    for _ in 0..if few {
+        usize::from(denying || random.chance(15))
+    } else {
+        random.below(4)
+    } {
         let grant = deny(random, &names);
         let at = random.below(policy.grants.len() + 1);
         policy.grants.insert(at, grant);
     }
-    for _ in 0..random.below(4) {
+    let constrained = names.has(Theme::Requires) || names.has(Theme::Submitted) || names.has(Theme::Presets);
+    for _ in 0..if few {
+        usize::from(constrained || random.chance(20))
+    } else {
+        random.below(4)
+    } {
         let constraint = constraint(random, &names);
         policy.constraints.push(constraint);
     }
-    for _ in 0..random.below(3) {
+    for _ in 0..if few {
+        usize::from(names.chance(random, Theme::Documents, 10))
+    } else {
+        random.below(3)
+    } {
         let grant = document_grant(random, &names);
         policy.document_grants.push(grant);
     }
@@ -162,7 +218,7 @@ fn roles(random: &mut Random, policy: &mut Policy, names: &mut Names) {
         let mut role = role(id);
         role.kind = kind;
         role.attributes = attributes(random);
-        role.networks = random.chance(15).then(|| networks(random));
+        role.networks = names.chance(random, Theme::Roles, 10).then(|| networks(random));
         if id != "piece" && random.chance(30) {
             role.inherits.push(name("piece"));
         }
@@ -172,7 +228,9 @@ fn roles(random: &mut Random, policy: &mut Policy, names: &mut Names) {
     for (at, id) in PLAIN_ROLES.iter().enumerate() {
         let mut role = role(id);
         role.attributes = attributes(random);
-        role.networks = random.chance(6).then(|| networks(random));
+        role.networks = random
+            .chance(if names.has(Theme::Roles) { 30 } else { 5 })
+            .then(|| networks(random));
         for earlier in PLAIN_ROLES.iter().take(at) {
             if random.chance(20) {
                 role.inherits.push(name(earlier));
@@ -223,6 +281,8 @@ fn roles(random: &mut Random, policy: &mut Policy, names: &mut Names) {
         }
         if kind == Implicit::Everyone {
             names.everyone = id;
+        } else {
+            names.implicit.push(id);
         }
         names.roles.extend([id, id]);
     }
@@ -365,98 +425,12 @@ fn article_fields() -> Vec<Field> {
     fields
 }
 
-fn workflow(random: &mut Random, known: &Names, id: &str, collection: &str) -> Workflow {
-    let all = ["submit", "release", "revise", "note", "pull"];
-    let transitions: Vec<Transition> = all
-        .iter()
-        .map(|each| transition(random, known, each, collection))
-        .collect();
-    let states = STATES
-        .iter()
-        .map(|state| State {
-            id: name(state),
-            title: Title::default(),
-            description: Title::default(),
-            transitions: names(&random.some(&all, 0, 4)),
-            origin: span(),
-        })
-        .collect();
-    Workflow {
-        id: name(id),
-        title: Title::default(),
-        description: Title::default(),
-        initial_state: random.chance(70).then(|| name(random.word(STATES))),
-        closed: random.chance(55),
-        states,
-        transitions,
-        origin: span(),
-    }
-}
-
-fn transition(random: &mut Random, known: &Names, id: &str, collection: &str) -> Transition {
-    let to = match id {
-        "submit" => Target::State(name("review")),
-        "release" => Target::State(name("live")),
-        "revise" => Target::Map(vec![
-            (name("live"), name("review")),
-            (name("review"), name("draft")),
-        ]),
-        "note" => Target::Unknown,
-        _ => Target::State(name("draft")),
-    };
-    let actions: &[&str] = match random.below(10) {
-        0 => &[],
-        1..=4 => &["update"],
-        5..=7 => &["publish"],
-        8 => &["update", "publish"],
-        _ => &["read", "update"],
-    };
-    let windowed = random.chance(12);
-    let moment = |text: &str| text.parse::<Timestamp>().unwrap();
-    Transition {
-        id: name(id),
-        title: Title::default(),
-        description: Title::default(),
-        to,
-        actions: names(actions),
-        from: random.chance(20).then(|| states(random, 20)),
-        listed: random.chance(85),
-        when: random
-            .chance(15)
-            .then(|| condition::condition(random, collection, For::Stored, 1)),
-        explain: random.chance(18),
-        opens: (windowed && random.chance(60)).then(|| moment(MOMENTS[random.below(3)])),
-        closes: (windowed && random.chance(60)).then(|| moment(MOMENTS[3 + random.below(2)])),
-        approvals: (0..[0, 0, 0, 1, 1, 2][random.below(6)])
-            .map(|_| approval(random, known))
-            .collect(),
-        origin: span(),
-    }
-}
-
-fn approval(random: &mut Random, known: &Names) -> ApprovalRule {
-    let _ = known;
-    ApprovalRule {
-        count: if random.chance(75) { 1 } else { 2 },
-        roles: names(&if random.chance(70) {
-            random.some(&["author", "editor", "chief", "basic"], 1, 2)
-        } else {
-            vec![]
-        }),
-        users: names(&if random.chance(30) {
-            random.some(PEOPLE, 2, 3)
-        } else {
-            vec![]
-        }),
-        content_bound: random.chance(35),
-        origin: span(),
-    }
-}
-
-fn states(random: &mut Random, any: usize) -> Selector {
+/// Picks the states of a rule.
+pub(crate) fn states(random: &mut Random, known: &Names, any: usize) -> Selector {
+    let any = if known.has(Theme::States) { any / 3 } else { any };
     if random.chance(any) {
         Selector::Any
-    } else if random.chance(75) {
+    } else if random.chance(if known.has(Theme::AllBut) { 20 } else { 70 }) {
         Selector::Only(names(&random.some(STATES, 1, 2)))
     } else {
         Selector::Except(names(&random.some(STATES, 1, 2)))
@@ -464,7 +438,16 @@ fn states(random: &mut Random, any: usize) -> Selector {
 }
 
 /// The collections of a rule, and the one whose fields its conditions ask (`facts`: none).
-fn some_collections(random: &mut Random) -> (Selector, &'static str) {
+fn some_collections(random: &mut Random, known: &Names) -> (Selector, &'static str) {
+    if let Some(focus) = known.focus
+        && random.chance(if known.has(Theme::AllBut) { 55 } else { 88 })
+    {
+        return (Selector::Only(names(&[focus])), focus);
+    }
+    if known.has(Theme::AllBut) && random.chance(50) {
+        let other = random.word(&["comments", "notes", "articles"]);
+        return (Selector::Except(names(&[other])), "facts");
+    }
     match random.below(20) {
         0..=14 => {
             let one = random.word(COLLECTIONS);
@@ -480,6 +463,14 @@ fn some_collections(random: &mut Random) -> (Selector, &'static str) {
 }
 
 fn some_actions(random: &mut Random, known: &Names) -> Selector {
+    if known.has(Theme::AllBut) && random.chance(30) {
+        return Selector::Except(names(&random.some(known.actions, 1, 2)));
+    }
+    if known.focus.is_some() && random.chance(55) {
+        let mut actions = vec![random.word(&["update", "update", "read", "create", "publish"])];
+        actions.extend(random.chance(30).then_some("delete"));
+        return Selector::Only(names(&actions));
+    }
     match random.below(20) {
         0..=3 => Selector::Any,
         4 => Selector::Except(names(&random.some(known.actions, 1, 2))),
@@ -490,9 +481,15 @@ fn some_actions(random: &mut Random, known: &Names) -> Selector {
 }
 
 fn selection(random: &mut Random, known: &Names, binds_all: usize, when: usize) -> (Selection, &'static str) {
-    let (collections, about) = some_collections(random);
+    let (collections, about) = some_collections(random, known);
     let roles = if random.chance(binds_all) {
         Selector::Any
+    } else if known.has(Theme::AllBut) && random.chance(60) {
+        // Whoever holds one other role is meant, so those that everybody holds are among the exceptions.
+        let mut except = vec![known.everyone];
+        except.extend(&known.implicit);
+        except.extend(random.some(&["author", "editor"], 0, 1));
+        Selector::Except(names(&except))
     } else if random.chance(25) {
         Selector::Only(names(&[known.everyone]))
     } else if random.chance(92) {
@@ -507,45 +504,61 @@ fn selection(random: &mut Random, known: &Names, binds_all: usize, when: usize) 
     } else {
         Selector::Except(names(&random.some(&["author", "chief", "basic"], 1, 2)))
     };
+    let held = if known.chance(random, Theme::Held, 25) {
+        *random.pick(&[Held::Site, Held::Shared])
+    } else {
+        Held::Anywhere
+    };
+    let roles = match (held, &roles) {
+        // Who owns an item holds a role that is neither site-wide nor shared.
+        (Held::Shared, Selector::Only(_)) if random.chance(50) => {
+            Selector::Only(names(&[known.implicit[3], "author"]))
+        }
+        _ => roles,
+    };
     let subjectless = collections.names().iter().any(|name| name.value.is_empty());
     let has_states = about != "comments" && !subjectless;
     let selection = Selection {
         roles,
-        held: *random.pick(&[
-            Held::Anywhere,
-            Held::Anywhere,
-            Held::Anywhere,
-            Held::Anywhere,
-            Held::Site,
-            Held::Shared,
-            Held::Aside,
-        ]),
+        held,
         collections,
         actions: some_actions(random, known),
         states: if has_states {
-            states(random, 65)
+            states(random, known, 65)
         } else {
             Selector::Any
         },
-        to_states: (has_states && random.chance(22)).then(|| targets(random)),
-        scope: match random.below(20) {
-            0..=14 => Scope::Any,
-            _ if about == "facts" => Scope::Any,
-            15 | 16 => Scope::Role,
-            _ => Scope::Mine,
+        to_states: (has_states && known.chance(random, Theme::Targets, 20)).then(|| targets(random)),
+        scope: if about == "facts" || !known.chance(random, Theme::Scopes, 22) {
+            Scope::Any
+        } else {
+            *random.pick(&[Scope::Role, Scope::Mine])
         },
-        when: random.chance(when).then(|| {
-            if random.chance(8) {
-                condition::neutral()
-            } else {
-                condition::condition(random, about, For::Stored, 2)
-            }
-        }),
+        when: known
+            .chance(random, Theme::Conditions, when)
+            .then(|| when_of(random, known, about)),
     };
     (selection, about)
 }
 
+fn when_of(random: &mut Random, known: &Names, about: &str) -> Condition {
+    if known.has(Theme::Crowd) && about == "notes" {
+        return condition::crowd(random);
+    }
+    if random.chance(if known.has(Theme::Neutral) { 45 } else { 8 }) {
+        return condition::neutral();
+    }
+    let depth = if known.focus.is_some() { random.below(2) } else { 2 };
+    condition::condition(random, about, For::Stored, depth)
+}
+
 fn targets(random: &mut Random) -> TargetStates {
+    if random.chance(30) {
+        return TargetStates {
+            selector: Selector::Any,
+            same: false,
+        };
+    }
     let names = names(&random.some(STATES, 0, 2));
     let same = names.is_empty() || random.chance(60);
     let selector = if random.chance(75) {
@@ -578,17 +591,33 @@ fn some_fields(random: &mut Random, about: &str, any: usize) -> Selector {
     }
 }
 
-fn allow(random: &mut Random, known: &Names) -> Grant {
-    let (selection, about) = selection(random, known, 0, 38);
+/// The fields of an allow; one that names states afterwards covers the field of the state whatever they are.
+fn fields_of(random: &mut Random, known: &Names, about: &str, selection: &Selection) -> Selector {
+    if selection.to_states.is_some() && random.chance(50) {
+        let others: Vec<&str> = field_names(about)
+            .iter()
+            .copied()
+            .filter(|name| *name != "status")
+            .collect();
+        return Selector::Only(names(&random.some(&others, 1, 2)));
+    }
+    some_fields(random, about, if known.has(Theme::Fields) { 15 } else { 60 })
+}
+
+/// Makes an allow.
+pub(crate) fn allow(random: &mut Random, known: &Names) -> Grant {
+    let (selection, about) = selection(random, known, 0, if known.focus.is_some() { 30 } else { 38 });
     Grant {
         id: None,
         effect: Effect::Allow,
-        validate: random
-            .chance(14)
+        validate: known
+            .chance(random, Theme::Validates, 12)
             .then(|| condition::condition(random, about, For::Future, 1)),
-        fields: some_fields(random, about, 55),
-        explain: random.chance(12),
-        networks: random.chance(7).then(|| networks(random)),
+        fields: fields_of(random, known, about, &selection),
+        explain: random.chance(if known.has(Theme::Explanations) { 45 } else { 8 }),
+        networks: random
+            .chance(if known.has(Theme::Networks) { 50 } else { 5 })
+            .then(|| networks(random)),
         broken: None,
         code: None,
         origin: span(),
@@ -596,12 +625,19 @@ fn allow(random: &mut Random, known: &Names) -> Grant {
     }
 }
 
+fn taken_fields(random: &mut Random, known: &Names, about: &str) -> Selector {
+    if known.has(Theme::Taking) && random.chance(50) {
+        return Selector::Except(names(&random.some(field_names(about), 1, 3)));
+    }
+    some_fields(random, about, if known.has(Theme::Taking) { 5 } else { 60 })
+}
+
 fn deny(random: &mut Random, known: &Names) -> Grant {
-    let (mut selection, about) = selection(random, known, 25, 55);
-    if random.chance(60) {
+    let (mut selection, about) = selection(random, known, 25, if known.focus.is_some() { 45 } else { 55 });
+    if known.focus.is_none() && random.chance(60) {
         selection.actions = Selector::Only(names(&random.some(known.actions, 1, 1)));
     }
-    let broken = random.chance(15);
+    let broken = random.chance(if known.has(Theme::Broken) { 80 } else { 10 });
     Grant {
         id: None,
         effect: Effect::Deny,
@@ -609,10 +645,12 @@ fn deny(random: &mut Random, known: &Names) -> Grant {
         fields: if broken {
             Selector::Any
         } else {
-            some_fields(random, about, 40)
+            taken_fields(random, known, about)
         },
         explain: false,
-        networks: random.chance(10).then(|| networks(random)),
+        networks: random
+            .chance(if known.has(Theme::Networks) { 60 } else { 10 })
+            .then(|| networks(random)),
         broken: broken.then(|| "its condition asks what cannot be asked".to_owned()),
         code: None,
         origin: span(),
@@ -621,7 +659,21 @@ fn deny(random: &mut Random, known: &Names) -> Grant {
 }
 
 fn constraint(random: &mut Random, known: &Names) -> Constraint {
-    let (selection, about) = selection(random, known, 45, 30);
+    let when = if known.focus.is_some() { 20 } else { 30 };
+    let (mut selection, mut about) = selection(random, known, 45, when);
+    if let Some(focus) = known.focus {
+        if random.chance(50) {
+            selection.actions = Selector::Only(names(&["update", "create"]));
+        }
+        if (known.has(Theme::Submitted) || known.has(Theme::Presets)) && random.chance(70) {
+            about = focus;
+            selection = Selection {
+                collections: Selector::Only(names(&[focus])),
+                actions: selection.actions,
+                ..Selection::default()
+            };
+        }
+    }
     let pool = if about == "facts" {
         &[]
     } else {
@@ -632,21 +684,35 @@ fn constraint(random: &mut Random, known: &Names) -> Constraint {
         .filter(|(path, holds)| path.len() == 1 && *holds != condition::Holds::Rows)
         .collect();
     let mut presets: Vec<(Spanned<String>, placet::policy::condition::Operand)> = Vec::new();
-    if !plain.is_empty() && random.chance(40) {
-        for (path, holds) in random.some(&plain, 1, 2) {
+    if !plain.is_empty() && known.chance(random, Theme::Presets, 25) {
+        let lists = plain
+            .iter()
+            .find(|(path, _)| matches!(path[0], "tags" | "many"))
+            .filter(|_| random.chance(35));
+        let some = random.some(&plain, 1, 2);
+        for (path, holds) in lists.into_iter().chain(&some) {
+            if presets.iter().any(|(field, _)| field.value == path[0]) {
+                continue;
+            }
             presets.push((name(path[0]), condition::preset(random, *holds)));
         }
     }
     Constraint {
         id: None,
         selection,
-        require: random
-            .chance(40)
+        require: known
+            .chance(
+                random,
+                Theme::Requires,
+                if known.has(Theme::Submitted) { 5 } else { 20 },
+            )
             .then(|| condition::condition(random, about, For::Future, 1)),
-        submitted: random
-            .chance(30)
+        submitted: known
+            .chance(random, Theme::Submitted, 20)
             .then(|| condition::condition(random, about, For::Submitted, 1)),
-        networks: random.chance(15).then(|| networks(random)),
+        networks: random
+            .chance(if known.has(Theme::Networks) { 80 } else { 12 })
+            .then(|| networks(random)),
         presets,
         code: None,
         origin: span(),

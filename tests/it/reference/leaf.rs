@@ -28,14 +28,13 @@ impl Side {
     }
 }
 
-/// Decides a leaf on a value that is stored.
+/// Decides a leaf on a value that is stored; whether null is in a list is not asked here.
 pub(crate) fn stored(operator: Operator, left: &Side, right: &[Side]) -> Kleene {
     let Side::Known { value, moment } = left else {
         return Kleene::Open;
     };
     match operator {
         Operator::In => return is_in(value, *moment, right),
-        Operator::Nin if *value == Value::Null => return nin_null(right),
         Operator::Nin => return is_in(value, *moment, right).not(),
         Operator::Between | Operator::Nbetween if *value != Value::Null => {
             return between(operator, value, right);
@@ -134,7 +133,6 @@ fn is_in(value: &Value<'static>, moment: bool, right: &[Side]) -> Kleene {
     right
         .iter()
         .map(|side| match side {
-            Side::Open if *value == Value::Null => Kleene::False,
             Side::Open => Kleene::Open,
             Side::Known {
                 value: Value::Null, ..
@@ -142,21 +140,10 @@ fn is_in(value: &Value<'static>, moment: bool, right: &[Side]) -> Kleene {
             Side::Known {
                 value: other,
                 moment: other_moment,
-            } => (*value != Value::Null && equal(value, other, moment || *other_moment)).into(),
+            } => equal(value, other, moment || *other_moment).into(),
         })
         .max()
         .unwrap_or(Kleene::False)
-}
-
-/// Null is none of an empty list, and of no other; a list that is not told may be empty.
-fn nin_null(right: &[Side]) -> Kleene {
-    if right.iter().any(|side| matches!(side, Side::Known { .. })) {
-        Kleene::False
-    } else if right.is_empty() {
-        Kleene::True
-    } else {
-        Kleene::Open
-    }
 }
 
 fn between(operator: Operator, value: &Value<'static>, right: &[Side]) -> Kleene {
@@ -227,16 +214,11 @@ fn known(operator: Operator, left: &Value<'static>, right: &Value<'static>, mome
             Value::Text(text) => text.parse::<f64>().is_ok_and(f64::is_finite),
             Value::Null | Value::Bool(_) | Value::List(_) | Value::Object(_) => false,
         },
-        // Lists are decided before, presence by the caller; geometries are not part of the reference.
-        Operator::In
-        | Operator::Nin
-        | Operator::Between
-        | Operator::Nbetween
-        | Operator::Submitted
-        | Operator::Intersects
-        | Operator::Nintersects
-        | Operator::IntersectsBbox
-        | Operator::NintersectsBbox => false,
+        // The shapes of the reference are their own bounding boxes.
+        Operator::Intersects | Operator::IntersectsBbox => meet(left, right) == Some(true),
+        Operator::Nintersects | Operator::NintersectsBbox => meet(left, right) == Some(false),
+        // Lists are decided before, presence by the caller.
+        Operator::In | Operator::Nin | Operator::Between | Operator::Nbetween | Operator::Submitted => false,
     }
 }
 
@@ -327,6 +309,40 @@ fn contains(left: &Value<'_>, right: &Value<'_>, form: impl Fn(&str) -> String) 
     Some(form(&text_of(left)?).contains(&part))
 }
 
+/// Tells whether two shapes share a point: of points, and of lines and rectangles along the axes; `None` if one is none.
+fn meet(left: &Value<'_>, right: &Value<'_>) -> Option<bool> {
+    let ([left_x, left_y], [right_x, right_y]) = (extent(left)?, extent(right)?);
+    let overlap = |one: (f64, f64), other: (f64, f64)| one.0 <= other.1 && other.0 <= one.1;
+    Some(overlap(left_x, right_x) && overlap(left_y, right_y))
+}
+
+/// From where to where a shape reaches, along either axis.
+fn extent(shape: &Value<'_>) -> Option<[(f64, f64); 2]> {
+    let Value::Object(object) = shape else { return None };
+    let mut corners = Vec::new();
+    collect_corners(object.get("coordinates")?, &mut corners);
+    let reach = |axis: usize| {
+        let along = corners.iter().map(|corner: &[f64; 2]| corner[axis]);
+        (
+            along.clone().fold(f64::INFINITY, f64::min),
+            along.fold(f64::NEG_INFINITY, f64::max),
+        )
+    };
+    Some([reach(0), reach(1)])
+}
+
+fn collect_corners(coordinates: &Value<'_>, corners: &mut Vec<[f64; 2]>) {
+    match coordinates {
+        Value::List(pair) if matches!(pair.as_slice(), [Value::Number(_), Value::Number(_)]) => {
+            if let [Value::Number(x), Value::Number(y)] = pair.as_slice() {
+                corners.push([*x, *y]);
+            }
+        }
+        Value::List(parts) => parts.iter().for_each(|part| collect_corners(part, corners)),
+        _ => {}
+    }
+}
+
 fn matches_pattern(left: &Value<'_>, right: &Value<'_>) -> bool {
     let (Value::Text(text), Value::Text(pattern)) = (left, right) else {
         return false;
@@ -379,10 +395,7 @@ pub(crate) fn apply(function: Function, value: &Value<'static>) -> Option<Value<
         };
         return Some(Value::Text(text.into()));
     }
-    let Value::Text(text) = value else {
-        return None;
-    };
-    let moment = parse_instant(text)?.to_zoned(TimeZone::UTC);
+    let moment = instant(value)?.to_zoned(TimeZone::UTC);
     let number = match function {
         Function::Year => i32::from(moment.year()),
         Function::Month => i32::from(moment.month()),

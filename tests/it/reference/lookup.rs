@@ -8,8 +8,6 @@ use placet::source::span::Spanned;
 use placet::vocab::operator::FieldType;
 use placet::vocab::value::{Object, Value, number_text};
 
-use super::bind::key_of;
-
 /// Which row of each list of related items is looked at; `None` is the row of nothing but null.
 pub(crate) type Rows = BTreeMap<Vec<String>, Option<usize>>;
 
@@ -86,7 +84,6 @@ pub(crate) fn find<'v>(root: Root<'v>, path: &[Spanned<String>], rows: &Rows, wh
         let Some(mut value) = here.get(&name.value) else {
             return Found::Absent;
         };
-        let mut is_row = false;
         if let Value::List(items) = value
             && !(last && whole)
             && (is_related(items, known) || (items.is_empty() && !last))
@@ -96,17 +93,10 @@ pub(crate) fn find<'v>(root: Root<'v>, path: &[Spanned<String>], rows: &Rows, wh
                 Some(None) => return Found::Null,
                 Some(Some(row)) => value = &items[*row],
             }
-            is_row = true;
         }
         if last {
-            // A path that ends at related items tests the key of the row.
             return match value {
                 Value::Null => Found::Null,
-                Value::Object(object) if is_row => match object.get(key_of(root.policy, known.related)) {
-                    Some(Value::Null) => Found::Null,
-                    Some(key) => Found::Value(key, Declared::default()),
-                    None => Found::Absent,
-                },
                 other => Found::Value(other, known),
             };
         }
