@@ -158,7 +158,9 @@ impl<'c> Case<'c> {
             _ => (action, None),
         };
         let mut request = self.question(action, resource);
-        request.to_state = change.unwrap_or_default().to_owned();
+        request.to_state = id(&self.json["new_status"])
+            .or(change.map(str::to_owned))
+            .unwrap_or_default();
         if let Some(context) = &mut request.context {
             context.attributes = object(&json!({"last_administrator": target.starts_with("last")}));
         }
