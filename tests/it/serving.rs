@@ -310,6 +310,8 @@ async fn certificates_are_replaced_while_connections_last() {
 
     papers.issue("server", "localhost");
     daemon.signal("HUP");
+    // One line for each listener: the one that is asked may be the second.
+    daemon.wait_for("certificate is replaced");
     daemon.wait_for("certificate is replaced");
     let (new, second) = papers.connect(at("tls"), false).await.unwrap();
     assert_ne!(first, second);
