@@ -73,6 +73,8 @@ impl Daemon {
             .args(["--listen", "127.0.0.1:0", "--log-format", "json", "--profiles"])
             .arg(directory.path())
             .env("PLACET_HTTP_LISTEN", "off")
+            .env("PLACET_ADMIN_LISTEN", "off")
+            .env("PLACET_LISTEN_ALLOW", "decide,status,administer")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
