@@ -13,8 +13,12 @@ mod sample;
 
 use std::hint::black_box;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use placet::engine::check::check;
+use placet::observe::counts::{CallCounts, DecisionCounts};
+use placet::vocab::call::Call;
+use placet::vocab::effect::{Effect, Reason};
 
 use sample::Size;
 
@@ -50,6 +54,13 @@ fn main() -> ExitCode {
         );
         failed |= seen.count_total > *allowed;
     }
+    let (counts, calls) = (DecisionCounts::default(), CallCounts::default());
+    let counted = allocation_counter::measure(|| {
+        counts.add(black_box(Call::Check), Effect::Allow, Reason::Allowed);
+        calls.add(black_box(Call::Check), 0, Duration::from_micros(20));
+    });
+    println!("{:>14}: {:3} allocations", "counting", counted.count_total);
+    failed |= counted.count_total > 0;
     if failed {
         ExitCode::FAILURE
     } else {

@@ -12,14 +12,25 @@
 mod sample;
 
 use std::hint::black_box;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Instant;
 
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use jiff::Timestamp;
 use placet::compile::compile;
 use placet::engine::check::check;
 use placet::engine::query::Query;
 use placet::engine::{actions, fields, transitions};
+use placet::load::discover::{ScanLimits, read_root};
 use placet::load::load;
+use placet::load::profile::read_policy;
 use placet::model::Model;
+use placet::observe::counts::{CallCounts, DecisionCounts};
+use placet::vocab::call::Call;
+use placet::vocab::effect::{Effect, Reason};
+use placet::vocab::value::{Object, Value};
 
 use sample::Size;
 
@@ -79,6 +90,35 @@ fn bench_conditions(criterion: &mut Criterion) {
     }
 }
 
+/// Returns the sample of Directus, compiled.
+fn magazine() -> std::sync::Arc<Model> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
+    let scan = read_root(&root, &ScanLimits::default()).expect("a readable directory");
+    let (policy, sources) = read_policy(&scan, "magazine").expect("a profile without errors");
+    std::sync::Arc::new(compile(&policy, &sources))
+}
+
+/// Returns a question about the sample of Directus: an author hands over a draft of her own.
+fn hand_over() -> Query<'static> {
+    let mut query = sample::question("update", "articles", "", "");
+    query.subject.id = "ann";
+    query.subject.roles = (&["5c3f1c0e-6a3e-4d39-9d53-0b1a6a2f1a01"] as &[_]).into();
+    query.resource.attributes = Object::new(vec![
+        ("status".into(), Value::Text("draft".into())),
+        ("user_created".into(), Value::Text("ann".into())),
+    ]);
+    query.changes = Object::new(vec![("status".into(), Value::Text("ready_for_review".into()))]);
+    query
+}
+
+fn bench_directus(criterion: &mut Criterion) {
+    let (model, query) = (magazine(), hand_over());
+    expect(&model, &query, true);
+    criterion.bench_function("directus/update", |bencher| {
+        bencher.iter(|| check(black_box(&model), black_box(&query)));
+    });
+}
+
 fn bench_lists(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("lists");
     let size = Size::of_rules(1_000);
@@ -123,6 +163,49 @@ fn bench_batch(criterion: &mut Criterion) {
     });
 }
 
+/// What the metrics cost: a decision alone and counted, and a call, with and without another thread that counts in the same cells.
+fn bench_counting(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("counting");
+    let size = Size::of_rules(1_000);
+    let (model, collection) = (size.model(), size.collection());
+    let query = sample::hit(&collection);
+    let (counts, calls) = (DecisionCounts::default(), CallCounts::default());
+    let decide = || check(black_box(&model), black_box(&query)).expect("a question that makes sense");
+    group.bench_function("decision", |bencher| bencher.iter(decide));
+    group.bench_function("decision, counted", |bencher| {
+        bencher.iter(|| {
+            let decision = decide();
+            counts.add(black_box(Call::Check), decision.effect, decision.reason);
+            decision.is_allow()
+        });
+    });
+    let count_decision = || {
+        counts.add(
+            black_box(Call::Check),
+            black_box(Effect::Allow),
+            black_box(Reason::Allowed),
+        )
+    };
+    let count_call = || {
+        let begun = Instant::now();
+        calls.add(black_box(Call::Check), black_box(0), begun.elapsed());
+    };
+    group.bench_function("a decision", |bencher| bencher.iter(count_decision));
+    group.bench_function("a call", |bencher| bencher.iter(count_call));
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                count_decision();
+                count_call();
+            }
+        });
+        group.bench_function("a decision, shared", |bencher| bencher.iter(count_decision));
+        group.bench_function("a call, shared", |bencher| bencher.iter(count_call));
+        done.store(true, Ordering::Relaxed);
+    });
+}
+
 fn bench_build(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("build");
     group.sample_size(10);
@@ -137,13 +220,67 @@ fn bench_build(criterion: &mut Criterion) {
     });
 }
 
+/// Returns an intern's question about an item of the newsroom that is kept as rows of Directus 7 and 8.
+fn rows_question<'q>(action: &'q str, state: &'q str, fields: &'q [&'q str]) -> Query<'q> {
+    let mut query = Query::at(Timestamp::UNIX_EPOCH);
+    query.subject.id = "31";
+    query.subject.roles = (&["3"] as &[_]).into();
+    query.context.explanation = "because";
+    query.action = action;
+    query.fields = fields.into();
+    query.resource.collection = "articles";
+    query.resource.id = "900";
+    query.resource.state = state;
+    query.resource.owner.id = "31";
+    query.resource.owner.roles = (&["3"] as &[_]).into();
+    query
+}
+
+/// One row is several grants: staying, moving, and moving where the next status forbids or demands more.
+fn bench_directus_legacy(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("directus-legacy");
+    let policies = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
+    let scan = read_root(&policies, &ScanLimits::default()).expect("a readable directory");
+    let (policy, sources) = read_policy(&scan, "newsroom-legacy").expect("a good profile");
+    let model = compile(&policy, &sources);
+    let questions = [
+        (
+            "update",
+            rows_question("update", "draft", &["title", "body"]),
+            true,
+        ),
+        ("read", rows_question("read", "review", &["title", "body"]), true),
+        (
+            "refused",
+            rows_question("update", "review", &["title", "body"]),
+            false,
+        ),
+    ];
+    for (name, query, allow) in &questions {
+        expect(&model, query, *allow);
+        group.bench_function(*name, |bencher| {
+            bencher.iter(|| check(black_box(&model), black_box(query)));
+        });
+    }
+    let query = rows_question("update", "draft", &[]);
+    let open = transitions::list(&model, &query).expect("a question that makes sense");
+    let allowed = open.iter().filter(|offer| offer.decision.is_allow()).count();
+    assert_eq!(allowed, 1, "{open:?}");
+    group.bench_function("transitions", |bencher| {
+        bencher.iter(|| transitions::list(&model, black_box(&query)))
+    });
+}
+
 criterion_group!(
     benches,
+    bench_directus_legacy,
     bench_check,
     bench_roles,
     bench_conditions,
+    bench_directus,
     bench_lists,
     bench_batch,
+    bench_counting,
     bench_build
 );
 criterion_main!(benches);

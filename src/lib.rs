@@ -16,7 +16,7 @@
 //! | [`source`] | text and places in it, JSON, complaints and their codes | bytes → [`source::json::Json`] |
 //! | *the policy river* | | |
 //! | [`policy`] | what a profile declares: names still text, no dialect left | |
-//! | [`dialect`] | the readers: native, Nick | JSON → [`policy::Policy`] |
+//! | [`dialect`] | the readers: native, Nick, both generations of Directus | JSON → [`policy::Policy`] |
 //! | [`validate`] | every check of a policy | [`policy::Policy`] → [`validate::ValidPolicy`] |
 //! | [`model`] | the compiled form: ids, dense tables, condition programs | |
 //! | [`compile`](mod@compile) | interning, tables, programs; cannot fail | [`validate::ValidPolicy`] → [`model::Model`] |
@@ -39,10 +39,12 @@
 //!
 //! Somebody saves `policies/newsroom/grants.json`.
 //!
-//! 1. [`store::watch`] sees events, waits until they are quiet, and says "changed", not what.
-//! 2. [`store::reload::Reloader::reload`], on a thread of its own, asks [`load::discover::read_root`] for all bytes below the
-//!    root, within the limits; nothing later touches the disk. Requests go on with what is served.
+//! 1. [`store::watch`] sees events (`store/eyes.rs`), waits until they are quiet ([`store::schedule`]), and says "changed", not
+//!    what. Where no event comes, rescans notice.
+//! 2. [`store::reload::Reloader`], on a thread of its own, asks [`load::discover::read_news`] for all bytes below the
+//!    root, within the limits, and what is new twice; nothing later touches the disk. Requests go on with what is served.
 //! 3. [`load::load`] puts bases before those that extend them. A profile whose digest is that of an earlier load is that load.
+//!    One with a manifest must be complete ([`load::manifest`]).
 //! 4. [`source::json::parse`] makes a tree in which every key and value has its place. A broken file is a complaint, and the
 //!    other files are still parsed.
 //! 5. The reader of the dialect ([`dialect::Dialect::read`]) merges the layers by its own rules and lowers them into a
@@ -51,7 +53,7 @@
 //!    load of this profile, and all of them are reported together.
 //! 7. [`compile::compile`] interns names, fills tables, and gives every rule its [`model::origin::Origin`].
 //! 8. The reloader compares digests, publishes all good profiles in one swap, and keeps the last good version of the others.
-//!    The log, health and `WatchStatus` tell of it.
+//!    The log, health, `GetStatus` and `WatchStatus` tell of it; [`store::rounds`] counts and lets others wait.
 //!
 //! `placet validate` is the steps 2 to 7 and prints the complaints. There is no second path for tools.
 //!
@@ -65,7 +67,7 @@
 //! 3. `rpc/decode.rs` checks the message against every limit and borrows a [`engine::query::Query`] from it. A message that
 //!    makes no sense ends here, as a status of `rpc/status.rs`.
 //! 4. [`engine::check::check`] binds names to ids, finds the effective roles ([`engine::role`]), takes the few rules that
-//!    [`model::grant::Slots`] holds for this collection and action, runs their conditions ([`engine::condition`]), and goes
+//!    [`model::slot::Slots`] holds for this collection and action, runs their conditions ([`engine::condition`]), and goes
 //!    through the steps that README lists, in that order; the first that fails is the reason.
 //! 5. If it is a denial, [`engine::missing`] tries what would turn it; [`engine::validity`] finds until when the answer holds.
 //! 6. `rpc/encode.rs` writes names, origins and sentences.
@@ -78,7 +80,8 @@
 //!
 //! 1. The rivers meet in [`store::PolicyStore::current`] alone, and one request calls it once.
 //! 2. A model exists only if its profile had no error; a [`validate::ValidPolicy`] is the proof. Warnings travel with it.
-//! 3. A failed reload changes nothing but what is said about it: health, status, log.
+//! 3. A failed reload changes nothing but what is said about it: health, status, log; unless `--max-stale` ends the patience.
+//!    Patience and pauses are measured by a clock that never jumps ([`store::clock`]).
 //! 4. The engine is a pure function of model and question: no clock, no log, no lock, no file. The moment is in the question.
 //! 5. Every compiled grant, constraint and transition has an origin; an answer can always say which line it follows.
 //! 6. What a request does not tell never helps the asker, and a fault denies.

@@ -5,6 +5,7 @@
 //! of collections, as it does in real systems, and no question concerns more than a few of them.
 
 use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -103,14 +104,19 @@ impl Size {
         }
     }
 
-    /// Reads the newsroom as the daemon reads a directory.
-    pub(crate) fn scan(self) -> Scan {
-        let root = tempfile::tempdir().expect("a temporary directory");
-        let profile = root.path().join("newsroom");
+    /// Writes the newsroom as a profile below `root`.
+    pub(crate) fn write(self, root: &Path) {
+        let profile = root.join("newsroom");
         fs::create_dir(&profile).expect("a directory");
         for (name, content) in self.files() {
             fs::write(profile.join(name), content.to_string()).expect("a file");
         }
+    }
+
+    /// Reads the newsroom as the daemon reads a directory.
+    pub(crate) fn scan(self) -> Scan {
+        let root = tempfile::tempdir().expect("a temporary directory");
+        self.write(root.path());
         read_root(root.path(), &ScanLimits::default()).expect("a readable directory")
     }
 

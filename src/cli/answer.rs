@@ -224,14 +224,28 @@ fn fact_text(fact: &v1::MissingFact) -> String {
         Some(Fact::State(state)) => format!("the state {}", quote(state)),
         Some(Fact::Explanation(_)) => "an explanation".to_owned(),
         Some(Fact::Approvals(approvals)) => approvals_text(approvals),
-        Some(Fact::Attribute(attribute)) if attribute.absent => {
-            format!("a fitting {}", quote(&attribute.path))
-        }
-        Some(Fact::Attribute(attribute)) => format!("another {}", quote(&attribute.path)),
+        Some(Fact::Attribute(attribute)) => attribute_text(attribute),
         Some(Fact::ContentDigest(_)) => "the digest of the content".to_owned(),
         Some(Fact::Ownership(_)) => "owning the item".to_owned(),
         Some(Fact::Networks(networks)) => format!("an address in {}", networks.networks.join(", ")),
         Some(Fact::Time(moment)) => format!("to wait until {moment}"),
+    }
+}
+
+fn attribute_text(attribute: &v1::MissingAttribute) -> String {
+    let path = quote(&attribute.path);
+    let name = attribute.operator().as_str_name();
+    match name.strip_prefix("OPERATOR_") {
+        Some(word) if word != "UNSPECIFIED" => {
+            let values: Vec<String> = attribute.values.iter().map(value_text).collect();
+            let values = match values.as_slice() {
+                [] => String::new(),
+                [only] => format!(" {only}"),
+                several => format!(" [{}]", several.join(", ")),
+            };
+            format!("{path} that satisfies `_{}`{values}", word.to_ascii_lowercase())
+        }
+        _ => format!("a fitting {path}"),
     }
 }
 

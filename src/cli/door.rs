@@ -1,5 +1,6 @@
 //! Who answers: the profiles of this machine, in process, or a daemon.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -52,6 +53,9 @@ pub(super) enum DoorError {
         address: String,
         source: tonic::transport::Error,
     },
+    /// Nobody answers there in time.
+    #[error("the daemon at `{0}` does not answer in time")]
+    Silent(String),
     /// The answer is that there is none.
     #[error("{}", .0.message())]
     Refused(Status),
@@ -140,7 +144,7 @@ impl DoorError {
     /// Returns the exit code that this ends with.
     pub(super) fn exit(&self, is_remote: bool) -> Exit {
         match self {
-            Self::Start(_) | Self::Root(_) | Self::Unreachable { .. } => Exit::Unavailable,
+            Self::Start(_) | Self::Root(_) | Self::Unreachable { .. } | Self::Silent(_) => Exit::Unavailable,
             Self::Address(_) => Exit::Usage,
             Self::Refused(status) => match status.code() {
                 Code::InvalidArgument | Code::NotFound | Code::FailedPrecondition | Code::OutOfRange => {
@@ -170,11 +174,13 @@ impl DoorError {
             Self::Root(_) => {
                 Some("say where the profiles are with `--profiles` (`PLACET_PROFILES`)".to_owned())
             }
-            Self::Address(_) => Some("write it like `127.0.0.1:7420` or `http://host:7420`".to_owned()),
+            Self::Address(_) => Some(
+                "write it like `127.0.0.1:7420`, `http://host:7420` or `unix:/run/placet.sock`".to_owned(),
+            ),
             Self::Unreachable { .. } => Some(
                 "start one with `placet serve`, or leave `--address` away to ask local profiles".to_owned(),
             ),
-            Self::Start(_) => None,
+            Self::Start(_) | Self::Silent(_) => None,
             Self::Refused(status) => {
                 let details = status.get_error_details();
                 let violations = details
@@ -207,20 +213,52 @@ async fn load(globals: &Globals) -> Result<Place, DoorError> {
 }
 
 async fn connect(address: &str) -> Result<Place, DoorError> {
-    let url = if address.contains("://") {
+    let channel = reach(address, PATIENCE).await?;
+    Ok(Place::There(PolicyDecisionServiceClient::new(channel)))
+}
+
+/// Connects to a daemon: `127.0.0.1:7420`, `http://host:7420` or `unix:/run/placet.sock`.
+async fn reach(address: &str, patience: Duration) -> Result<Channel, DoorError> {
+    let url = if address.contains("://") || address.starts_with("unix:") {
         address.to_owned()
     } else {
         format!("http://{address}")
     };
     let endpoint = Endpoint::from_shared(url).map_err(|_| DoorError::Address(address.to_owned()))?;
     let channel = endpoint
-        .connect_timeout(PATIENCE)
-        .timeout(PATIENCE)
+        .connect_timeout(patience)
+        .timeout(patience)
         .connect()
         .await;
-    let channel = channel.map_err(|source| DoorError::Unreachable {
+    channel.map_err(|source| DoorError::Unreachable {
         address: address.to_owned(),
         source,
-    })?;
-    Ok(Place::There(PolicyDecisionServiceClient::new(channel)))
+    })
+}
+
+/// A daemon, for commands that only a daemon can answer.
+pub(super) struct Remote {
+    runtime: Runtime,
+    /// The way to it.
+    pub(super) channel: Channel,
+}
+
+impl Remote {
+    /// Connects to the daemon at `address`, and waits for it and for its answers as long as `patience` says.
+    pub(super) fn open(address: &str, patience: Duration) -> Result<Self, DoorError> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(DoorError::Start)?;
+        let channel = runtime.block_on(async {
+            match tokio::time::timeout(patience, reach(address, patience)).await {
+                Ok(reached) => reached,
+                Err(_) => Err(DoorError::Silent(address.to_owned())),
+            }
+        })?;
+        Ok(Self { runtime, channel })
+    }
+
+    /// Waits for an answer.
+    pub(super) fn wait<T>(&self, answer: impl Future<Output = T>) -> T {
+        self.runtime.block_on(answer)
+    }
 }

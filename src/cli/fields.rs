@@ -149,6 +149,10 @@ fn write_text(response: &v1::FilterFieldsResponse, output: &mut Output) -> Resul
         "closed: {}",
         list(response.denied.iter().map(left_out_text).collect())
     ));
+    if !matches!(response.reason(), v1::Reason::Allowed | v1::Reason::Unspecified) {
+        let reason = reason_word(response.reason());
+        output.line(&format!("  the item as such: {reason}: {}", response.message));
+    }
     for field in &response.filter_fields {
         let word = if field.usable { "may" } else { "may not" };
         let reason = if field.usable {

@@ -8,7 +8,8 @@
 //!
 //! * Results go to standard output, the log and what went wrong with the command itself to standard error.
 //! * Colours appear on a terminal only, unless asked for. `--format json` output is for machines, and stays compatible.
-//! * Every option has an environment variable, and every exit code is a row of one table in [`exit`].
+//! * Every option has an environment variable, an empty one being none, and every exit code is a row of one table in [`exit`].
+//! * A question says on standard error which of its parts come from the environment.
 //!
 //! Read [`run`] first.
 
@@ -18,22 +19,30 @@ pub mod check;
 mod door;
 pub mod exit;
 pub mod fields;
+pub mod health;
+pub mod manifest;
 pub mod output;
 pub mod question;
 pub mod serve;
+pub mod status;
 pub mod transitions;
 pub mod validate;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::builder::Resettable;
+use clap::parser::ValueSource;
+use clap::{Arg, ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::cli::check::CheckCommand;
 use crate::cli::exit::Exit;
 use crate::cli::fields::FieldsCommand;
+use crate::cli::health::HealthCommand;
+use crate::cli::manifest::ManifestCommand;
 use crate::cli::output::{Color, Format, Output};
 use crate::cli::serve::ServeCommand;
+use crate::cli::status::StatusCommand;
 use crate::cli::transitions::TransitionsCommand;
 use crate::cli::validate::ValidateCommand;
 
@@ -106,24 +115,38 @@ pub enum Command {
     Serve(Box<ServeCommand>),
     /// Check profiles, and say what is wrong with them and where
     Validate(ValidateCommand),
+    /// Name the files of profiles, so that half a copy is never served
+    Manifest(ManifestCommand),
     /// Decide one question, and say why
     Check(Box<CheckCommand>),
     /// List the transitions that are open on an item, and what the others lack
     Transitions(Box<TransitionsCommand>),
     /// Tell which fields may be read or written
     Fields(Box<FieldsCommand>),
+    /// Ask a daemon whether it serves
+    Health(HealthCommand),
+    /// Ask a daemon what it serves, and what is wrong with the rest
+    Status(StatusCommand),
 }
 
 /// Runs the command line and returns the exit code of the process.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> std::process::ExitCode {
     let command = serve::tell_defaults(Cli::command());
-    let command = command.after_help(format!("{EXAMPLES}\n\n{}", exit::help()));
+    // An empty variable of the environment means that there is none.
+    let command = command
+        .after_help(format!("{EXAMPLES}\n\n{}", exit::help()))
+        .mut_args(without_empty_variable)
+        .mut_subcommands(|command| command.mut_args(without_empty_variable));
     let arguments = name_command(arguments.into_iter().collect(), &command);
     let parsed = command
+        .clone()
         .try_get_matches_from(arguments)
         .and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, matches)));
     let exit = match parsed {
-        Ok((cli, matches)) => run_command(&cli, &matches),
+        Ok((cli, matches)) => {
+            let variables = from_environment(&command, &matches);
+            run_command(&cli, &matches, &variables)
+        }
         Err(error) => {
             // What cannot be printed, for instance into a closed pipe, is not worth another complaint.
             let _ = error.print();
@@ -137,14 +160,66 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> std::process::ExitC
     exit.into()
 }
 
-fn run_command(cli: &Cli, matches: &ArgMatches) -> Exit {
+fn without_empty_variable(argument: Arg) -> Arg {
+    let is_empty = argument
+        .get_env()
+        .and_then(std::env::var_os)
+        .is_some_and(|value| value.is_empty());
+    if is_empty {
+        argument.env(Resettable::Reset)
+    } else {
+        argument
+    }
+}
+
+/// Lists the options of the command itself that the environment gives, as `PLACET_ACTION (--action)`.
+fn from_environment(command: &clap::Command, matches: &ArgMatches) -> Vec<String> {
+    let Some((name, matches)) = matches.subcommand() else {
+        return Vec::new();
+    };
+    let Some(command) = command.find_subcommand(name) else {
+        return Vec::new();
+    };
+    let is_given = |argument: &&Arg| {
+        let id = argument.get_id().as_str();
+        matches.try_contains_id(id).is_ok() && matches.value_source(id) == Some(ValueSource::EnvVariable)
+    };
+    let tell = |argument: &Arg| {
+        let variable = argument.get_env()?.to_string_lossy();
+        Some(format!("{variable} (--{})", argument.get_long()?))
+    };
+    command
+        .get_arguments()
+        .filter(is_given)
+        .filter_map(tell)
+        .collect()
+}
+
+fn run_command(cli: &Cli, matches: &ArgMatches, variables: &[String]) -> Exit {
     let mut output = Output::new(cli.globals.color);
+    let asks = match &cli.command {
+        Command::Serve(_)
+        | Command::Validate(_)
+        | Command::Manifest(_)
+        | Command::Health(_)
+        | Command::Status(_) => false,
+        Command::Check(_) | Command::Transitions(_) | Command::Fields(_) => true,
+    };
+    if asks && !variables.is_empty() {
+        let variables = variables.join(", ");
+        output.error_text(&format!(
+            "placet: part of the question by the environment: {variables}\n"
+        ));
+    }
     match &cli.command {
         Command::Serve(command) => serve::run(command, &cli.globals, matches, &mut output),
         Command::Validate(command) => validate::run(command, &cli.globals, &mut output),
+        Command::Manifest(command) => manifest::run(command, &cli.globals, &mut output),
         Command::Check(command) => check::run(command, &cli.globals, &mut output),
         Command::Transitions(command) => transitions::run(command, &cli.globals, &mut output),
         Command::Fields(command) => fields::run(command, &cli.globals, &mut output),
+        Command::Health(command) => health::run(command, &cli.globals, &mut output),
+        Command::Status(command) => status::run(command, &cli.globals, &mut output),
     }
 }
 
@@ -178,7 +253,9 @@ Examples:
   placet validate policies/newsroom         check one profile while you write it
   placet validate --format json             the same for machines, all profiles
   placet check --profile editorial --role editor --action update --collection articles --state published
-                                            one decision, and why; `placet help check` has more";
+                                            one decision, and why; `placet help check` has more
+  placet status                             what the daemon on this machine serves, and what is wrong with the rest
+  placet health profile/news                whether it serves a profile, for probes";
 
 #[cfg(test)]
 mod tests {

@@ -92,7 +92,13 @@ fn write_text(response: &v1::ListAllowedTransitionsResponse, output: &mut Output
         write_option(option, &word, output);
     }
     if response.transitions.is_empty() && response.denied.is_empty() {
-        output.line("the state offers nothing");
+        if response.reason() == v1::Reason::Unspecified {
+            output.line("the state offers nothing");
+        } else {
+            let word = paint(output, "nothing", BAD);
+            let reason = reason_word(response.reason());
+            output.line(&format!("{word} {reason}: {}", response.message));
+        }
     }
     write_snapshot(response.snapshot.as_ref(), output);
 }

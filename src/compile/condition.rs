@@ -83,6 +83,10 @@ fn compile_node(condition: &Condition, place: Place, interner: &Interner<'_>) ->
         Node::Any(parts) => compiled::Node::Any(all(parts)),
         Node::Not(part) => compiled::Node::Not(Box::new(compile_node(part, place, interner))),
         Node::Neutral => compiled::Node::Neutral,
+        Node::Coded(coded) => compiled::Node::Coded(
+            coded.code.value.as_str().into(),
+            Box::new(compile_node(&coded.condition, place, interner)),
+        ),
         Node::Related(related) => compiled::Node::Related(compile_related(related, place, interner)),
         Node::Leaf(leaf) => compiled::Node::Leaf(compile_leaf(leaf, place, interner)),
     }
@@ -94,6 +98,7 @@ pub(super) fn is_neutral(condition: &Condition) -> bool {
         Node::Neutral => true,
         Node::All(parts) | Node::Any(parts) => parts.iter().all(is_neutral),
         Node::Not(part) => is_neutral(part),
+        Node::Coded(coded) => is_neutral(&coded.condition),
         Node::Related(_) | Node::Leaf(_) => false,
     }
 }
@@ -228,6 +233,7 @@ fn collect_joins<'c>(condition: &'c Condition, joins: &mut Vec<(&'c [Spanned<Str
     match &condition.node {
         Node::All(parts) | Node::Any(parts) => parts.iter().for_each(|part| collect_joins(part, joins)),
         Node::Not(part) => collect_joins(part, joins),
+        Node::Coded(coded) => collect_joins(&coded.condition, joins),
         // What is asked of related items is a condition of its own; the way to them is not joined.
         Node::Neutral | Node::Related(_) => {}
         Node::Leaf(leaf) => {
@@ -249,6 +255,7 @@ fn looks_at_clock(condition: &Condition) -> bool {
     match &condition.node {
         Node::All(parts) | Node::Any(parts) => parts.iter().any(looks_at_clock),
         Node::Not(part) => looks_at_clock(part),
+        Node::Coded(coded) => looks_at_clock(&coded.condition),
         Node::Neutral => false,
         Node::Related(related) => looks_at_clock(&related.condition),
         Node::Leaf(leaf) => {

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::model::bits::Bits;
 use crate::model::collection::Collection;
-use crate::model::grant::{self as compiled, DocumentGrants, Mask, Slots, TargetMask};
+use crate::model::grant::{self as compiled, DocumentGrants, Mask, TargetMask};
 use crate::model::id::{ActionId, CollectionId, ConstraintId, DocumentGrantId, FieldId, GrantId};
+use crate::model::slot::Slots;
 use crate::policy::condition::{Condition, Left, Node};
 use crate::policy::grant::{Constraint, Grant, Held, Scope, Selection, TargetStates};
 use crate::policy::{Policy, Selector};
@@ -36,9 +37,12 @@ pub(super) fn compile_grants(policy: &Policy, interner: &mut Interner<'_>) {
             interner.model.grants.push(compiled);
         }
     }
-    interner.model.refusals = refusals.finish();
-    interner.model.takings = takings.finish();
-    interner.model.allows = allows.finish();
+    let grants = &interner.model.grants;
+    let roles = |id: GrantId| Some(&grants.get(id.index())?.selection.roles);
+    let [refusals, takings, allows] = [refusals, takings, allows].map(|slots| slots.finish(roles));
+    interner.model.refusals = refusals;
+    interner.model.takings = takings;
+    interner.model.allows = allows;
 }
 
 pub(super) fn compile_constraints(policy: &Policy, interner: &mut Interner<'_>) {
@@ -56,7 +60,9 @@ pub(super) fn compile_constraints(policy: &Policy, interner: &mut Interner<'_>) 
             interner.model.constraints.push(compiled);
         }
     }
-    interner.model.constraint_slots = slots.finish();
+    let constraints = &interner.model.constraints;
+    let slots = slots.finish(|id: ConstraintId| Some(&constraints.get(id.index())?.selection.roles));
+    interner.model.constraint_slots = slots;
 }
 
 pub(super) fn compile_document_grants(policy: &Policy, interner: &mut Interner<'_>) {
@@ -115,6 +121,7 @@ fn compile_grant(grant: &Grant, spread: Spread, interner: &mut Interner<'_>) -> 
         neutral: grant.selection.when.as_ref().is_some_and(is_neutral),
         networks: networks(grant.networks.as_deref()),
         broken: grant.broken.as_deref().map(Into::into),
+        code: grant.code.as_deref().map(Into::into),
     }
 }
 
@@ -140,6 +147,7 @@ fn compile_constraint(
             .iter()
             .map(|(field, value)| (interner.field(&field.value), compile_operand(value)))
             .collect(),
+        code: constraint.code.as_deref().map(Into::into),
         selection: compile_selection(&constraint.selection, spread, constraint.origin, interner),
     }
 }
@@ -156,6 +164,7 @@ fn compile_selection(
             Held::Anywhere => compiled::Held::Anywhere,
             Held::Site => compiled::Held::Site,
             Held::Shared => compiled::Held::Shared,
+            Held::Aside => compiled::Held::Aside,
         },
         scope: match selection.scope {
             Scope::Any => compiled::Scope::Any,
@@ -313,6 +322,7 @@ fn first_steps<'c>(condition: &'c Condition, fields: &mut Vec<&'c str>) {
     match &condition.node {
         Node::All(parts) | Node::Any(parts) => parts.iter().for_each(|part| first_steps(part, fields)),
         Node::Not(part) => first_steps(part, fields),
+        Node::Coded(coded) => first_steps(&coded.condition, fields),
         Node::Neutral => {}
         Node::Related(related) => fields.extend(related.path.first().map(|step| step.value.as_str())),
         Node::Leaf(leaf) => match &leaf.left {
@@ -371,13 +381,12 @@ impl<T: Copy> SlotsBuilder<T> {
         }
     }
 
-    fn finish(self) -> Slots<T> {
-        let named = self.named.into_iter().map(|actions| {
-            actions
-                .into_iter()
-                .map(|(action, rules)| (action, rules.into()))
-                .collect()
-        });
-        Slots::new(named.collect(), self.any.into_iter().map(Into::into).collect())
+    fn finish<'r>(self, roles: impl Fn(T) -> Option<&'r Mask<Bits>>) -> Slots<T> {
+        let named = self.named.into_iter();
+        Slots::new(
+            named.map(|actions| actions.into_iter().collect()),
+            self.any.into_iter(),
+            roles,
+        )
     }
 }

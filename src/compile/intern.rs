@@ -1,6 +1,6 @@
 //! Names become ids; actions and collections, which are little more than names, are compiled here, too.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
@@ -14,7 +14,7 @@ use crate::policy::grant::Selection;
 use crate::policy::{Policy, Selector, Title};
 use crate::source::file::SourceMap;
 use crate::source::span::Span;
-use crate::vocab::effect::Operation;
+use crate::vocab::effect::{Operation, Reason};
 
 /// A model that is being made.
 pub(super) struct Interner<'s> {
@@ -100,7 +100,10 @@ impl<'s> Interner<'s> {
             .map(|index| Action {
                 title: compiled::Title::default(),
                 operation: Operation::usual(self.model.action_names.name(index)),
+                inside: false,
                 listed_by: ActionId::new(index),
+                codes: BTreeMap::new(),
+                any_item_codes: BTreeMap::new(),
             })
             .collect();
         for declared in &policy.actions {
@@ -108,6 +111,9 @@ impl<'s> Interner<'s> {
             if let Some(action) = actions.get_mut(index) {
                 action.title = title(&declared.title);
                 action.operation = declared.operation;
+                action.codes = codes(&declared.codes.by_reason);
+                action.any_item_codes = codes(&declared.codes.any_item);
+                action.inside = declared.inside;
                 if let Some(id) = declared
                     .listed_by
                     .as_ref()
@@ -240,12 +246,7 @@ impl<'s> Interner<'s> {
                 .as_ref()
                 .map_or("", |id| id.value.as_str())
                 .into(),
-            codes: policy
-                .settings
-                .codes
-                .iter()
-                .map(|(reason, code)| (*reason, code.as_str().into()))
-                .collect(),
+            codes: codes(&policy.settings.codes),
         };
         self.model.looks_at_clock = self.model.conditions.iter().any(|program| program.looks_at_clock)
             || self
@@ -285,6 +286,13 @@ impl<'s> Interner<'s> {
             collection.known_fields = known.into_iter().collect();
         }
     }
+}
+
+fn codes(codes: &BTreeMap<Reason, String>) -> BTreeMap<Reason, Box<str>> {
+    codes
+        .iter()
+        .map(|(reason, code)| (*reason, code.as_str().into()))
+        .collect()
 }
 
 /// Compiles a text for people.

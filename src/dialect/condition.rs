@@ -7,7 +7,7 @@
 //!
 //! Recursion is bounded by the nesting that [`crate::source::json::parse`] lets through.
 
-use crate::policy::condition::{Condition, Leaf, Left, Node as Question, Operand, Related, Variable};
+use crate::policy::condition::{Coded, Condition, Leaf, Left, Node as Question, Operand, Related, Variable};
 use crate::source::code::Code;
 use crate::source::diagnostic::{Diagnostic, quote};
 use crate::source::json::{Json, Member, Node};
@@ -50,9 +50,15 @@ impl Reader<'_> {
         match &json.node {
             Node::Object(members) if members.is_empty() => self.refuse_empty(json.span),
             Node::Object(members) => {
+                let is_code = |member: &&Member| member.key.value == CODE;
                 let read = |member| self.read_member(member, place);
-                let parts: Vec<_> = members.iter().map(read).collect();
-                join(parts, Question::All, json.span)
+                let asking = members.iter().filter(|member| !is_code(member));
+                let parts: Vec<_> = asking.map(read).collect();
+                match members.iter().find(is_code) {
+                    Some(code) if parts.is_empty() => self.refuse_empty(code.key.span),
+                    Some(code) => self.read_coded(code, parts, json.span),
+                    None => join(parts, Question::All, json.span),
+                }
             }
             Node::Null | Node::Bool(_) | Node::Number(_) | Node::Text(_) | Node::List(_) => match place {
                 Place::Top => {
@@ -64,6 +70,25 @@ impl Reader<'_> {
                 }
             },
         }
+    }
+
+    /// Reads `_code`: what the failure of the other keys beside it is called.
+    fn read_coded(
+        &mut self,
+        member: &Member,
+        parts: Vec<Option<Condition>>,
+        span: Span,
+    ) -> Option<Condition> {
+        let code = reader::read_id(&member.value, "`_code`", Empty::Refused, self.diagnostics);
+        let condition = join(parts, Question::All, span)?;
+        let coded = Coded {
+            code: code?,
+            condition: Box::new(condition),
+        };
+        Some(Condition {
+            node: Question::Coded(coded),
+            span,
+        })
     }
 
     fn read_member(&mut self, member: &Member, place: &Place) -> Option<Condition> {
@@ -333,8 +358,12 @@ impl Reader<'_> {
     }
 }
 
+/// The word for what the failure of a condition is called.
+const CODE: &str = "_code";
+
 /// Words of the language that are no operators of a leaf.
-const WORDS: [&str; 9] = [
+const WORDS: [&str; 10] = [
+    "_code",
     "_and",
     "_or",
     "_not",

@@ -17,6 +17,32 @@
 //! language; `native.rs` is the dialect that says everything.
 
 mod condition;
+mod directus;
+mod directus_build;
+mod directus_collection;
+mod directus_filter;
+mod directus_item;
+mod directus_lower;
+mod directus_older;
+mod directus_pattern;
+mod directus_rows;
+mod directus_schema;
+mod directus_system;
+mod directus_test;
+mod directus_text;
+mod directus_validation;
+mod directus_value;
+mod legacy;
+mod legacy_check;
+mod legacy_choice;
+mod legacy_facts;
+mod legacy_grant;
+mod legacy_lower;
+mod legacy_role;
+mod legacy_row;
+mod legacy_system;
+mod legacy_table;
+pub mod manifest;
 mod native;
 mod native_collection;
 mod native_grant;
@@ -32,7 +58,10 @@ mod nick_workflow;
 mod operand;
 pub mod profile;
 mod reader;
+mod selector;
+mod value;
 mod variable;
+mod word;
 
 use crate::policy::Policy;
 use crate::source::code::Code;
@@ -61,7 +90,12 @@ pub trait Dialect: Sync {
 }
 
 /// Lists every dialect.
-pub const DIALECTS: &[&dyn Dialect] = &[&native::Native, &nick::Nick];
+pub const DIALECTS: &[&dyn Dialect] = &[
+    &native::Native,
+    &nick::Nick,
+    &legacy::DirectusLegacy,
+    &directus::Directus,
+];
 
 /// Says how closely a dialect follows its CMS.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -11,16 +11,16 @@ use crate::policy::role::{Group, Role, User};
 use crate::policy::{Action, Policy, Selector, Settings};
 use crate::source::code::Code;
 use crate::source::diagnostic::{Diagnostic, quote};
-use crate::source::json::{Json, Member};
+use crate::source::json::Json;
 use crate::source::span::{Span, Spanned};
-use crate::vocab::effect::Reason;
 
-use super::native_collection::{read_action, read_collection};
+use super::native_collection::{read_action, read_codes, read_collection};
 use super::native_grant::{GrantEntry, Home, read_constraint, read_document_grant, read_grant};
 use super::native_role::{add_implicit_roles, read_group, read_role, read_user};
 use super::native_workflow::{WorkflowEntry, read_workflow};
 use super::profile::ProfileFile;
 use super::reader::{self, Empty, Item, Keys, read_items};
+use super::word;
 use super::{Dialect, Input, Layer, LayerFile, Mode};
 
 /// Reads profiles in the native form.
@@ -356,21 +356,13 @@ fn read_document_grants(
 fn read_settings(profile: &ProfileFile, settings: &mut Settings, diagnostics: &mut Vec<Diagnostic>) {
     if let Some(json) = profile.setting("absent") {
         let words = [("open", false), ("null", true)];
-        let absent = reader::read_word(json, "`absent`", &words, diagnostics);
+        let absent = word::read_word(json, "`absent`", &words, diagnostics);
         settings.absent_is_null = absent.unwrap_or(settings.absent_is_null);
     }
     if let Some(json) = profile.setting("anonymous_id") {
         settings.anonymous_id = reader::read_id(json, "`anonymous_id`", Empty::Refused, diagnostics);
     }
-    let codes = profile.setting("codes");
-    let codes = codes.and_then(|json| reader::read_members(json, "`codes`", diagnostics));
-    for Member { key, value } in codes.unwrap_or_default() {
-        let reason = Reason::ALL.into_iter().find(|reason| reason.name() == key.value);
-        if reason.is_none() {
-            let names = Reason::ALL.map(Reason::name);
-            reader::unknown_word(key, "a reason", names.iter().copied(), diagnostics);
-        }
-        let code = reader::read_text(value, &quote(&key.value), diagnostics);
-        settings.codes.extend(reason.zip(code.map(|code| code.value)));
+    if let Some(json) = profile.setting("codes") {
+        settings.codes.extend(read_codes(json, "codes", diagnostics));
     }
 }

@@ -1,17 +1,20 @@
 //! Actions and collections in the native form.
 
-use crate::policy::Action;
+use std::collections::BTreeMap;
+
 use crate::policy::collection::{Collection, Field, Filtering, OwnerFact, Relation, Unreadable, Unwritable};
 use crate::policy::grant::Grant;
+use crate::policy::{Action, Codes};
 use crate::source::code::Code;
 use crate::source::diagnostic::{Diagnostic, quote};
 use crate::source::json::{Json, Member, Node};
 use crate::source::span::Spanned;
-use crate::vocab::effect::Operation;
+use crate::vocab::effect::{Operation, Reason};
 use crate::vocab::operator::FieldType;
 
 use super::native_grant::{Home, read_grants};
 use super::reader::{self, Empty, Item, Keys};
+use super::word;
 
 /// Reads an action (`permissions.json`).
 pub(super) fn read_action(
@@ -22,13 +25,32 @@ pub(super) fn read_action(
     let operation = keys.text("operation", diagnostics);
     let operation = operation.and_then(|word| find_operation(&word, diagnostics));
     let operation = operation.unwrap_or_else(|| default_operation(&id.value));
+    let inside = keys.bool("inside", diagnostics);
+    if inside.is_some() && operation != Operation::Create {
+        let message = format!(
+            "`inside` means nothing of the action {}, which does not create",
+            quote(&id.value)
+        );
+        diagnostics.push(Diagnostic::new(Code::UnknownKey, id.span, message));
+    }
     let listed_by = keys.id("listed_by", diagnostics);
+    let mut codes = |key| {
+        keys.optional(key)
+            .map(|json| read_codes(json, key, diagnostics))
+            .unwrap_or_default()
+    };
+    let codes = Codes {
+        by_reason: codes("codes"),
+        any_item: codes("any_item_codes"),
+    };
     keys.finish(diagnostics);
     Action {
         id,
         title,
         operation,
+        inside: inside.unwrap_or(false),
         listed_by,
+        codes,
         origin,
     }
 }
@@ -38,7 +60,7 @@ fn find_operation(word: &Spanned<String>, diagnostics: &mut Vec<Diagnostic>) -> 
         .into_iter()
         .find(|operation| operation.name().eq_ignore_ascii_case(&word.value));
     if found.is_none() {
-        reader::unknown_word(
+        word::unknown_word(
             word,
             "`operation`",
             OPERATIONS.iter().map(|operation| operation.name()),
@@ -64,6 +86,25 @@ fn default_operation(id: &str) -> Operation {
         "delete" => Operation::Delete,
         _ => Operation::Other,
     }
+}
+
+/// Reads a map from reason to the code with which the CMS reports it.
+pub(super) fn read_codes(
+    json: &Json,
+    key: &str,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> BTreeMap<Reason, String> {
+    let mut codes = BTreeMap::new();
+    for Member { key, value } in reader::read_members(json, &quote(key), diagnostics).unwrap_or_default() {
+        let reason = Reason::ALL.into_iter().find(|reason| reason.name() == key.value);
+        if reason.is_none() {
+            let names = Reason::ALL.map(Reason::name);
+            word::unknown_word(key, "a reason", names.iter().copied(), diagnostics);
+        }
+        let code = reader::read_text(value, &quote(&key.value), diagnostics);
+        codes.extend(reason.zip(code.map(|code| code.value)));
+    }
+    codes
 }
 
 /// Reads a collection and the grants that stand in it.
@@ -207,5 +248,5 @@ fn read_field(Member { key, value }: &Member, diagnostics: &mut Vec<Diagnostic>)
 
 fn read_field_type(json: &Json, diagnostics: &mut Vec<Diagnostic>) -> Option<FieldType> {
     let words = FieldType::ALL.map(|kind| (kind.name(), kind));
-    reader::read_word(json, "the type of a field", &words, diagnostics)
+    word::read_word(json, "the type of a field", &words, diagnostics)
 }

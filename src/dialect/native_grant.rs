@@ -11,7 +11,9 @@ use crate::vocab::effect::Effect;
 
 use super::condition::read_condition;
 use super::reader::{self, Empty, Keys};
+use super::selector;
 use super::variable::read_preset;
+use super::word;
 
 /// Says what the place of a rule implies, so that the rule does not say it.
 #[derive(Clone, Copy, Debug)]
@@ -73,9 +75,11 @@ pub(super) fn read_grant(
         explain: keys.bool("explain", diagnostics).unwrap_or(false),
         networks: keys.networks("networks", diagnostics),
         broken: broken.map(|reason| reason.value),
+        code: keys.text("code", diagnostics).map(|code| code.value),
         origin: json.span,
     };
     keys.finish(diagnostics);
+    refuse_in_deny(&grant, diagnostics);
     if reader::failed_since(before, diagnostics) {
         return None;
     }
@@ -84,6 +88,28 @@ pub(super) fn read_grant(
         Some(levels) => spread(&grant, &levels),
     };
     Some(GrantEntry { id: name, grants })
+}
+
+/// A deny that asked about the item afterwards would refuse whatever it is.
+fn refuse_in_deny(grant: &Grant, diagnostics: &mut Vec<Diagnostic>) {
+    if grant.effect != Effect::Deny || grant.broken.is_some() {
+        return;
+    }
+    let span = grant.validate.as_ref().map(|condition| condition.span);
+    let found = [
+        (span, "validate"),
+        (grant.explain.then_some(grant.origin), "explain"),
+    ];
+    for (span, key) in found {
+        if let Some(span) = span {
+            let message = format!("the key `{key}` means nothing in a deny");
+            let help = match key {
+                "validate" => "write a constraint with `require`, or ask about the stored item with `when`",
+                _ => "a deny refuses, with an explanation or without",
+            };
+            diagnostics.push(Diagnostic::new(Code::UnknownKey, span, message).help(help));
+        }
+    }
 }
 
 /// Reads one constraint; one with a mistake is left out.
@@ -106,6 +132,7 @@ pub(super) fn read_constraint(json: &Json, diagnostics: &mut Vec<Diagnostic>) ->
             .optional("presets")
             .map(|json| read_presets(json, diagnostics))
             .unwrap_or_default(),
+        code: keys.text("code", diagnostics).map(|code| code.value),
         origin: json.span,
     };
     keys.finish(diagnostics);
@@ -175,6 +202,7 @@ fn read_selection(
         ("anywhere", Held::Anywhere),
         ("site", Held::Site),
         ("shared", Held::Shared),
+        ("aside", Held::Aside),
     ];
     selection.held = keys.word("held", &held, diagnostics).unwrap_or_default();
     match home {
@@ -204,7 +232,7 @@ fn read_selection(
 fn read_collections(keys: &mut Keys<'_>, diagnostics: &mut Vec<Diagnostic>) -> Selector {
     let found = keys.optional("collections");
     found
-        .and_then(|json| reader::read_selector(json, "`collections`", Empty::Allowed, diagnostics))
+        .and_then(|json| selector::read_selector(json, "`collections`", Empty::Allowed, diagnostics))
         .unwrap_or_default()
 }
 
@@ -218,7 +246,7 @@ fn read_target_states(json: &Json, diagnostics: &mut Vec<Diagnostic>) -> Option<
         let same = names.len() < all;
         (names, same)
     };
-    match reader::read_selector(json, "`to_states`", Empty::Refused, diagnostics)? {
+    match selector::read_selector(json, "`to_states`", Empty::Refused, diagnostics)? {
         Selector::Any => None,
         Selector::Only(names) => {
             let (names, same) = split(names);
@@ -283,7 +311,7 @@ fn read_level(Member { key, value }: &Member, diagnostics: &mut Vec<Diagnostic>)
         ("role", Some(Scope::Role)),
         ("mine", Some(Scope::Mine)),
     ];
-    reader::read_word(value, &quote(&key.value), &words, diagnostics)
+    word::read_word(value, &quote(&key.value), &words, diagnostics)
 }
 
 /// Makes one grant of each level that the short form mentions; several of one name get the level behind a slash.

@@ -8,6 +8,8 @@ use crate::source::span::{Span, Spanned};
 use crate::vocab::value::Object;
 
 use super::reader::{self, Item};
+use super::value;
+use super::word;
 
 /// Reads a role. One that is named like an implicit role is that role, unless it says otherwise.
 pub(super) fn read_role(Item { id, mut keys, origin }: Item<'_>, diagnostics: &mut Vec<Diagnostic>) -> Role {
@@ -16,7 +18,7 @@ pub(super) fn read_role(Item { id, mut keys, origin }: Item<'_>, diagnostics: &m
     let attributes = keys.optional("attributes");
     let attributes = attributes.and_then(|json| reader::read_members(json, "`attributes`", diagnostics));
     let attributes = attributes
-        .map(|members| reader::read_object(members, diagnostics))
+        .map(|members| value::read_object(members, diagnostics))
         .unwrap_or_default();
     let networks = keys.networks("networks", diagnostics);
     let named = Implicit::ALL
@@ -114,7 +116,7 @@ fn read_implicit(json: &Json, diagnostics: &mut Vec<Diagnostic>) -> Option<Impli
         return None;
     }
     let words = Implicit::ALL.map(|implicit| (implicit.name(), implicit));
-    reader::read_word(json, "`implicit`", &words, diagnostics)
+    word::read_word(json, "`implicit`", &words, diagnostics)
 }
 
 fn read_administrator(json: &Json, diagnostics: &mut Vec<Diagnostic>) -> Option<Administrator> {
@@ -135,5 +137,5 @@ fn read_administrator(json: &Json, diagnostics: &mut Vec<Diagnostic>) -> Option<
         return None;
     }
     let words = [("anything", Administrator::Anything)];
-    reader::read_word(json, "`administrator`", &words, diagnostics)
+    word::read_word(json, "`administrator`", &words, diagnostics)
 }

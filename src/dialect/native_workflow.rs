@@ -15,6 +15,7 @@ use crate::vocab::time::parse_instant;
 use super::condition::read_condition;
 use super::native_grant::{Home, read_grants};
 use super::reader::{self, Empty, Item, Keys};
+use super::selector;
 
 /// Holds a workflow and what its states grant, in collections that are found when all of them are known.
 #[derive(Clone, Debug)]
@@ -131,6 +132,7 @@ fn read_permissions(json: &Json, state: &Spanned<String>, diagnostics: &mut Vec<
             explain: false,
             networks: None,
             broken: None,
+            code: None,
             origin: key.span.to(value.span),
         });
     }
@@ -148,7 +150,7 @@ fn read_transition(Item { id, mut keys, origin }: Item<'_>, diagnostics: &mut Ve
         reader::read_ids(value, &quote(&key.value), Empty::Refused, diagnostics)
     });
     let from = keys.optional("from");
-    let from = from.and_then(|json| reader::read_selector(json, "`from`", Empty::Refused, diagnostics));
+    let from = from.and_then(|json| selector::read_selector(json, "`from`", Empty::Refused, diagnostics));
     let listed = keys.bool("listed", diagnostics).unwrap_or(true);
     let when = keys
         .optional("when")

@@ -7,7 +7,7 @@ use crate::policy::collection::{Collection, Field, Filtering, OwnerFact, Unreada
 use crate::policy::condition::{Condition, Leaf, Left, Node, Operand, Variable};
 use crate::policy::grant::{Constraint, Grant, Held, Selection};
 use crate::policy::role::{Administrator, Group, Implicit, Role, RoleKind, User};
-use crate::policy::{Action, Policy, Selector, Title};
+use crate::policy::{Action, Codes, Policy, Selector, Title};
 use crate::source::code::Code;
 use crate::source::diagnostic::{Diagnostic, quote};
 use crate::source::json::Json;
@@ -180,7 +180,10 @@ impl Lowering<'_> {
             id: id.clone(),
             title: title(text),
             operation,
+            // What is asked about is the container, in whose state somebody may add.
+            inside: operation == Operation::Create,
             listed_by: listed_by.map(at),
+            codes: Codes::default(),
             origin: id.span,
         });
         if let Some((name, operation)) = companion {
@@ -189,7 +192,9 @@ impl Lowering<'_> {
                 id: at(name),
                 title,
                 operation,
+                inside: false,
                 listed_by: None,
+                codes: Codes::default(),
                 origin: id.span,
             });
         }
@@ -406,6 +411,7 @@ impl Lowering<'_> {
             submitted: None,
             networks: None,
             presets: Vec::new(),
+            code: None,
             origin: row.id.span,
         });
     }
@@ -468,6 +474,7 @@ fn grant(effect: Effect, selection: Selection, fields: Selector, origin: Span) -
         explain: false,
         networks: None,
         broken: None,
+        code: None,
         origin,
     }
 }

@@ -7,11 +7,13 @@ use crate::source::code::Code;
 use crate::source::diagnostic::{Diagnostic, quote};
 use crate::source::json::{Json, Node};
 use crate::source::span::Span;
-use crate::vocab::limits::{PATTERN_BYTES_MAX, PATTERN_LENGTH_MAX};
+use crate::vocab::geometry::count_positions;
+use crate::vocab::limits::{GEOMETRY_POSITIONS_MAX, PATTERN_BYTES_MAX, PATTERN_LENGTH_MAX};
 use crate::vocab::operator::{Operand as Wanted, Operator};
 use crate::vocab::value::Value;
 
 use super::reader;
+use super::value;
 use super::variable::{is_variable, read_text_operand, read_variable};
 
 /// Reads what an operator is compared with, in the shape that the operator wants; flags have no operand to read.
@@ -43,14 +45,7 @@ pub(super) fn read_operand(
             None => wrong_operand(operator.name(), "a list of two values", value, diagnostics),
         },
         Wanted::Pattern => read_pattern(operator, value, diagnostics),
-        Wanted::Geometry => {
-            let typed = value.get("type").is_some_and(|kind| kind.as_text().is_some());
-            if typed {
-                Some(Operand::Value(reader::read_value(value, diagnostics)))
-            } else {
-                wrong_operand(operator.name(), "a GeoJSON geometry", value, diagnostics)
-            }
-        }
+        Wanted::Geometry => read_geometry(operator, value, diagnostics),
         Wanted::Flag => None,
     }
 }
@@ -58,7 +53,7 @@ pub(super) fn read_operand(
 fn read_scalar(operator: Operator, value: &Json, diagnostics: &mut Vec<Diagnostic>) -> Option<Operand> {
     match &value.node {
         Node::Text(text) => read_text_operand(text, value.span, diagnostics),
-        Node::Bool(_) | Node::Number(_) => Some(Operand::Value(reader::read_value(value, diagnostics))),
+        Node::Bool(_) | Node::Number(_) => Some(Operand::Value(value::read_value(value, diagnostics))),
         Node::Null if operator == Operator::Is => Some(Operand::Value(Value::Null)),
         Node::Null => {
             let message = format!("null matches no `{}`", operator.name());
@@ -79,7 +74,7 @@ fn read_scalar(operator: Operator, value: &Json, diagnostics: &mut Vec<Diagnosti
 fn read_ordered(operator: Operator, value: &Json, diagnostics: &mut Vec<Diagnostic>) -> Option<Operand> {
     match &value.node {
         Node::Text(text) => read_text_operand(text, value.span, diagnostics),
-        Node::Number(_) => Some(Operand::Value(reader::read_value(value, diagnostics))),
+        Node::Number(_) => Some(Operand::Value(value::read_value(value, diagnostics))),
         Node::Null | Node::Bool(_) | Node::List(_) | Node::Object(_) => {
             wrong_operand(operator.name(), "a number or a time", value, diagnostics)
         }
@@ -145,6 +140,30 @@ fn read_pattern(operator: Operator, value: &Json, diagnostics: &mut Vec<Diagnost
             let message = format!("the pattern is no regular expression: {reason}");
             complain(Code::InvalidPattern, value.span, message, diagnostics)
         }
+    }
+}
+
+fn read_geometry(operator: Operator, value: &Json, diagnostics: &mut Vec<Diagnostic>) -> Option<Operand> {
+    let read = value::read_value(value, diagnostics);
+    let positions = match &read {
+        Value::Object(object) => count_positions(object),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Text(_) | Value::List(_) => None,
+    };
+    match positions {
+        None if matches!(read, Value::Object(_)) => {
+            let message = format!(
+                "`{}` wants a GeoJSON geometry, and this object is none",
+                operator.name()
+            );
+            complain(Code::WrongOperand, value.span, message, diagnostics)
+        }
+        None => wrong_operand(operator.name(), "a GeoJSON geometry", value, diagnostics),
+        Some(count) if count > GEOMETRY_POSITIONS_MAX => {
+            let message =
+                format!("the geometry has {count} positions, the limit is {GEOMETRY_POSITIONS_MAX}");
+            complain(Code::GeometryTooLarge, value.span, message, diagnostics)
+        }
+        Some(_) => Some(Operand::Value(read)),
     }
 }
 

@@ -2,15 +2,15 @@
 //!
 //! A function that returns `None` has said why, unless the thing is simply not there. Null is a value like any other.
 
-use std::borrow::Cow;
-
 use crate::policy::{Selector, Title};
 use crate::source::code::Code;
 use crate::source::diagnostic::{Diagnostic, Severity, did_you_mean, quote};
-use crate::source::json::{Json, Member, Node, Number};
+use crate::source::json::{Json, Member, Node};
 use crate::source::span::{Span, Spanned};
 use crate::vocab::network::Network;
-use crate::vocab::value::{Object, Value};
+
+use super::selector::{read_networks, read_selector};
+use super::word::{read_title, read_word};
 
 /// Reads the keys of one object, and knows afterwards which were never asked for.
 #[derive(Clone, Debug)]
@@ -375,175 +375,6 @@ pub(super) fn read_ids(
     let element = format!("an element of {what}");
     let read = |value| read_id(value, &element, empty, diagnostics);
     Some(values.iter().filter_map(read).collect())
-}
-
-/// Reads a selector: a list of names, one name, `{"except": […]}`, or `"*"` for any.
-pub(super) fn read_selector(
-    json: &Json,
-    what: &str,
-    empty: Empty,
-    diagnostics: &mut Vec<Diagnostic>,
-) -> Option<Selector> {
-    let names = match &json.node {
-        Node::Text(text) if text == ANY => return Some(Selector::Any),
-        Node::Object(_) => {
-            let mut keys = Keys::open(json, "a selector", diagnostics)?;
-            let names = keys.required("except", diagnostics);
-            let names = names.and_then(|names| read_ids(names, "`except`", empty, diagnostics));
-            keys.finish(diagnostics);
-            let names = names?;
-            refuse_any(&names, diagnostics);
-            return Some(Selector::Except(names));
-        }
-        Node::List(_) | Node::Text(_) => read_ids(json, what, empty, diagnostics)?,
-        Node::Null | Node::Bool(_) | Node::Number(_) => {
-            wrong_type(
-                json,
-                what,
-                "a list, one name, `\"*\"` or `{\"except\": […]}`",
-                diagnostics,
-            );
-            return None;
-        }
-    };
-    refuse_any(&names, diagnostics);
-    Some(Selector::Only(names))
-}
-
-/// The word for any name.
-const ANY: &str = "*";
-
-/// Beside other names the star would make them meaningless, and nothing has that name.
-fn refuse_any(names: &[Spanned<String>], diagnostics: &mut Vec<Diagnostic>) {
-    for name in names.iter().filter(|name| name.value == ANY) {
-        diagnostics.push(
-            Diagnostic::new(
-                Code::WrongType,
-                name.span,
-                "`*` is for any name and stands in no list",
-            )
-            .help("write `\"*\"` instead of the list, or leave the key out"),
-        );
-    }
-}
-
-/// Reads a list of networks; one text is a list of one.
-pub(super) fn read_networks(
-    json: &Json,
-    what: &str,
-    diagnostics: &mut Vec<Diagnostic>,
-) -> Option<Vec<Spanned<Network>>> {
-    let texts = read_ids(json, what, Empty::Refused, diagnostics)?;
-    let mut networks = Vec::with_capacity(texts.len());
-    for text in texts {
-        if let Some(network) = Network::parse(&text.value) {
-            networks.push(text.map(|_| network));
-        } else {
-            let message = format!("{} is no network", quote(&text.value));
-            let help = "write an address, a range (`10.0.0.1-10.0.0.9`) or a block (`10.0.0.0/8`)";
-            diagnostics.push(Diagnostic::new(Code::InvalidNetwork, text.span, message).help(help));
-        }
-    }
-    Some(networks)
-}
-
-/// Reads one of a few words.
-pub(super) fn read_word<T: Copy>(
-    json: &Json,
-    what: &str,
-    words: &[(&str, T)],
-    diagnostics: &mut Vec<Diagnostic>,
-) -> Option<T> {
-    let word = read_text(json, what, diagnostics)?;
-    let found = words.iter().find(|(name, _)| *name == word.value);
-    if found.is_none() {
-        unknown_word(&word, what, words.iter().map(|(name, _)| *name), diagnostics);
-    }
-    found.map(|(_, value)| *value)
-}
-
-/// Complains about a word that is none of those that may stand there.
-pub(super) fn unknown_word<'w>(
-    word: &Spanned<String>,
-    what: &str,
-    words: impl Iterator<Item = &'w str> + Clone,
-    diagnostics: &mut Vec<Diagnostic>,
-) {
-    let message = format!("{what} cannot be {}", quote(&word.value));
-    let help = suggestion(&word.value, words.clone()).unwrap_or_else(|| {
-        let words: Vec<_> = words.map(quote).collect();
-        format!("the words are {}", words.join(", "))
-    });
-    diagnostics.push(Diagnostic::new(Code::UnknownWord, word.span, message).help(help));
-}
-
-/// Reads a text for people, or a map from language tag to text; the first language stands in for all others.
-pub(super) fn read_title(json: &Json, what: &str, diagnostics: &mut Vec<Diagnostic>) -> Option<Title> {
-    match &json.node {
-        Node::Text(text) => Some(Title {
-            text: Some(text.clone()),
-            ..Title::default()
-        }),
-        Node::Object(members) => {
-            let mut title = Title::default();
-            for Member { key, value } in members {
-                let tag = check_id(
-                    &key.value,
-                    key.span,
-                    "a language tag",
-                    Empty::Refused,
-                    diagnostics,
-                );
-                let text = read_text(value, &quote(&key.value), diagnostics);
-                if let Some(text) = text.filter(|_| tag) {
-                    title.text.get_or_insert_with(|| text.value.clone());
-                    title.locales.insert(key.value.clone(), text.value);
-                }
-            }
-            Some(title)
-        }
-        Node::Null | Node::Bool(_) | Node::Number(_) | Node::List(_) => {
-            wrong_type(json, what, "text, or an object of texts by language", diagnostics);
-            None
-        }
-    }
-}
-
-/// Reads any value as it stands.
-pub(super) fn read_value(json: &Json, diagnostics: &mut Vec<Diagnostic>) -> Value<'static> {
-    match &json.node {
-        Node::Null => Value::Null,
-        Node::Bool(value) => Value::Bool(*value),
-        Node::Number(number) => Value::Number(read_number(number, json.span, diagnostics)),
-        Node::Text(text) => Value::Text(Cow::Owned(text.clone())),
-        Node::List(values) => Value::List(
-            values
-                .iter()
-                .map(|value| read_value(value, diagnostics))
-                .collect(),
-        ),
-        Node::Object(members) => Value::Object(read_object(members, diagnostics)),
-    }
-}
-
-/// Reads named values as they stand.
-pub(super) fn read_object(members: &[Member], diagnostics: &mut Vec<Diagnostic>) -> Object<'static> {
-    let read = |member: &Member| {
-        (
-            Cow::Owned(member.key.value.clone()),
-            read_value(&member.value, diagnostics),
-        )
-    };
-    Object::new(members.iter().map(read).collect())
-}
-
-/// Takes the value of a number, with a warning if it is not quite what was written.
-pub(super) fn read_number(number: &Number, span: Span, diagnostics: &mut Vec<Diagnostic>) -> f64 {
-    if !number.exact() {
-        let message = format!("{} is too large to be kept exactly", quote(&number.literal));
-        diagnostics.push(Diagnostic::new(Code::InexactNumber, span, message).help("write it as text"));
-    }
-    number.value
 }
 
 /// Tells whether an error was added since there were `before` complaints.

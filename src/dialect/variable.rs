@@ -11,6 +11,7 @@ use crate::vocab::time::Step;
 use crate::vocab::value::Value;
 
 use super::reader;
+use super::value;
 
 /// Tells whether a text names a fact of the request: one `$` in front.
 pub(super) fn is_variable(text: &str) -> bool {
@@ -46,7 +47,7 @@ pub(super) fn read_preset(json: &Json, diagnostics: &mut Vec<Diagnostic>) -> Opt
         Node::Null | Node::Bool(_) | Node::Number(_) | Node::List(_) | Node::Object(_) => {
             let before = diagnostics.len();
             refuse_inner_variables(json, diagnostics);
-            (diagnostics.len() == before).then(|| Operand::Value(reader::read_value(json, diagnostics)))
+            (diagnostics.len() == before).then(|| Operand::Value(value::read_value(json, diagnostics)))
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Approvals: step eight of a decision. So many distinct people, none of whom is the author.
 
+use thin_vec::ThinVec;
+
 use crate::model::Model;
 use crate::model::workflow::{ApprovalRule, Transition};
 
@@ -9,9 +11,9 @@ use super::query::{Approval, Query, QueryError};
 use super::role::roles_of_other;
 
 /// Counts the approvals of a transition: each person serves one rule, so that as many rules as possible are served.
-pub(super) fn count(facts: &Facts<'_>, transition: &Transition) -> Vec<ApprovalCount> {
+pub(super) fn count(facts: &Facts<'_>, transition: &Transition) -> ThinVec<ApprovalCount> {
     if transition.approvals.is_empty() {
-        return Vec::new();
+        return ThinVec::new();
     }
     let people = approvers(facts, transition);
     let places = seat(&people, transition);
@@ -22,7 +24,7 @@ pub(super) fn count(facts: &Facts<'_>, transition: &Transition) -> Vec<ApprovalC
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
     /// The count of each rule.
-    pub counts: Vec<ApprovalCount>,
+    pub counts: ThinVec<ApprovalCount>,
     /// Whose approvals count, in the order of the request.
     pub approved_by: Vec<String>,
 }
@@ -63,7 +65,7 @@ fn seat(approvers: &[Approver<'_>], transition: &Transition) -> Places {
     places
 }
 
-fn tally(places: &Places, transition: &Transition) -> Vec<ApprovalCount> {
+fn tally(places: &Places, transition: &Transition) -> ThinVec<ApprovalCount> {
     let count = |(rule, each): (usize, &ApprovalRule)| {
         let given = places
             .iter()

@@ -16,9 +16,23 @@ pub(super) struct Failing<'m> {
     pub(super) field: &'m str,
     /// The name of the operator that would have to hold; `_not` if no operator is the opposite of the one that must not.
     pub(super) operator: &'m str,
+    /// What the CMS calls the failure; empty if nobody says.
+    pub(super) code: &'m str,
     /// What the comparison itself comes to.
     pub(super) truth: Truth,
     part: Part<'m>,
+}
+
+/// Of ways that all fail, keeps those whose failure has a name, if there are any.
+fn keep_named(failing: &mut Vec<Failing<'_>>, before: usize) {
+    let is_named = |each: &Failing<'_>| !each.code.is_empty();
+    if failing.iter().skip(before).any(is_named) {
+        let mut index = 0;
+        failing.retain(|each| {
+            index += 1;
+            index <= before || is_named(each)
+        });
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -63,13 +77,38 @@ impl<'s> Scene<'s> {
         }
         match node {
             Node::All(parts) | Node::Any(parts) => {
+                let before = failing.len();
                 parts.iter().for_each(|part| self.failing(part, wanted, failing));
+                if wanted && matches!(node, Node::Any(_)) {
+                    keep_named(failing, before);
+                }
             }
             Node::Not(part) => self.failing(part, !wanted, failing),
+            Node::Coded(code, part) => {
+                let mut inside = Vec::new();
+                self.failing(part, wanted, &mut inside);
+                if !wanted {
+                    failing.append(&mut inside);
+                    return;
+                }
+                // One failure has the name, and the last comparison of a field is what it is about.
+                let is_field = |each: &Failing<'_>| match each.part {
+                    Part::Leaf(leaf) => matches!(leaf.left, Left::Field(_)),
+                    Part::Related(_) => true,
+                };
+                let chosen = inside.iter().rposition(is_field).unwrap_or(0);
+                failing.extend(
+                    inside
+                        .into_iter()
+                        .nth(chosen)
+                        .map(|each| Failing { code, truth, ..each }),
+                );
+            }
             Node::Neutral => {}
             Node::Related(related) => failing.push(Failing {
                 field: &related.text,
                 operator: if related.none == wanted { "_none" } else { "_some" },
+                code: "",
                 truth,
                 part: Part::Related(related),
             }),
@@ -84,6 +123,7 @@ impl<'s> Scene<'s> {
                 failing.push(Failing {
                     field: &leaf.name,
                     operator,
+                    code: "",
                     truth,
                     part: Part::Leaf(leaf),
                 });
@@ -113,6 +153,7 @@ impl<'s> Scene<'s> {
                 self.write_node(out, part)?;
                 return out.write_char('}');
             }
+            Node::Coded(_, part) => return self.write_node(out, part),
             Node::Neutral => return out.write_str("{\"_neutral\": true}"),
             Node::Related(related) => return self.write_related(out, related),
             Node::Leaf(leaf) => return self.write_leaf(out, leaf),

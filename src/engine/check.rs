@@ -115,7 +115,8 @@ pub(super) fn judge<'q, T: Trace>(
     }
 }
 
-fn allows_anything(facts: &Facts<'_>) -> bool {
+/// Whether the subject may use names that the profile does not know.
+pub(super) fn allows_anything(facts: &Facts<'_>) -> bool {
     facts.effective.administrator.is_some()
         && facts
             .effective
@@ -135,7 +136,7 @@ fn find_action(model: &Model, name: &str, allows_anything: bool) -> Option<Step>
     match model.action_names.find(name).map(ActionId::new) {
         Some(id) => model.action(id).map(|action| Step {
             action: Some(id),
-            operation: action.operation,
+            operation: action.on_item(),
         }),
         None => allows_anything.then_some(Step {
             action: Some(model.unknown_action()),
@@ -222,7 +223,7 @@ impl<'q> Judge<'_, 'q> {
                 return Ok(Err(decision));
             }
         };
-        let mut first: Option<Decision<'q>> = None;
+        let mut nearest: Option<Decision<'q>> = None;
         for id in offers {
             let Some(transition) = self.facts.model.transition(id) else {
                 continue;
@@ -243,9 +244,15 @@ impl<'q> Judge<'_, 'q> {
             if decision.is_allow() {
                 return Ok(Ok(Some(decision)));
             }
-            first.get_or_insert(decision);
+            // Of several ways the one is told that fails last.
+            if nearest
+                .as_ref()
+                .is_none_or(|nearest| decision.step() > nearest.step())
+            {
+                nearest = Some(decision);
+            }
         }
-        Ok(Err(first.unwrap_or_else(|| Decision::deny(Reason::NotOffered))))
+        Ok(Err(nearest.unwrap_or_else(|| Decision::deny(Reason::NotOffered))))
     }
 
     /// Whether a transition leads from this state to the one that is asked for.
@@ -293,7 +300,7 @@ impl<'q> Judge<'_, 'q> {
                     .facts
                     .model
                     .action(*action)
-                    .map_or(Operation::Other, |row| row.operation);
+                    .map_or(Operation::Other, |row| row.on_item());
                 steps.push(Step {
                     action: Some(*action),
                     operation,
@@ -457,27 +464,27 @@ impl<'q> Judge<'_, 'q> {
             let mut conditional = false;
             let applying = bout.applying(&mut conditional, trace);
             let presets = bout.presets(&applying, step.operation);
-            let mut covered = bout.cover(&asked, &presets, trace);
-            if !covered.decision.is_allow() && !T::ENABLED {
-                return Ok(covered.decision);
+            let mut decision = bout.cover(&asked, &presets, &mut demanded, trace);
+            if !decision.is_allow() && !T::ENABLED {
+                return Ok(decision);
             }
             let held = bout.constrain(&applying, &presets, step.operation, &mut conditional, trace);
-            if !covered.decision.is_allow() {
-                return Ok(covered.decision);
+            if !decision.is_allow() {
+                return Ok(decision);
             }
             if let Some(refused) = held {
                 return Ok(refused);
             }
-            demanded |= covered.demanded;
-            covered.decision.presets = presets.values;
-            covered
-                .decision
-                .presets
-                .retain(|(name, _)| !bout.is_proposed(name, step.operation));
-            covered.decision.conditional |= conditional;
+            if !presets.values.is_empty() {
+                let written = presets.values.into_iter();
+                decision.presets = written
+                    .filter(|(name, _)| !bout.is_proposed(name, step.operation))
+                    .collect();
+            }
+            decision.conditional |= conditional;
             match &mut all {
-                None => all = Some(covered.decision),
-                Some(all) => merge(all, covered.decision),
+                None => all = Some(decision),
+                Some(all) => merge(all, decision),
             }
         }
         let mut all = all.unwrap_or_else(Decision::allow);
@@ -497,10 +504,16 @@ impl<'q> Judge<'_, 'q> {
     /// The fields that a step of this operation asks for.
     fn asked(&self, operation: Operation, position: &Position<'q>) -> Asked<'q> {
         let facts = self.facts;
+        let question = self.question;
+        let is_write = operation != Operation::Read;
+        let is_moving = is_write && position.moves();
+        let names_none = question.fields.is_empty() && question.filter_fields.is_empty();
+        if names_none && !is_moving && facts.query.changes.is_empty() {
+            return Asked::nothing(operation);
+        }
         let state_field = facts
             .collection
             .and_then(|collection| collection.state_field.as_deref());
-        let is_write = operation != Operation::Read;
         let field = |name: &'q str| Field {
             name,
             id: facts.model.field_names.find(name).map(FieldId::new),
@@ -508,7 +521,7 @@ impl<'q> Judge<'_, 'q> {
         };
         let mut names: SmallVec<[Field<'q>; 4]> = SmallVec::new();
         let mut star = false;
-        for name in self.question.fields {
+        for name in question.fields {
             if *name == "*" {
                 star = true;
             } else if !names.iter().any(|each| each.name == *name) {
@@ -522,14 +535,14 @@ impl<'q> Judge<'_, 'q> {
                 }
             }
             if let Some(name) = state_field
-                && position.moves()
+                && is_moving
                 && !names.iter().any(|each| each.name == name)
             {
                 names.push(field(name));
             }
         }
         let count = names.len();
-        names.extend(self.question.filter_fields.iter().map(|name| Field {
+        names.extend(question.filter_fields.iter().map(|name| Field {
             is_state: false,
             ..field(name)
         }));

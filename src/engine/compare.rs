@@ -101,7 +101,8 @@ pub(super) fn order(left: &Side<'_>, right: &Side<'_>) -> Option<Ordering> {
     }
 }
 
-fn number(side: &Side<'_>) -> Option<f64> {
+/// Returns the number that a side is, or writes.
+pub(super) fn number(side: &Side<'_>) -> Option<f64> {
     match side {
         Side::View(View::Number(number)) => Some(*number),
         Side::View(View::Text(text)) => {
@@ -170,9 +171,24 @@ pub(super) fn apply(function: Function, side: &Side<'_>) -> Result<Side<'static>
         Function::Hour => i32::from(moment.hour()),
         Function::Minute => i32::from(moment.minute()),
         Function::Second => i32::from(moment.second()),
-        Function::Count => return Err(Unfit),
+        Function::Count | Function::Joined => return Err(Unfit),
     };
     Ok(Side::View(View::Number(f64::from(part))))
+}
+
+/// Returns the elements of a list as one text, or the text that stands in place of a list; null has none.
+pub(super) fn joined(side: &Side<'_>) -> Result<Option<String>, Unfit> {
+    if side.is_null() {
+        return Ok(None);
+    }
+    let Some(values) = side.elements() else {
+        return text(side).map(|text| Some(text.into_owned())).ok_or(Unfit);
+    };
+    let texts: Vec<_> = values
+        .iter()
+        .map(|value| view_text(value.view()).unwrap_or_default())
+        .collect();
+    Ok(Some(texts.join(",")))
 }
 
 /// A value that a function is not for.

@@ -4,6 +4,7 @@
 //! it is run again for each combination of related items that its paths can share.
 
 use smallvec::SmallVec;
+use thin_vec::ThinVec;
 
 use crate::model::condition::{Join, Leaf, Left, Node, Program, Related};
 use crate::model::id::{ActionId, CollectionId};
@@ -11,8 +12,9 @@ use crate::vocab::limits::JOINED_ROWS_MAX;
 use crate::vocab::operator::{Function, Operand as Form, Operator};
 use crate::vocab::value::{Value, View};
 
-use super::compare::{Side, apply};
+use super::compare::{Side, apply, joined};
 use super::facts::Facts;
+use super::geometry::is_too_large;
 use super::path::Found;
 use super::related::admits;
 use super::test::test;
@@ -88,7 +90,7 @@ pub(super) struct Scene<'s> {
 #[derive(Default)]
 pub(super) struct Notes<'s> {
     /// Facts that were needed and not told.
-    pub(super) lacking: Vec<&'s str>,
+    pub(super) lacking: ThinVec<&'s str>,
     /// Whether evaluation went wrong.
     pub(super) fault: bool,
     /// A path led through a list of related items.
@@ -185,6 +187,7 @@ impl<'s> Scene<'s> {
                 any
             }
             Node::Not(part) => self.node(part, rows, notes).not(),
+            Node::Coded(_, part) => self.node(part, rows, notes),
             Node::Neutral => Truth::True,
             Node::Related(related) => self.related(related, notes),
             Node::Leaf(leaf) => self.leaf(leaf, rows, notes),
@@ -248,10 +251,11 @@ impl<'s> Scene<'s> {
         admits(self, collection, action, item, notes)
     }
 
-    fn leaf<'m: 's>(&self, leaf: &'m Leaf, rows: &Rows<'s>, notes: &mut Notes<'m>) -> Truth {
+    pub(super) fn leaf<'m: 's>(&self, leaf: &'m Leaf, rows: &Rows<'s>, notes: &mut Notes<'m>) -> Truth {
         if leaf.operator == Operator::Submitted {
             return Truth::of(self.is_submitted(leaf));
         }
+        let text;
         let mut left = match &leaf.left {
             Left::Fact(variable) => self.variable(variable),
             // A count is of the list itself, not of the item that other leaves share.
@@ -282,7 +286,13 @@ impl<'s> Scene<'s> {
             notes.lacking.push(&leaf.name);
             return Truth::Open;
         }
-        if let Some(function) = leaf.function {
+        if leaf.function == Some(Function::Joined) {
+            text = match joined(&left) {
+                Ok(text) => text,
+                Err(_) => return Truth::False,
+            };
+            left = Side::View(text.as_deref().map_or(View::Null, View::Text));
+        } else if let Some(function) = leaf.function {
             match apply(function, &left) {
                 Ok(part) => left = part,
                 Err(_) => return Truth::False,
@@ -301,6 +311,10 @@ impl<'s> Scene<'s> {
         }
         if matches!(left, Side::Open) {
             notes.lacking.push(&leaf.name);
+            return Truth::Open;
+        }
+        if leaf.operator.operand() == Form::Geometry && is_too_large(&left) {
+            notes.fault = true;
             return Truth::Open;
         }
         let truth = test(self, leaf, &left);

@@ -36,30 +36,25 @@ impl<'q> Bout<'_, 'q> {
         let Some(action) = self.action else {
             return applying;
         };
-        if model.constraints.is_empty() {
-            return applying;
-        }
-        for id in model
-            .constraint_slots
-            .find(self.facts.collection_id, action)
-            .into_iter()
-            .flatten()
-        {
-            let Some(constraint) = model.constraint(*id) else {
+        for id in model.constraint_slots.find(self.facts.collection_id, action) {
+            let Some(constraint) = model.constraint(id) else {
                 continue;
             };
             let selection = &constraint.selection;
             let mut event = |outcome, open| {
-                self.event(trace, Rule::Constraint(*id), outcome, open, |event| {
+                self.event(trace, Rule::Constraint(id), outcome, open, |event| {
                     event.leaf = self.blame(selection, outcome);
                 });
             };
-            if let Err(outcome) = self.stands(selection) {
-                event(outcome, false);
-                continue;
-            }
+            let standing = match self.stands(selection) {
+                Ok(standing) => standing,
+                Err(outcome) => {
+                    event(outcome, false);
+                    continue;
+                }
+            };
             let mut notes = Notes::new();
-            let mut fit = self.reaches(selection);
+            let mut fit = self.reaches(selection, standing);
             if fit.truth != Truth::False {
                 let matched = self.matches(selection, None, &mut notes);
                 fit = fit.and(matched.truth, matched.part);
@@ -74,7 +69,7 @@ impl<'q> Bout<'_, 'q> {
                 event(fit.part, false);
                 continue;
             }
-            applying.push(*id);
+            applying.push(id);
         }
         self.order(&mut applying);
         applying
@@ -164,6 +159,20 @@ impl<'q> Bout<'_, 'q> {
         Scene {
             creates,
             ..self.scene(Item::AsWouldBe(&presets.values), state)
+        }
+    }
+
+    /// The state that the request asks for in another way than by its changes.
+    fn submitted_state(&self, operation: Operation) -> Option<&str> {
+        let asked = match operation {
+            Operation::Create => self.facts.names_new_state(),
+            Operation::Read | Operation::Update | Operation::Delete | Operation::Other => {
+                self.position.stays != Truth::True
+            }
+        };
+        match self.position.target() {
+            State::Named(name, _) if asked => Some(name.as_ref()),
+            State::Named(..) | State::None | State::Open => None,
         }
     }
 
@@ -288,7 +297,7 @@ impl<'q> Bout<'_, 'q> {
             }
         };
         run(
-            &self.scene(Item::Submitted(&presets.values), None),
+            &self.scene(Item::Submitted(&presets.values), self.submitted_state(operation)),
             constraint
                 .submitted
                 .filter(|_| writes(operation))
@@ -319,7 +328,7 @@ impl<'q> Bout<'_, 'q> {
         };
         if part == Outcome::Submitted {
             blame(
-                &self.scene(Item::Submitted(&presets.values), None),
+                &self.scene(Item::Submitted(&presets.values), self.submitted_state(operation)),
                 constraint.submitted,
             )
         } else if part == Outcome::Require {
@@ -364,12 +373,14 @@ fn violate<'q>(scene: &Scene<'_>, program: &'q Program, rule: Rule, decision: &m
     decision.violations.extend(sure.map(|leaf| Violation {
         field: leaf.field,
         operator: leaf.operator,
+        code: leaf.code,
         rule,
     }));
     if decision.violations.len() == before {
         decision.violations.push(Violation {
             field: "",
             operator: "",
+            code: "",
             rule,
         });
     }

@@ -1,6 +1,7 @@
 //! Which fields the matching allows cover, and what that comes to: the second half of step five.
 
 use smallvec::SmallVec;
+use thin_vec::ThinVec;
 
 use crate::model::bits::Bits;
 use crate::model::grant::{Grant, Mask};
@@ -9,7 +10,7 @@ use crate::vocab::effect::{Operation, Reason};
 use crate::vocab::limits::DECIDING_GRANTS_MAX;
 
 use super::condition::Truth;
-use super::decision::{Decision, LeftOut, Rule};
+use super::decision::{Deciding, Decision, LeftOut, Rule};
 use super::selection::Bout;
 
 /// What is asked of fields.
@@ -73,15 +74,26 @@ pub(super) struct Match {
 }
 
 impl Tally {
-    /// Whether an allow without conditions of its own settles a question that asks for no field.
-    pub(super) fn settles(&self) -> bool {
-        self.matching
-            .last()
-            .is_some_and(|last| !last.explain && !last.neutral && !last.open && last.valid == Truth::True)
+    /// Returns the allow that was looked at last if it settles a question that asks for no field: whatever else matches
+    /// could not be preferred to it.
+    pub(super) fn settling(&self) -> Option<Rule> {
+        let last = self.matching.last()?;
+        let settles = !last.explain && !last.open && last.valid == Truth::True;
+        (settles && !self.any_neutral).then_some(last.rule)
     }
 }
 
 impl<'q> Asked<'q> {
+    /// Asks for no field.
+    pub(super) fn nothing(operation: Operation) -> Self {
+        Self {
+            names: SmallVec::new(),
+            count: 0,
+            star: false,
+            operation,
+        }
+    }
+
     /// Whether no field is asked for.
     pub(super) fn is_plain(&self) -> bool {
         self.count == 0 && !self.star
@@ -89,6 +101,9 @@ impl<'q> Asked<'q> {
 
     /// Returns which of the fields a grant covers.
     pub(super) fn touched(&self, grant: &Grant) -> Bits {
+        if self.names.is_empty() {
+            return Bits::default();
+        }
         let names_target = grant.selection.to_states.is_some();
         let covers = |field: &Field<'q>| grant.fields.selects(field.id) || field.is_state && names_target;
         Bits::of(
@@ -214,7 +229,7 @@ pub(super) struct Weighing<'w, 'q> {
 /// Which fields pass.
 pub(super) struct Passing<'q> {
     pub(super) passing: Bits,
-    pub(super) left_out: Vec<LeftOut<'q>>,
+    pub(super) left_out: ThinVec<LeftOut<'q>>,
     pub(super) demanded: bool,
 }
 
@@ -275,7 +290,7 @@ impl<'q> Weighing<'_, 'q> {
                 let demanded = touching().all(|each| each.explain || each.valid != Truth::True);
                 Ok(Passing {
                     passing: Bits::default(),
-                    left_out: Vec::new(),
+                    left_out: ThinVec::new(),
                     demanded,
                 })
             }
@@ -290,7 +305,7 @@ impl<'q> Weighing<'_, 'q> {
         let valid = self.covered(true, false);
         let free = self.covered(true, true);
         let mut passing = Bits::default();
-        let mut left_out: Vec<LeftOut<'q>> = Vec::new();
+        let mut left_out: ThinVec<LeftOut<'q>> = ThinVec::new();
         for index in 0..self.asked.count {
             let reason = if !self.tally.in_reach.contains(index) {
                 Reason::FieldOutOfReach
@@ -342,7 +357,7 @@ impl<'q> Weighing<'_, 'q> {
         // Where nothing in reach names a field, only the item itself is shown, whatever is asked for.
         let is_bare = !self.omits && !self.tally.any_selects;
         let mut passing = Bits::default();
-        let mut left_out: Vec<LeftOut<'q>> = Vec::new();
+        let mut left_out: ThinVec<LeftOut<'q>> = ThinVec::new();
         for index in 0..self.asked.count {
             let reason = if !self.tally.in_reach.contains(index) {
                 if !self.omits && !is_bare {
@@ -401,8 +416,8 @@ impl<'q> Weighing<'_, 'q> {
 
     /// The first allows that cover what passes, and whether one of them does only because what is not told is in its favour.
     /// Those that demand no explanation come first, and those that are sure.
-    pub(super) fn deciding(&self, passing: &Bits, demanded: bool) -> (SmallVec<[Rule; 4]>, bool) {
-        let mut rules: SmallVec<[Rule; 4]> = SmallVec::new();
+    pub(super) fn deciding(&self, passing: &Bits, demanded: bool) -> (Deciding, bool) {
+        let mut rules: Deciding = SmallVec::new();
         let mut any_open = false;
         let mut rest: Bits = passing.clone();
         let is_plain = passing.is_empty();

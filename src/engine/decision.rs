@@ -2,12 +2,18 @@
 
 use jiff::Timestamp;
 use smallvec::SmallVec;
+use thin_vec::ThinVec;
 
 use crate::model::id::{ConstraintId, DocumentGrantId, GrantId, RoleId, TransitionId};
 use crate::vocab::effect::{Effect, Reason};
+use crate::vocab::network::Network;
+use crate::vocab::operator::{Function, Operator};
 use crate::vocab::value::Value;
 
-/// The answer to one question. A deny is an answer, never an error.
+/// Rules that decided: one or two of them as a rule.
+pub type Deciding = SmallVec<[Rule; 2]>;
+
+/// The answer to one question; small, as it is handed from step to step, so what is rarely there is one word. A deny is an answer, never an error.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Decision<'q> {
     /// Allow or deny.
@@ -15,25 +21,48 @@ pub struct Decision<'q> {
     /// Why.
     pub reason: Reason,
     /// What decided: of an allow the grants that cover the request, of a deny the rules that refuse.
-    pub deciding: SmallVec<[Rule; 4]>,
+    pub deciding: Deciding,
     /// The name that the reason is about: an unknown action, a field out of reach.
     pub about: Option<&'q str>,
     /// Whether the request must come with an explanation (it did, if the effect is allow).
     pub explanation_required: bool,
     /// Values to be written by default.
-    pub presets: Vec<(&'q str, Value<'q>)>,
+    pub presets: ThinVec<(&'q str, Value<'q>)>,
     /// Fields that are masked or dropped.
-    pub left_out: Vec<LeftOut<'q>>,
+    pub left_out: ThinVec<LeftOut<'q>>,
     /// Conditions on the item as it would be that do not hold.
-    pub violations: Vec<Violation<'q>>,
+    pub violations: ThinVec<Violation<'q>>,
     /// Paths of facts that a rule needed and the request lacked.
-    pub lacking: Vec<&'q str>,
+    pub lacking: ThinVec<&'q str>,
     /// Approvals that the transition needs, by rule.
-    pub approvals: Vec<ApprovalCount>,
+    pub approvals: ThinVec<ApprovalCount>,
     /// The transition that was judged, named or found.
     pub transition: Option<TransitionId>,
     /// Whether facts that stayed open were counted in favour of "some item".
     pub conditional: bool,
+}
+
+/// The steps of a decision as far as answers tell them apart, in their order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Step {
+    /// Names, and whether the transition is open.
+    Transition,
+    /// Denies that refuse.
+    Denies,
+    /// No allow matches.
+    Grants,
+    /// What is not told decides whether an allow matches, or covers what is asked.
+    OpenGrants,
+    /// The allows that match do not cover what is asked.
+    Fields,
+    /// Constraints.
+    Constraints,
+    /// An explanation.
+    Explanation,
+    /// Approvals.
+    Approvals,
+    /// None failed.
+    Allowed,
 }
 
 /// A rule of the model.
@@ -70,6 +99,8 @@ pub struct Violation<'q> {
     pub field: &'q str,
     /// The name of the operator that would have to hold (`_neq`); empty where `field` is.
     pub operator: &'q str,
+    /// What the CMS calls the failure; empty if nobody says.
+    pub code: &'q str,
     /// The rule.
     pub rule: Rule,
 }
@@ -90,6 +121,22 @@ pub struct ApprovalCount {
 pub struct Alternative<'q> {
     /// The facts; all of them are needed.
     pub facts: SmallVec<[Fact<'q>; 2]>,
+    /// What the attributes among the facts would have to satisfy, as far as a single comparison says it.
+    pub comparisons: Vec<Comparison<'q>>,
+}
+
+/// What an attribute would have to satisfy.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Comparison<'q> {
+    /// The attribute, as [`Fact::Attribute`] names it.
+    pub name: &'q str,
+    /// A function of it that is compared.
+    pub function: Option<Function>,
+    /// The operator; `None` if no operator says it.
+    pub operator: Option<Operator>,
+    /// What it is compared with, as far as the request tells it; at most
+    /// [`crate::vocab::limits::MISSING_VALUES_MAX`].
+    pub values: Vec<Value<'static>>,
 }
 
 /// A fact that is missing for an allow.
@@ -112,6 +159,10 @@ pub enum Fact<'q> {
     Attribute(&'q str),
     /// A later moment.
     Time(Timestamp),
+    /// Coming from one of these networks.
+    Networks(&'q [Network]),
+    /// Owning the item.
+    Ownership,
 }
 
 impl<'q> Decision<'q> {
@@ -132,13 +183,41 @@ impl<'q> Decision<'q> {
             deciding: SmallVec::new(),
             about: None,
             explanation_required: false,
-            presets: Vec::new(),
-            left_out: Vec::new(),
-            violations: Vec::new(),
-            lacking: Vec::new(),
-            approvals: Vec::new(),
+            presets: ThinVec::new(),
+            left_out: ThinVec::new(),
+            violations: ThinVec::new(),
+            lacking: ThinVec::new(),
+            approvals: ThinVec::new(),
             transition: None,
             conditional: false,
+        }
+    }
+
+    /// Tells at which step a deny failed, so that the nearest of several can be told: the later, the nearer to an allow.
+    pub(super) fn step(&self) -> Step {
+        let by = self.deciding.first();
+        match self.reason {
+            Reason::Allowed => Step::Allowed,
+            Reason::UnknownCollection
+            | Reason::UnknownAction
+            | Reason::UnknownTransition
+            | Reason::NotOffered => Step::Transition,
+            Reason::Denied if self.about.is_some() => Step::Fields,
+            Reason::Denied | Reason::BrokenRule => Step::Denies,
+            Reason::NoGrant | Reason::NoMatchingGrant | Reason::UnknownRole => Step::Grants,
+            Reason::FieldOutOfReach | Reason::FieldNotCovered => Step::Fields,
+            Reason::Violation if matches!(by, Some(Rule::Constraint(_))) => Step::Constraints,
+            Reason::Violation => Step::Fields,
+            Reason::Network => Step::Constraints,
+            Reason::ExplanationRequired => Step::Explanation,
+            Reason::ApprovalMissing => Step::Approvals,
+            Reason::MissingAttribute | Reason::Fault => match by {
+                Some(Rule::Transition(_)) if !self.approvals.is_empty() => Step::Approvals,
+                Some(Rule::Transition(_)) => Step::Transition,
+                Some(Rule::Constraint(_)) => Step::Constraints,
+                Some(Rule::Grant(_) | Rule::DocumentGrant(_) | Rule::Administrator(_)) => Step::Denies,
+                None => Step::OpenGrants,
+            },
         }
     }
 

@@ -85,9 +85,24 @@ impl<'q> Facts<'q> {
         self.assumed = Some(state);
     }
 
+    /// Tells whether a state of a new item is asked for by its name.
+    pub(super) fn names_new_state(&self) -> bool {
+        self.assumed.is_some() || !self.query.to_state.is_empty() || !self.query.resource.state.is_empty()
+    }
+
     /// Tells whether the subject owns the item.
     pub(super) fn owns(&self) -> bool {
         !self.owner.is_empty() && self.identity.id.is_some_and(|id| id == self.owner)
+    }
+
+    /// Tells whether the question is for some item and does not tell whose: it may be the subject's, or anybody's.
+    pub(super) fn owner_is_open(&self) -> bool {
+        let resource = &self.query.resource;
+        let field = self
+            .collection
+            .and_then(|collection| collection.owner_field.as_deref());
+        let is_told = || field.is_some_and(|field| resource.attributes.get(field).is_some());
+        resource.any_item && self.owner.is_empty() && !is_told()
     }
 
     /// Returns the address of the request.

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use smallvec::SmallVec;
+use thin_vec::ThinVec;
 
 use crate::model::Model;
 use crate::model::collection::{Collection, Relation};
@@ -12,7 +13,7 @@ use crate::vocab::value::{Object, Value};
 
 use super::check::{Question, judge};
 use super::compare::view_text;
-use super::decision::{LeftOut, Rule};
+use super::decision::{Decision, LeftOut, Rule};
 use super::facts::Facts;
 use super::query::{Query, QueryError, Resource};
 use super::trace::NoTrace;
@@ -29,7 +30,9 @@ pub struct Filtered<'q> {
     /// Fields that may not select or sort, and why; all others of the question may.
     pub filter_denied: Vec<(&'q str, Reason)>,
     /// Values that a write would set by default.
-    pub presets: Vec<(&'q str, Value<'q>)>,
+    pub presets: ThinVec<(&'q str, Value<'q>)>,
+    /// The decision on the item as such, no field named.
+    pub item: Decision<'q>,
 }
 
 /// A field name that no profile knows: control characters are refused when names are read.
@@ -52,12 +55,20 @@ pub fn filter<'q>(model: &'q Model, query: &'q Query<'q>) -> Result<Filtered<'q>
     } else {
         query.fields.iter().copied().collect()
     };
+    let question = Question {
+        action: query.action,
+        transition: "",
+        fields: &[],
+        filter_fields: &[],
+    };
+    let item = judge(&facts, &question, &mut NoTrace)?;
     let mut filtered = Filtered {
         allowed: Vec::new(),
         denied: Vec::new(),
         others_allowed: keeps(&facts, UNKNOWN_FIELD)?.is_ok(),
         filter_denied: Vec::new(),
-        presets: Vec::new(),
+        presets: item.presets.clone(),
+        item,
     };
     for name in names {
         match keeps_path(&facts, name)? {
@@ -81,13 +92,6 @@ pub fn filter<'q>(model: &'q Model, query: &'q Query<'q>) -> Result<Filtered<'q>
             filtered.filter_denied.push((name, decision.reason));
         }
     }
-    let question = Question {
-        action: query.action,
-        transition: "",
-        fields: &[],
-        filter_fields: &[],
-    };
-    filtered.presets = judge(&facts, &question, &mut NoTrace)?.presets;
     Ok(filtered)
 }
 

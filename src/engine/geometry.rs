@@ -5,6 +5,8 @@ use geo::{
     MultiPolygon, Point, Polygon,
 };
 
+use crate::vocab::geometry::count_positions;
+use crate::vocab::limits::GEOMETRY_POSITIONS_MAX;
 use crate::vocab::value::{Object, Value, View};
 
 use super::compare::Side;
@@ -16,6 +18,16 @@ pub(super) fn intersects(left: &Side<'_>, right: &Side<'_>, boxes: bool) -> Opti
         return Some(left.bounding_rect()?.intersects(&right.bounding_rect()?));
     }
     Some(left.intersects(&right))
+}
+
+/// Tells whether a side is a geometry with more positions than are compared.
+pub(super) fn is_too_large(side: &Side<'_>) -> bool {
+    match side {
+        Side::View(View::Object(object)) => {
+            count_positions(object).is_some_and(|count| count > GEOMETRY_POSITIONS_MAX)
+        }
+        Side::View(_) | Side::Instant(_) | Side::List(_) | Side::Open => false,
+    }
 }
 
 fn geometry_of(side: &Side<'_>) -> Option<Geometry> {

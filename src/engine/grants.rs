@@ -1,8 +1,9 @@
 //! Denies, allows and the fields that they cover: steps three to five of a decision.
 
 use crate::model::bits::Bits;
-use crate::model::grant::{Grant, Slots};
+use crate::model::grant::Grant;
 use crate::model::id::GrantId;
+use crate::model::slot::{Found, Rules, Slots};
 use crate::vocab::effect::{Operation, Reason};
 
 use super::condition::{Notes, Truth};
@@ -13,68 +14,73 @@ use super::role::is_member;
 use super::selection::{Bout, Fit};
 use super::trace::{Outcome, Trace};
 
-/// What steps three to five come to.
-pub(super) struct Covered<'q> {
-    pub(super) decision: Decision<'q>,
-    /// Whether the request is covered only with an explanation.
-    pub(super) demanded: bool,
-}
-
 impl<'q> Bout<'_, 'q> {
-    /// Runs steps three to five.
+    /// Runs steps three to five; `demanded` becomes true if the request is covered only with an explanation.
     pub(super) fn cover<T: Trace>(
         &self,
         asked: &Asked<'q>,
         presets: &Presets<'_>,
+        demanded: &mut bool,
         trace: &mut T,
-    ) -> Covered<'q> {
+    ) -> Decision<'q> {
+        let model = self.facts.model;
         let mut notes = Notes::new();
-        let mut conditional = false;
-        let refused = self.refuse(&mut notes, &mut conditional, trace);
+        let mut tally = Tally::default();
+        let refused = if model.refusals.is_empty() {
+            None
+        } else {
+            self.refuse(&mut notes, &mut tally.conditional, trace)
+        };
         if let Some(refused) = refused.as_ref()
             && !T::ENABLED
         {
-            return Covered {
-                decision: refused.clone(),
-                demanded: false,
-            };
+            return refused.clone();
         }
-        let denied = self.denied(asked, &mut conditional, trace);
+        let mut denied = Denied::default();
+        if !model.takings.is_empty() {
+            self.deny_fields(asked, &mut denied, &mut tally.conditional, trace);
+        }
         if let Some(administrator) = self.facts.effective.administrator {
             let mut decision = Decision::allow();
-            decision.conditional = conditional;
+            decision.conditional = tally.conditional;
             decision.deciding.push(Rule::Administrator(administrator));
-            let decision = refused.unwrap_or_else(|| administer(asked, &denied, self.drops(), decision));
-            return Covered {
-                decision,
-                demanded: false,
-            };
+            return refused.unwrap_or_else(|| administer(asked, &denied, self.drops(), decision));
         }
-        let mut tally = Tally {
-            conditional,
-            ..Tally::default()
-        };
-        self.allows(asked, &denied, presets, &mut tally, &mut notes, trace);
-        self.settle_neutral(asked, &mut tally, trace);
-        if let Some(decision) = refused {
-            return Covered {
-                decision,
-                demanded: false,
-            };
+        if let Some(rule) = self.allows(asked, &denied, presets, &mut tally, &mut notes, trace) {
+            let mut decision = Decision::allow();
+            decision.deciding.push(rule);
+            decision.conditional = tally.conditional;
+            return decision;
         }
-        self.weigh(asked, &denied, presets, &tally, &notes)
+        if tally.any_neutral {
+            self.settle_neutral(asked, &mut tally, trace);
+        }
+        match refused {
+            Some(decision) => decision,
+            None => self.weigh(asked, &denied, presets, &tally, &notes, demanded),
+        }
     }
 
-    fn rules(&self, slots: &'q Slots<GrantId>) -> impl Iterator<Item = (GrantId, &'q Grant)> + use<'q> {
-        let model = self.facts.model;
-        let lists = match self.action {
-            Some(action) if !slots.is_empty() => slots.find(self.facts.collection_id, action),
-            Some(_) | None => [&[][..], &[][..]],
+    /// Returns the rules of a slot that may be for the subject's roles; all of them where somebody listens.
+    fn rules<'s, T: Trace>(
+        &self,
+        slots: &'s Slots<GrantId>,
+        found: &'s mut Found<GrantId>,
+    ) -> impl Iterator<Item = (GrantId, &'q Grant)> + use<'s, 'q, T>
+    where
+        'q: 's,
+    {
+        let facts = self.facts;
+        let model = facts.model;
+        let rules = match self.action {
+            None => Rules::default(),
+            // For some item, roles of owners may be held, too.
+            Some(action) if T::ENABLED || facts.query.resource.any_item => {
+                slots.find(facts.collection_id, action)
+            }
+            Some(action) => slots.find_held(facts.collection_id, action, &facts.effective.all, found),
         };
-        lists
-            .into_iter()
-            .flatten()
-            .filter_map(move |id| Some((*id, model.grant(*id)?)))
+        rules.filter_map(move |id| Some((id, model.grant(id)?)))
     }
 
     /// Tells how a rule fits, and the trace what failed first if it does not at all.
@@ -89,11 +95,14 @@ impl<'q> Bout<'_, 'q> {
         'q: 'm,
     {
         let rule = Rule::Grant(id);
-        if let Err(outcome) = self.stands(&grant.selection) {
-            self.event(trace, rule, outcome, false, |_| {});
-            return None;
-        }
-        let reach = self.reaches(&grant.selection);
+        let standing = match self.stands(&grant.selection) {
+            Ok(standing) => standing,
+            Err(outcome) => {
+                self.event(trace, rule, outcome, false, |_| {});
+                return None;
+            }
+        };
+        let reach = self.reaches(&grant.selection, standing);
         let mut fit = reach;
         if reach.truth != Truth::False {
             let matched = self.matches(&grant.selection, grant.networks.as_deref(), notes);
@@ -115,7 +124,8 @@ impl<'q> Bout<'_, 'q> {
         trace: &mut T,
     ) -> Option<Decision<'q>> {
         let mut refused: Option<(Reason, GrantId)> = None;
-        for (id, grant) in self.rules(&self.facts.model.refusals) {
+        let mut found = Found::new();
+        for (id, grant) in self.rules::<T>(&self.facts.model.refusals, &mut found) {
             let Some(fit) = self.fit(id, grant, notes, trace) else {
                 continue;
             };
@@ -180,10 +190,16 @@ impl<'q> Bout<'_, 'q> {
     }
 
     /// Step five, first half: the fields that denies take away.
-    fn denied<T: Trace>(&self, asked: &Asked<'q>, conditional: &mut bool, trace: &mut T) -> Denied<'q> {
-        let mut denied = Denied::default();
+    fn deny_fields<T: Trace>(
+        &self,
+        asked: &Asked<'q>,
+        denied: &mut Denied<'q>,
+        conditional: &mut bool,
+        trace: &mut T,
+    ) {
         let mut notes = Notes::new();
-        for (id, grant) in self.rules(&self.facts.model.takings) {
+        let mut found = Found::new();
+        for (id, grant) in self.rules::<T>(&self.facts.model.takings, &mut found) {
             let Some(fit) = self.fit(id, grant, &mut notes, trace) else {
                 continue;
             };
@@ -216,10 +232,10 @@ impl<'q> Bout<'_, 'q> {
             denied.masks.push(&grant.fields);
             denied.rules.push(id);
         }
-        denied
     }
 
-    /// Step four: the allows in reach, and which of them match.
+    /// Step four: the allows in reach, and which of them match. Where nobody listens, it ends with the first allow that
+    /// settles the question, and returns that one.
     fn allows<T: Trace>(
         &self,
         asked: &Asked<'q>,
@@ -228,14 +244,17 @@ impl<'q> Bout<'_, 'q> {
         tally: &mut Tally,
         notes: &mut Notes<'q>,
         trace: &mut T,
-    ) {
-        for (id, grant) in self.rules(&self.facts.model.allows) {
+    ) -> Option<Rule> {
+        let asks_nothing = !T::ENABLED && asked.names.is_empty() && !asked.star;
+        let mut found = Found::new();
+        for (id, grant) in self.rules::<T>(&self.facts.model.allows, &mut found) {
             self.allow(id, grant, asked, denied, presets, tally, notes, trace);
-            if !T::ENABLED && asked.names.is_empty() && !asked.star && tally.settles() {
-                return;
+            if asks_nothing && let Some(rule) = tally.settling() {
+                return Some(rule);
             }
         }
         self.document_allows(asked, tally, trace);
+        None
     }
 
     #[expect(
@@ -254,11 +273,12 @@ impl<'q> Bout<'_, 'q> {
         trace: &mut T,
     ) {
         let rule = Rule::Grant(id);
-        if let Err(outcome) = self.stands(&grant.selection) {
-            return self.event(trace, rule, outcome, false, |_| {});
-        }
+        let standing = match self.stands(&grant.selection) {
+            Ok(standing) => standing,
+            Err(outcome) => return self.event(trace, rule, outcome, false, |_| {}),
+        };
         let any_item = self.facts.query.resource.any_item;
-        let reach = self.reaches(&grant.selection);
+        let reach = self.reaches(&grant.selection, standing);
         if reach.truth == Truth::False || reach.truth == Truth::Open && !any_item {
             if reach.truth == Truth::Open && self.may_match(grant) {
                 tally.any_open = true;
@@ -414,7 +434,7 @@ impl<'q> Bout<'_, 'q> {
     fn settle_neutral<T: Trace>(&self, asked: &Asked<'q>, tally: &mut Tally, trace: &mut T) {
         let any_conditioned = tally.any_conditioned;
         let conditioned = std::mem::take(&mut tally.conditioned);
-        let mut any_neutral = tally.any_neutral && !any_conditioned;
+        let mut any_neutral = !any_conditioned;
         for each in tally.matching.iter_mut().filter(|each| each.neutral) {
             each.bits = Bits::of(each.bits.iter().filter(|field| !conditioned.contains(*field)));
             each.touches &= !any_conditioned;
@@ -447,7 +467,8 @@ impl<'q> Bout<'_, 'q> {
         presets: &Presets<'_>,
         tally: &Tally,
         notes: &Notes<'q>,
-    ) -> Covered<'q> {
+        demanded: &mut bool,
+    ) -> Decision<'q> {
         let open = if notes.fault {
             Reason::Fault
         } else {
@@ -484,19 +505,16 @@ impl<'q> Bout<'_, 'q> {
             Ok(outcome) => outcome,
             Err((Reason::MissingAttribute, about)) => return refusal(open, about),
             Err((reason, about)) => {
-                let mut covered = refusal(reason, about);
+                let mut decision = refusal(reason, about);
                 let index = about.and_then(|about| asked.names.iter().position(|field| field.name == about));
                 if reason == Reason::Denied {
                     let takers = denied.takers(index.and_then(|index| asked.names.get(index)));
-                    covered
-                        .decision
-                        .deciding
-                        .extend(takers.into_iter().map(Rule::Grant));
+                    decision.deciding.extend(takers.into_iter().map(Rule::Grant));
                 }
                 if reason == Reason::Violation {
-                    self.blame_validate(asked, index, tally, presets, &mut covered.decision);
+                    self.blame_validate(asked, index, tally, presets, &mut decision);
                 }
-                return covered;
+                return decision;
             }
         };
         let mut decision = Decision::allow();
@@ -504,10 +522,8 @@ impl<'q> Bout<'_, 'q> {
         let (deciding, is_open) = weighing.deciding(&outcome.passing, outcome.demanded);
         decision.deciding = deciding;
         decision.conditional = tally.conditional || is_open;
-        Covered {
-            decision,
-            demanded: outcome.demanded,
-        }
+        *demanded |= outcome.demanded;
+        decision
     }
 }
 
@@ -518,15 +534,12 @@ impl Fit {
 }
 
 /// A refusal for a reason, about a field.
-fn refused<'q>(reason: Reason, about: Option<&'q str>, tally: &Tally, notes: &Notes<'q>) -> Covered<'q> {
+fn refused<'q>(reason: Reason, about: Option<&'q str>, tally: &Tally, notes: &Notes<'q>) -> Decision<'q> {
     let mut decision = Decision::deny(reason);
     decision.about = about;
     decision.conditional = tally.conditional;
     if reason == Reason::MissingAttribute {
         decision.lacking = notes.lacking.clone();
     }
-    Covered {
-        decision,
-        demanded: false,
-    }
+    decision
 }

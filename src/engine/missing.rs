@@ -11,13 +11,16 @@ use crate::model::role::RoleKind;
 use crate::model::workflow::Transition;
 use crate::vocab::effect::Operation;
 use crate::vocab::limits::{MISSING_ALTERNATIVES_MAX, MISSING_TRIALS_MAX};
+use crate::vocab::network::Network;
 use crate::vocab::value::{Object, Value};
 
 use super::check::check;
+use super::comparison::find_comparison;
 use super::decision::{Alternative, Decision, Fact};
 use super::facts::Facts;
 use super::programs::{Touched, each_leaf, touched};
 use super::query::{Approval, Names, Query};
+use super::role::{counts, outside};
 use super::validity::valid_until;
 
 /// Returns the smallest sets of facts that would turn a deny into an allow; none if the question is allowed, or if nothing
@@ -44,12 +47,15 @@ pub fn missing<'q>(model: &'q Model, query: &'q Query<'q>, decision: &Decision<'
         .max()
         .unwrap_or(0)
         .min(64);
+    let places = places(&facts, &touched);
     let mut search = Search {
         model,
         query,
+        places,
+        winners: Vec::new(),
         facts: &facts,
         transition,
-        is_creation: action.is_some_and(|action| action.operation == Operation::Create),
+        is_creation: action.is_some_and(|action| action.on_item() == Operation::Create),
         strangers: (0..most * 2).map(|number| format!("approver:{number}")).collect(),
         trials: 0,
         unknowns,
@@ -58,7 +64,7 @@ pub fn missing<'q>(model: &'q Model, query: &'q Query<'q>, decision: &Decision<'
         let mut found = Vec::new();
         search.sets(&candidates, size, &mut Vec::new(), &mut found);
         if !found.is_empty() {
-            return tidy(model, found);
+            return search.compared(tidy(model, found), &touched);
         }
     }
     let administrators = model
@@ -104,6 +110,7 @@ fn tidy<'q>(model: &Model, found: Vec<Vec<Fact<'q>>>) -> Vec<Alternative<'q>> {
         .take(MISSING_ALTERNATIVES_MAX)
         .map(|facts| Alternative {
             facts: facts.iter().cloned().collect(),
+            comparisons: Vec::new(),
         })
         .collect()
 }
@@ -129,6 +136,11 @@ fn candidates<'q>(
     if let Some(moment) = valid_until(model, facts.query, decision) {
         candidates.push(Fact::Time(moment));
     }
+    candidates.extend(
+        places(facts, touched)
+            .into_iter()
+            .map(|(networks, _)| Fact::Networks(networks)),
+    );
     let roles = (0..model.roles.rows.len()).map(RoleId::new);
     candidates.extend(
         roles
@@ -151,7 +163,41 @@ fn candidates<'q>(
             .map(|state| model.state_names.name(state.id.index()));
         candidates.extend(states.map(Fact::State));
     }
+    let is_owner_asked = touched.is_scoped
+        || model
+            .roles
+            .owner
+            .iter()
+            .filter_map(|role| model.roles.row(*role))
+            .any(|row| {
+                touched
+                    .roles
+                    .as_ref()
+                    .is_none_or(|roles| row.closure.intersects(roles))
+            });
+    if is_owner_asked && facts.identity.id.is_some() && !facts.owns() {
+        candidates.push(Fact::Ownership);
+    }
     candidates
+}
+
+/// Networks that rules and roles of the subject demand and the request does not come from, each with an address in it.
+fn places<'q>(facts: &Facts<'q>, touched: &Touched<'q>) -> Vec<(&'q [Network], String)> {
+    let model = facts.model;
+    let roles = outside(facts)
+        .into_iter()
+        .filter_map(|role| model.roles.row(role)?.networks.as_deref());
+    let mut places: Vec<(&'q [Network], String)> = Vec::new();
+    for networks in touched.networks.iter().copied().chain(roles) {
+        let is_new = places.iter().all(|(other, _)| *other != networks);
+        if let Some(first) = networks.first()
+            && is_new
+            && !counts(Some(networks), facts.address())
+        {
+            places.push((networks, first.first()));
+        }
+    }
+    places
 }
 
 /// Tries sets of facts.
@@ -166,6 +212,10 @@ struct Search<'s, 'q> {
     strangers: Vec<String>,
     trials: usize,
     unknowns: Vec<Unknown<'q>>,
+    /// Networks, each with an address in it.
+    places: Vec<(&'q [Network], String)>,
+    /// The values with which sets of facts that hold attributes helped.
+    winners: Vec<(Vec<Fact<'q>>, Vec<Value<'q>>)>,
 }
 
 impl<'q> Search<'_, 'q> {
@@ -213,7 +263,9 @@ impl<'q> Search<'_, 'q> {
                 | Fact::Explanation
                 | Fact::Approvals { .. }
                 | Fact::State(_)
-                | Fact::Time(_) => None,
+                | Fact::Time(_)
+                | Fact::Networks(_)
+                | Fact::Ownership => None,
             })
             .collect();
         let combinations: usize = wanted.iter().map(|unknown| unknown.values.len().max(1)).product();
@@ -232,6 +284,17 @@ impl<'q> Search<'_, 'q> {
                 rest /= count;
             }
             if check(self.model, &query).is_ok_and(|decision| decision.is_allow()) {
+                if !wanted.is_empty() {
+                    let mut rest = combination;
+                    let values = wanted.iter().map(|unknown| {
+                        let count = unknown.values.len().max(1);
+                        let value = unknown.values.get(rest % count).cloned();
+                        rest /= count;
+                        value.unwrap_or(Value::Null)
+                    });
+                    let won = (facts.to_vec(), values.collect());
+                    self.winners.push(won);
+                }
                 return true;
             }
         }
@@ -251,6 +314,11 @@ impl<'q> Search<'_, 'q> {
                 Fact::Time(moment) => query.context.now = *moment,
                 Fact::State(state) => self.put_in_state(&mut query, state),
                 Fact::Attribute(name) if *name == DIGEST => query.resource.content_digest = DIGEST,
+                Fact::Networks(networks) => {
+                    let place = self.places.iter().find(|(each, _)| each == networks);
+                    query.context.ip = place.map_or("", |(_, address)| address);
+                }
+                Fact::Ownership => self.own(&mut query),
                 Fact::Attribute(_) | Fact::Approvals { .. } => {}
             }
         }
@@ -268,20 +336,51 @@ impl<'q> Search<'_, 'q> {
             .facts
             .collection
             .and_then(|collection| collection.state_field.as_deref());
-        let without = |object: &Object<'x>| {
-            let entries = object.iter().filter(|(name, _)| Some(*name) != field);
-            Object::new(
-                entries
-                    .map(|(name, value)| (name.to_owned().into(), value.clone()))
-                    .collect(),
-            )
-        };
-        query.resource.attributes = without(&query.resource.attributes);
+        query.resource.attributes = without(&query.resource.attributes, field);
         query.resource.state = state;
         if self.is_creation {
-            query.changes = without(&query.changes);
+            query.changes = without(&query.changes, field);
             query.to_state = "";
         }
+    }
+
+    /// Gives the item to the subject, whichever part of the question told another owner.
+    fn own<'x>(&'x self, query: &mut Query<'x>) {
+        let field = self
+            .facts
+            .collection
+            .and_then(|collection| collection.owner_field.as_deref());
+        query.resource.attributes = without(&query.resource.attributes, field);
+        query.resource.owner.id = self.facts.identity.id.unwrap_or_default();
+    }
+
+    /// Adds to ways out what their attributes would have to satisfy.
+    fn compared(&self, mut ways: Vec<Alternative<'q>>, touched: &Touched<'q>) -> Vec<Alternative<'q>> {
+        for way in &mut ways {
+            let Some((facts, values)) = self.winners.iter().find(|(facts, _)| **facts == *way.facts) else {
+                continue;
+            };
+            let names = facts.iter().filter_map(|fact| match fact {
+                Fact::Attribute(name) => Some(*name),
+                Fact::Role(_)
+                | Fact::Explanation
+                | Fact::Approvals { .. }
+                | Fact::State(_)
+                | Fact::Time(_)
+                | Fact::Networks(_)
+                | Fact::Ownership => None,
+            });
+            let mut allowed = self.granted(facts);
+            for (name, value) in names.clone().zip(values) {
+                if let Some(unknown) = self.unknowns.iter().find(|unknown| unknown.name == name) {
+                    unknown.tell(&mut allowed, value);
+                }
+            }
+            way.comparisons = names
+                .filter_map(|name| find_comparison(self.facts, &allowed, touched, name))
+                .collect();
+        }
+        ways
     }
 
     /// Adds approvals of people who have not approved yet.
@@ -325,6 +424,16 @@ impl<'q> Search<'_, 'q> {
             }
         }
     }
+}
+
+/// Returns an object without a field.
+fn without<'x>(object: &Object<'x>, field: Option<&str>) -> Object<'x> {
+    let entries = object.iter().filter(|(name, _)| Some(*name) != field);
+    Object::new(
+        entries
+            .map(|(name, value)| (name.to_owned().into(), value.clone()))
+            .collect(),
+    )
 }
 
 /// How the digest of the content is named among what lacks.
@@ -467,12 +576,12 @@ fn of_right<'q>(leaf: &'q Leaf, query: &'q Query<'q>) -> Option<Told<'q>> {
         };
     }
     let value = value.cloned().unwrap_or(Value::Text("?".into()));
-    let values = vec![
-        Value::List(vec![value.clone()]),
-        value,
-        Value::Text("?".into()),
-        Value::Number(0.0),
-    ];
+    let mut values = vec![Value::List(vec![value.clone()]), value.clone()];
+    if let Value::Number(number) = value {
+        values.extend([-1.0, 1.0].map(|step| Value::Number(number + step)));
+    }
+    values.extend([Value::Text("?".into()), Value::Number(0.0)]);
+    values.extend(["0001-01-01", "9999-12-30"].map(|day| Value::Text(day.into())));
     Some((&leaf.operand_name, place_of(variable)?, values))
 }
 

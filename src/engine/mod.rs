@@ -23,11 +23,13 @@ pub mod validity;
 
 mod blame;
 mod compare;
+mod comparison;
 mod constraints;
 mod coverage;
 mod facts;
 mod geometry;
 mod grants;
+mod like;
 mod path;
 mod programs;
 mod related;

@@ -30,6 +30,7 @@ impl<'s> Scene<'s> {
             Item::Stored | Item::Related(_) => &[],
         };
         self.facts.query.changes.get(field).is_some()
+            || self.submitted_state(field).is_some()
             || presets.iter().any(|(name, _)| *name == field.as_ref())
     }
 
@@ -100,7 +101,12 @@ impl<'s> Scene<'s> {
         };
         let found = match self.item {
             Item::Stored => query.resource.attributes.get(name),
-            Item::Submitted(presets) => query.changes.get(name).or_else(|| preset(presets)),
+            Item::Submitted(presets) => {
+                if let Some(state) = self.submitted_state(name) {
+                    return Found::Value(View::Text(state));
+                }
+                query.changes.get(name).or_else(|| preset(presets))
+            }
             Item::AsWouldBe(presets) if self.creates => query
                 .changes
                 .get(name)
@@ -135,6 +141,14 @@ impl<'s> Scene<'s> {
                 .fact_of_field(name)
                 .map_or_else(|| self.absent(), |text| Found::Value(View::Text(text))),
         }
+    }
+
+    /// The state that is asked for by its name, or by a transition, is submitted as well.
+    fn submitted_state(&self, name: &str) -> Option<&'s str> {
+        let state = self
+            .state
+            .filter(|_| self.is_submitted_table() && self.is_state_field(name));
+        state.filter(|_| self.facts.query.changes.get(name).is_none())
     }
 
     fn is_state_field(&self, name: &str) -> bool {

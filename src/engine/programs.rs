@@ -4,9 +4,10 @@
 use crate::model::Model;
 use crate::model::bits::Bits;
 use crate::model::condition::{Leaf, Node, Program};
-use crate::model::grant::Mask;
+use crate::model::grant::{Mask, Scope};
 use crate::model::id::{ActionId, CollectionId, ConditionId, TransitionId};
 use crate::vocab::effect::Effect;
+use crate::vocab::network::Network;
 
 use super::query::Query;
 
@@ -17,6 +18,10 @@ pub(super) struct Touched<'q> {
     pub(super) transitions: Vec<TransitionId>,
     /// Roles that some allow names; `None` if one is for any role but some.
     pub(super) roles: Option<Bits>,
+    /// Networks that some allow or constraint demands.
+    pub(super) networks: Vec<&'q [Network]>,
+    /// Whether some allow is for one's own items, or for those of people with the same role.
+    pub(super) is_scoped: bool,
 }
 
 /// Finds the rules that a question may touch: those of its action, and of the actions of its workflow's transitions.
@@ -41,6 +46,8 @@ pub(super) fn touched<'q>(model: &'q Model, query: &Query<'q>) -> Touched<'q> {
         programs: Vec::new(),
         transitions,
         roles: Some(Bits::default()),
+        networks: Vec::new(),
+        is_scoped: false,
     };
     for transition in touched.transitions.iter().filter_map(|id| model.transition(*id)) {
         actions.extend(transition.actions.iter());
@@ -69,6 +76,8 @@ fn touch<'q>(
         touched.programs.extend(program(grant.selection.when));
         touched.programs.extend(program(grant.validate));
         if grant.effect == Effect::Allow && depth == 0 {
+            touched.networks.extend(grant.networks.as_deref());
+            touched.is_scoped |= grant.selection.scope != Scope::Any;
             match (&grant.selection.roles, &mut touched.roles) {
                 (Mask::Only(roles), Some(all)) => all.union(roles),
                 (Mask::Any | Mask::Except(_), _) => touched.roles = None,
@@ -79,12 +88,14 @@ fn touch<'q>(
     let constraints = model
         .constraint_slots
         .find(collection, action)
-        .into_iter()
-        .flatten();
-    for constraint in constraints.filter_map(|id| model.constraint(*id)) {
+        .filter_map(|id| model.constraint(id));
+    for constraint in constraints {
         touched.programs.extend(program(constraint.selection.when));
         touched.programs.extend(program(constraint.require));
         touched.programs.extend(program(constraint.submitted));
+        if depth == 0 {
+            touched.networks.extend(constraint.networks.as_deref());
+        }
     }
     if depth >= crate::vocab::limits::PERMITTED_DEPTH_MAX {
         return;
@@ -104,7 +115,7 @@ fn touch<'q>(
 fn permitted(node: &Node) -> Vec<CollectionId> {
     match node {
         Node::All(parts) | Node::Any(parts) => parts.iter().flat_map(permitted).collect(),
-        Node::Not(part) => permitted(part),
+        Node::Not(part) | Node::Coded(_, part) => permitted(part),
         Node::Neutral | Node::Leaf(_) => Vec::new(),
         Node::Related(related) => related
             .permitted
@@ -122,7 +133,7 @@ pub(super) fn each_leaf<'p>(
 ) {
     match node {
         Node::All(parts) | Node::Any(parts) => parts.iter().for_each(|part| each_leaf(part, prefix, visit)),
-        Node::Not(part) => each_leaf(part, prefix, visit),
+        Node::Not(part) | Node::Coded(_, part) => each_leaf(part, prefix, visit),
         Node::Neutral => {}
         Node::Related(related) => {
             let length = prefix.len();

@@ -64,9 +64,7 @@ pub(super) fn admits<'s, 'm: 's>(
         .model
         .allows
         .find(Some(collection), action)
-        .into_iter()
-        .flatten()
-        .filter_map(|id| facts.model.grant(*id))
+        .filter_map(|id| facts.model.grant(id))
         .filter(|grant| is_held(grant, &roles, &facts.effective.site))
         .filter(|grant| !grant.selection.except_collections.contains(&collection))
         .collect();
@@ -142,7 +140,8 @@ fn matches_item<'s>(
 
 fn is_held(grant: &Grant, roles: &Bits, site: &Bits) -> bool {
     let held = match grant.selection.held {
-        Held::Anywhere => roles,
+        // An administrator does not get here, so no role is put aside.
+        Held::Anywhere | Held::Aside => roles,
         Held::Site | Held::Shared => site,
     };
     match &grant.selection.roles {

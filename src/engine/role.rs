@@ -23,6 +23,8 @@ pub struct Effective {
     pub all: Bits,
     /// An administrator role that puts the others aside.
     pub administrator: Option<RoleId>,
+    /// All of these and the roles that were put aside; `None` if none was.
+    pub with_aside: Option<Bits>,
     /// Whether the subject named roles or groups and none of them is known.
     pub is_stranger: bool,
 }
@@ -48,6 +50,7 @@ pub enum How {
 
 impl Effective {
     /// Tells whether a rule is for one of these roles, held as it must be.
+    #[inline]
     pub fn holds(&self, selection: &Selection) -> bool {
         let held = self.held(selection.held);
         match &selection.roles {
@@ -58,11 +61,13 @@ impl Effective {
     }
 
     /// Returns the roles held in this way.
+    #[inline]
     pub fn held(&self, held: Held) -> &Bits {
         match held {
             Held::Anywhere => &self.all,
             Held::Site => &self.site,
             Held::Shared => &self.shared,
+            Held::Aside => self.with_aside.as_ref().unwrap_or(&self.all),
         }
     }
 }
@@ -87,6 +92,33 @@ pub struct Holding {
 pub fn list(model: &Model, query: &Query<'_>) -> Result<Vec<Holding>, QueryError> {
     let facts = Facts::bind(model, query)?;
     Ok(gather(model, query, &facts.effective, facts.owns()))
+}
+
+/// Returns the roles that owners of items hold as such here; none if that would make them administrators.
+pub(super) fn of_owners(facts: &Facts<'_>) -> Bits {
+    let model = facts.model;
+    let mut set = Set {
+        model,
+        address: facts.address(),
+        bits: Bits::default(),
+    };
+    for role in &model.roles.owner {
+        set.add(*role, How::Owner);
+    }
+    if set.bits.intersects(&model.roles.administrators) {
+        return Bits::default();
+    }
+    set.bits
+}
+
+/// Returns the roles of the subject that do not count for where the request comes from.
+pub(super) fn outside(facts: &Facts<'_>) -> Vec<RoleId> {
+    if !facts.model.roles.has_networks {
+        return Vec::new();
+    }
+    let holdings = gather(facts.model, facts.query, &facts.effective, facts.owns());
+    let outside = holdings.into_iter().filter(|holding| holding.is_outside);
+    outside.map(|holding| holding.role).collect()
 }
 
 /// What gathers roles: a set for deciding, or a list in order.
@@ -130,47 +162,40 @@ pub(super) fn effective(model: &Model, query: &Query<'_>, identity: &Identity<'_
         query,
         identity,
     };
-    let mut site = Set {
+    // One set grows; what it holds on the way is kept.
+    let mut set = Set {
         model,
         address,
         bits: Bits::default(),
     };
-    reader.implicit(&mut site);
-    let is_known = reader.site(&mut site);
+    reader.implicit(&mut set);
+    let is_known = reader.site(&mut set);
     if !is_known.role {
         for role in &model.roles.roleless {
-            site.add(*role, How::Implicit);
+            set.add(*role, How::Implicit);
         }
     }
-    let site = site.bits;
-    let mut shared = Set {
-        model,
-        address,
-        bits: site.clone(),
-    };
-    reader.local(&mut shared);
-    let shared = shared.bits;
-    let mut all = Set {
-        model,
-        address,
-        bits: shared.clone(),
-    };
+    let site = set.bits.clone();
+    reader.local(&mut set);
+    let shared = set.bits.clone();
     if owns {
         for role in &model.roles.owner {
-            all.add(*role, How::Owner);
+            set.add(*role, How::Owner);
         }
     }
-    let all = all.bits;
+    let all = set.bits;
     let is_stranger =
         !is_known.claim && (!query.subject.roles.is_empty() || !query.subject.groups.is_empty());
     let administrators = &model.roles.administrators;
     if !administrators.is_empty() && all.intersects(administrators) {
-        let all = all.intersection(administrators);
+        let with_aside = all;
+        let all = with_aside.intersection(administrators);
         let administrator = all.iter().next().map(RoleId::new);
         return Effective {
             site: site.intersection(administrators),
             shared: shared.intersection(administrators),
             administrator,
+            with_aside: Some(with_aside),
             all,
             is_stranger,
         };
@@ -180,6 +205,7 @@ pub(super) fn effective(model: &Model, query: &Query<'_>, identity: &Identity<'_
         shared,
         all,
         administrator: None,
+        with_aside: None,
         is_stranger,
     }
 }

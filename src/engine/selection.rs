@@ -1,14 +1,14 @@
 //! Whether a rule is for this subject, item and moment: what grants and constraints have in common.
 
 use crate::model::bits::Bits;
-use crate::model::grant::{Mask, Scope, Selection};
+use crate::model::grant::{Held, Mask, Scope, Selection};
 use crate::model::id::{ActionId, ConditionId, TransitionId};
 use crate::vocab::network::Network;
 
 use super::condition::{Item, Notes, Scene, Truth};
 use super::decision::Rule;
 use super::facts::{Facts, Position};
-use super::role::counts;
+use super::role::{counts, of_owners};
 use super::trace::{Event, Outcome, Settled, Trace};
 
 /// One action on one item, for one subject.
@@ -42,10 +42,16 @@ impl Fit {
 }
 
 impl<'q> Bout<'_, 'q> {
-    /// Tells whether the rule is for the subject's roles and this collection.
-    pub(super) fn stands(&self, selection: &Selection) -> Result<(), Outcome> {
+    /// Tells how far the rule is for the subject's roles and this collection: open if the subject would have to own the item
+    /// for it, and the question is for some item.
+    #[inline]
+    pub(super) fn stands(&self, selection: &Selection) -> Result<Truth, Outcome> {
         let facts = self.facts;
+        let mut standing = Truth::True;
         if !facts.effective.holds(selection) {
+            standing = Truth::Open;
+        }
+        if standing == Truth::Open && !holds_as_owner(facts, selection) {
             let otherwise = match &selection.roles {
                 Mask::Only(roles) => roles.intersects(&facts.effective.all),
                 Mask::Except(roles) => !facts.effective.all.is_within(roles),
@@ -59,12 +65,15 @@ impl<'q> Bout<'_, 'q> {
         {
             return Err(Outcome::Collection);
         }
-        Ok(())
+        Ok(standing)
     }
 
-    /// Tells how far the rule is for the states before and afterwards.
-    pub(super) fn reaches(&self, selection: &Selection) -> Fit {
+    /// Tells how far the rule is in reach: for the subject, as [`Self::stands`] says, and for the states before and
+    /// afterwards.
+    #[inline]
+    pub(super) fn reaches(&self, selection: &Selection, standing: Truth) -> Fit {
         Fit::WHOLE
+            .and(standing, Outcome::Roles)
             .and(self.position.is_in(&selection.states), Outcome::State)
             .and(
                 self.position.leads_to(selection.to_states.as_ref()),
@@ -73,6 +82,7 @@ impl<'q> Bout<'_, 'q> {
     }
 
     /// Tells how far the rule matches this very item and request.
+    #[inline]
     pub(super) fn matches<'m>(
         &self,
         selection: &Selection,
@@ -82,32 +92,35 @@ impl<'q> Bout<'_, 'q> {
     where
         'q: 'm,
     {
-        let mut fit = Fit::WHOLE.and(Truth::of(self.in_scope(selection)), Outcome::Scope);
-        if networks.is_some() {
-            fit = fit.and(
-                Truth::of(counts(networks, self.facts.address())),
-                Outcome::Network,
-            );
+        let scope = self.in_scope(selection);
+        if scope == Truth::False {
+            return Fit::WHOLE.and(Truth::False, Outcome::Scope);
         }
-        if fit.truth == Truth::False {
-            return fit;
+        if networks.is_some() && !counts(networks, self.facts.address()) {
+            return Fit::WHOLE.and(Truth::False, Outcome::Network);
         }
+        let fit = Fit::WHOLE.and(scope, Outcome::Scope);
         match selection.when {
             Some(when) => fit.and(self.stored(when, notes), Outcome::Condition),
             None => fit,
         }
     }
 
-    fn in_scope(&self, selection: &Selection) -> bool {
+    fn in_scope(&self, selection: &Selection) -> Truth {
         let facts = self.facts;
-        match selection.scope {
+        let sure = match selection.scope {
             Scope::Any => true,
             Scope::Mine => facts.owns(),
             Scope::Role => {
                 facts.owns()
                     || !facts.owner.is_empty() && facts.owner_roles().intersects(&self.through(selection))
             }
+        };
+        // Of some item the subject may be the owner, if it can own anything.
+        if !sure && facts.identity.id.is_some() && facts.owner_is_open() {
+            return Truth::Open;
         }
+        Truth::of(sure)
     }
 
     /// Returns the roles through which a rule is held.
@@ -184,5 +197,22 @@ impl<'q> Bout<'_, 'q> {
             creates: false,
             depth: 0,
         }
+    }
+}
+
+/// Whether a rule is for the subject if it owns the item, and the question is for some item.
+fn holds_as_owner(facts: &Facts<'_>, selection: &Selection) -> bool {
+    if selection.held != Held::Anywhere
+        || facts.effective.administrator.is_some()
+        || facts.identity.id.is_none()
+        || !facts.owner_is_open()
+    {
+        return false;
+    }
+    let roles = of_owners(facts);
+    match &selection.roles {
+        Mask::Any => true,
+        Mask::Only(only) => only.intersects(&roles),
+        Mask::Except(except) => !roles.is_within(except),
     }
 }

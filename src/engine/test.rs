@@ -7,9 +7,10 @@ use crate::vocab::limits::PATTERN_TEXT_BYTES_MAX;
 use crate::vocab::operator::Operator;
 use crate::vocab::value::{Value, View};
 
-use super::compare::{Side, equal, order, text, view_text};
+use super::compare::{Side, equal, number, order, text, view_text};
 use super::condition::{Scene, Truth};
 use super::geometry;
+use super::like::like;
 
 /// Tests a leaf whose left side is known.
 pub(super) fn test<'s>(scene: &Scene<'s>, leaf: &'s Leaf, left: &Side<'s>) -> Truth {
@@ -26,6 +27,8 @@ pub(super) fn test<'s>(scene: &Scene<'s>, leaf: &'s Leaf, left: &Side<'s>) -> Tr
         Operator::Between | Operator::Nbetween => test_between(scene, leaf, left),
         // The scene answers this one, since it is not about a value.
         Operator::Submitted => Truth::False,
+        Operator::IsText => Truth::of(matches!(left, Side::View(View::Text(_)))),
+        Operator::IsNumber => Truth::of(number(left).is_some()),
         Operator::Regex => Truth::of(leaf.pattern.as_ref().is_some_and(|pattern| match left {
             Side::View(View::Text(text)) => text.len() <= PATTERN_TEXT_BYTES_MAX && pattern.is_match(text),
             Side::View(_) | Side::Instant(_) | Side::List(_) | Side::Open => false,
@@ -51,6 +54,8 @@ pub(super) fn test<'s>(scene: &Scene<'s>, leaf: &'s Leaf, left: &Side<'s>) -> Tr
         | Operator::NendsWith
         | Operator::IendsWith
         | Operator::NiendsWith
+        | Operator::Like
+        | Operator::Nlike
         | Operator::Intersects
         | Operator::Nintersects
         | Operator::IntersectsBbox
@@ -110,6 +115,10 @@ fn test_null<'s>(scene: &Scene<'s>, leaf: &'s Leaf) -> Truth {
         | Operator::NendsWith
         | Operator::IendsWith
         | Operator::NiendsWith
+        | Operator::Like
+        | Operator::Nlike
+        | Operator::IsText
+        | Operator::IsNumber
         | Operator::Regex
         | Operator::Submitted
         | Operator::Intersects
@@ -154,6 +163,8 @@ fn test_one<'s>(scene: &Scene<'s>, leaf: &'s Leaf, left: &Side<'s>) -> Truth {
         Operator::NendsWith => texts(left, &right, false, str_ends).is_some_and(|holds| !holds),
         Operator::IendsWith => texts(left, &right, true, str_ends).unwrap_or(false),
         Operator::NiendsWith => texts(left, &right, true, str_ends).is_some_and(|holds| !holds),
+        Operator::Like => texts(left, &right, false, like).unwrap_or(false),
+        Operator::Nlike => texts(left, &right, false, like).is_some_and(|holds| !holds),
         Operator::Intersects => geometry::intersects(left, &right, false).unwrap_or(false),
         Operator::Nintersects => geometry::intersects(left, &right, false).is_some_and(|holds| !holds),
         Operator::IntersectsBbox => geometry::intersects(left, &right, true).unwrap_or(false),
@@ -166,6 +177,8 @@ fn test_one<'s>(scene: &Scene<'s>, leaf: &'s Leaf, left: &Side<'s>) -> Truth {
         | Operator::Nnull
         | Operator::Empty
         | Operator::Nempty
+        | Operator::IsText
+        | Operator::IsNumber
         | Operator::Regex
         | Operator::Submitted => false,
     })
@@ -204,6 +217,10 @@ fn is_fit(operator: Operator, left: &Side<'_>) -> bool {
         | Operator::Nnull
         | Operator::Empty
         | Operator::Nempty
+        | Operator::Like
+        | Operator::Nlike
+        | Operator::IsText
+        | Operator::IsNumber
         | Operator::Regex
         | Operator::Submitted
         | Operator::Intersects

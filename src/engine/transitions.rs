@@ -3,9 +3,9 @@
 use crate::model::Model;
 use crate::model::id::{StateId, TransitionId};
 use crate::model::workflow::Target;
-use crate::vocab::effect::Operation;
+use crate::vocab::effect::{Operation, Reason};
 
-use super::check::{Question, judge};
+use super::check::{Question, allows_anything, judge};
 use super::decision::Decision;
 use super::facts::{Facts, State};
 use super::query::{Query, QueryError};
@@ -68,6 +68,39 @@ pub fn list<'q>(model: &'q Model, query: &'q Query<'q>) -> Result<Vec<Offered<'q
         .collect()
 }
 
+/// Tells why no transition could be listed, whatever the subject may do: the reason of every check of one. `None` where the
+/// state is a known one, or states in which an item might be created.
+///
+/// # Errors
+///
+/// See [`super::check::check`].
+pub fn find_obstacle(model: &Model, query: &Query<'_>) -> Result<Option<Reason>, QueryError> {
+    let facts = Facts::bind(model, query)?;
+    let state = facts.state_of_stored()?;
+    if facts.collection.is_none() {
+        return Ok((!allows_anything(&facts)).then_some(Reason::UnknownCollection));
+    }
+    if facts.workflow.is_none() {
+        return Ok(Some(Reason::UnknownTransition));
+    }
+    let creates = || {
+        model
+            .actions
+            .iter()
+            .any(|action| action.on_item() == Operation::Create)
+    };
+    Ok(match state {
+        State::Named(_, Some(id)) => {
+            let is_known = facts
+                .workflow
+                .is_some_and(|workflow| workflow.state(id).is_some());
+            (!is_known).then_some(Reason::NotOffered)
+        }
+        State::Named(_, None) | State::None => Some(Reason::NotOffered),
+        State::Open => (!creates()).then_some(Reason::UnknownAction),
+    })
+}
+
 /// Judges the creation of an item in each state.
 fn creations<'q>(facts: &mut Facts<'q>) -> Result<Vec<Offered<'q>>, QueryError> {
     let model = facts.model;
@@ -83,7 +116,7 @@ fn creations<'q>(facts: &mut Facts<'q>) -> Result<Vec<Offered<'q>>, QueryError> 
         .actions
         .iter()
         .enumerate()
-        .filter(|(_, action)| action.operation == Operation::Create)
+        .filter(|(_, action)| action.on_item() == Operation::Create)
         .map(|(index, _)| model.action_names.name(index))
         .collect();
     let mut offered = Vec::with_capacity(states.len());

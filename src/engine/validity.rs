@@ -167,7 +167,7 @@ fn rounds(
         Function::Hour => (1.hour(), 25),
         Function::Minute => (1.minute(), 61),
         Function::Second => (1.second(), 61),
-        Function::Count => return,
+        Function::Count | Function::Joined => return,
     };
     let Some(clock) = step.map_or(Some(now), |step| step.from(now)) else {
         return;
@@ -188,9 +188,8 @@ fn rounds(
         Function::Hour => day.at(zoned.hour(), 0, 0, 0),
         Function::Minute => day.at(zoned.hour(), zoned.minute(), 0, 0),
         Function::Second => day.at(zoned.hour(), zoned.minute(), zoned.second(), 0),
-        Function::Year | Function::Week | Function::Day | Function::Weekday | Function::Count => {
-            day.at(0, 0, 0, 0)
-        }
+        Function::Year | Function::Week | Function::Day | Function::Weekday => day.at(0, 0, 0, 0),
+        Function::Count | Function::Joined => return,
     };
     let Ok(mut boundary) = start.to_zoned(TimeZone::UTC) else {
         return;

@@ -34,6 +34,7 @@ impl<'s> Scene<'s> {
             Variable::CurrentRoles(path) => self.roles(RoleKind::Role, path),
             Variable::CurrentPolicies(path) => self.roles(RoleKind::Policy, path),
             Variable::Context(path) => self.context(path),
+            Variable::OwnerId | Variable::OwnerRoles if facts.owner_is_open() => Side::Open,
             Variable::OwnerId => match facts.owner.as_ref() {
                 "" => Side::View(View::Null),
                 id => Side::View(View::Text(id)),

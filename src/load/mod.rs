@@ -19,6 +19,7 @@ mod chain;
 mod complaint;
 pub mod discover;
 mod layout;
+pub mod manifest;
 pub mod profile;
 mod walk;
 

@@ -10,6 +10,7 @@ use crate::load::LoadedProfile;
 use crate::load::chain::{Chains, Link};
 use crate::load::complaint::{drop_complaints_of_bases, fault, place, report_links, report_problems};
 use crate::load::discover::{Scan, ScannedProfile, inner_path};
+use crate::load::manifest::{self, MANIFEST_FILE};
 use crate::policy::digest::Marks;
 use crate::policy::{Policy, merge};
 use crate::source::code::Code;
@@ -127,12 +128,17 @@ pub(super) fn layered_names<'s>(scanned: &'s ScannedProfile, file: &ProfileFile)
         .iter()
         .map(|file| inner_path(&scanned.prefix, &file.path));
     if file.layers.is_empty() {
-        return names.filter(|name| *name != PROFILE_FILE).collect();
+        return names.filter(|name| !is_about_profile(name)).collect();
     }
     let layers: Vec<&str> = file.layers.iter().map(|layer| layer.value.as_str()).collect();
     names
         .filter_map(|name| layers.iter().find_map(|layer| name_in_layer(name, layer)))
         .collect()
+}
+
+/// Tells whether a file is about the profile and no part of its policy.
+fn is_about_profile(name: &str) -> bool {
+    name == PROFILE_FILE || name == MANIFEST_FILE
 }
 
 fn name_in_layer<'n>(name: &'n str, layer: &str) -> Option<&'n str> {
@@ -170,6 +176,9 @@ fn read_profile(chains: &Chains<'_>, index: usize, done: &Done) -> Reading {
     };
     if let Some(link) = chains.link(index) {
         report_problems(link.scanned, &mut map, &mut diagnostics);
+        if link.scanned.problems.is_empty() {
+            manifest::check(link.scanned, &mut map, &mut diagnostics);
+        }
         let own = open_member(link, &mut map, &mut diagnostics);
         report_links(link, &own.file, done, &mut diagnostics);
         reading.title = own
@@ -220,7 +229,7 @@ fn open_member(link: &Link<'_>, map: &mut SourceMap, diagnostics: &mut Vec<Diagn
     }
     let mut layers = Vec::new();
     if file.layers.is_empty() {
-        let in_profile = |name: &str| (name != PROFILE_FILE).then(|| name.to_owned());
+        let in_profile = |name: &str| (!is_about_profile(name)).then(|| name.to_owned());
         layers.push(parse_layer(String::new(), in_profile, scanned, map, diagnostics));
     }
     for layer in &file.layers {
@@ -277,7 +286,7 @@ fn parse_layer(
 }
 
 /// Parses one file; if that fails, the complaint is made and the place of the file returned.
-fn parse_file(
+pub(super) fn parse_file(
     path: &str,
     bytes: &[u8],
     map: &mut SourceMap,

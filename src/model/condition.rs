@@ -41,6 +41,8 @@ pub enum Node {
     Not(Box<Node>),
     /// True alone.
     Neutral,
+    /// The second; the first is what the CMS calls it if it does not hold.
+    Coded(Box<str>, Box<Node>),
     /// Some, or none, of the related items.
     Related(Related),
     /// A comparison.

@@ -7,7 +7,7 @@ use crate::vocab::network::Network;
 
 use super::bits::Bits;
 use super::condition::Operand;
-use super::id::{ActionId, CollectionId, ConditionId, DocumentGrantId, FieldId, OriginId};
+use super::id::{CollectionId, ConditionId, DocumentGrantId, FieldId, OriginId};
 
 /// Which ids a rule is for.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -52,6 +52,8 @@ pub enum Held {
     Site,
     /// Site-wide or by sharing.
     Shared,
+    /// In any way, even if the role of an administrator puts it aside.
+    Aside,
 }
 
 /// Whose items.
@@ -96,6 +98,8 @@ pub struct Grant {
     pub networks: Option<Box<[Network]>>,
     /// Why the rule can never be evaluated as written.
     pub broken: Option<Box<str>>,
+    /// The code with which the CMS reports that it refuses.
+    pub code: Option<Box<str>>,
 }
 
 /// A compiled constraint.
@@ -113,6 +117,8 @@ pub struct Constraint {
     pub networks: Option<Box<[Network]>>,
     /// Values written by default.
     pub presets: Box<[(FieldId, Operand)]>,
+    /// The code with which the CMS reports that it refuses.
+    pub code: Option<Box<str>>,
 }
 
 impl Mask<Bits> {
@@ -135,53 +141,6 @@ impl Mask<Box<[FieldId]>> {
             Mask::Only(ids) => holds(ids),
             Mask::Except(ids) => !holds(ids),
         }
-    }
-}
-
-/// The rules of one collection by action, actions ascending.
-pub type ByAction<T> = Box<[(ActionId, Box<[T]>)]>;
-
-/// Which rules are for a collection and an action: those that name the collection, and those for any.
-#[derive(Clone, Debug)]
-pub struct Slots<T> {
-    /// By collection: the rules by action, actions ascending.
-    named: Vec<ByAction<T>>,
-    /// By action.
-    any: Vec<Box<[T]>>,
-    /// Whether no rule is here at all, as is usual of denies and constraints.
-    is_empty: bool,
-}
-
-impl<T> Default for Slots<T> {
-    fn default() -> Self {
-        Self {
-            named: Vec::new(),
-            any: Vec::new(),
-            is_empty: true,
-        }
-    }
-}
-
-impl<T: Copy> Slots<T> {
-    /// Returns slots of these lists; the lists of a collection must ascend by action.
-    pub fn new(named: Vec<ByAction<T>>, any: Vec<Box<[T]>>) -> Self {
-        let is_empty =
-            any.iter().all(|rules| rules.is_empty()) && named.iter().all(|actions| actions.is_empty());
-        Self { named, any, is_empty }
-    }
-
-    /// Tells whether no rule is here at all.
-    pub fn is_empty(&self) -> bool {
-        self.is_empty
-    }
-
-    /// Returns the rules that name the collection, and those for any collection.
-    pub fn find(&self, collection: Option<CollectionId>, action: ActionId) -> [&[T]; 2] {
-        let named = collection
-            .and_then(|collection| self.named.get(collection.index()))
-            .and_then(|actions| actions.iter().find(|(each, _)| *each == action))
-            .map_or(&[][..], |(_, rules)| rules);
-        [named, self.any.get(action.index()).map_or(&[][..], |rules| rules)]
     }
 }
 

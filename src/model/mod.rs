@@ -6,7 +6,7 @@
 //! INVARIANT: every id in a model was made for this model, so that look-ups by id always succeed; the accessors still answer
 //! something harmless for a foreign id (an empty slice, no entry), never panic.
 //!
-//! Read [`grant`] first: [`grant::Slots`] is the path of every decision.
+//! Read [`grant`] first: [`slot::Slots`] is the path of every decision.
 
 pub mod bits;
 pub mod collection;
@@ -15,6 +15,7 @@ pub mod grant;
 pub mod id;
 pub mod origin;
 pub mod role;
+pub mod slot;
 pub mod symbol;
 pub mod workflow;
 
@@ -24,10 +25,11 @@ use crate::vocab::effect::{Operation, Reason};
 
 use collection::{Collection, Title};
 use condition::Program;
-use grant::{Constraint, DocumentGrants, Grant, Slots};
+use grant::{Constraint, DocumentGrants, Grant};
 use id::{ActionId, CollectionId, ConditionId, ConstraintId, GrantId, OriginId, TransitionId, WorkflowId};
 use origin::Origin;
 use role::Roles;
+use slot::Slots;
 use symbol::Symbols;
 use workflow::{Transition, Workflow};
 
@@ -96,8 +98,25 @@ pub struct Action {
     pub title: Title,
     /// What kind of work it is.
     pub operation: Operation,
+    /// Whether it creates inside of the item that is asked about.
+    pub inside: bool,
     /// The action that listings ask.
     pub listed_by: ActionId,
+    /// Error codes of the CMS by reason.
+    pub codes: BTreeMap<Reason, Box<str>>,
+    /// Those of questions for some item, which come first.
+    pub any_item_codes: BTreeMap<Reason, Box<str>>,
+}
+
+impl Action {
+    /// Returns what the action does to the item that is asked about: one that creates inside of it does nothing else to it.
+    pub fn on_item(&self) -> Operation {
+        if self.inside {
+            Operation::Other
+        } else {
+            self.operation
+        }
+    }
 }
 
 impl Model {
@@ -135,8 +154,7 @@ impl Model {
         [&self.refusals, &self.takings, &self.allows]
             .into_iter()
             .flat_map(move |slots| slots.find(collection, action))
-            .flatten()
-            .filter_map(|id| Some((*id, self.grant(*id)?)))
+            .filter_map(|id| Some((id, self.grant(id)?)))
     }
 
     /// Returns a grant.

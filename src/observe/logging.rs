@@ -51,6 +51,9 @@ pub struct Log {
     _worker: WorkerGuard,
 }
 
+/// The crate that watches files complains about each directory that was removed, which is no news to us.
+const QUIET: &str = "notify=error";
+
 static LOST: OnceLock<ErrorCounter> = OnceLock::new();
 
 /// Returns how many lines of the log were lost because nobody took them in time.
@@ -92,7 +95,8 @@ pub fn start(format: LogFormat, level: &str) -> Result<Log, LoggingError> {
 ///
 /// [`LoggingError::Level`] if the text is no level.
 pub fn filter(level: &str) -> Result<EnvFilter, LoggingError> {
-    EnvFilter::try_new(level).map_err(|source| LoggingError::Level {
+    // What is written later wins, so whoever names the part hears it.
+    EnvFilter::try_new(format!("{QUIET},{level}")).map_err(|source| LoggingError::Level {
         text: level.to_owned(),
         source,
     })
@@ -110,4 +114,21 @@ fn panic_message(payload: &(dyn Any + Send)) -> &str {
     let text = payload.downcast_ref::<&str>().copied();
     text.or_else(|| payload.downcast_ref::<String>().map(String::as_str))
         .unwrap_or("")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_watcher_of_files_is_quiet_unless_it_is_named() {
+        let shown = |level: &str| filter(level).unwrap().to_string();
+        assert!(shown("info").contains("notify=error"), "{}", shown("info"));
+        let named = shown("info,notify=debug");
+        assert!(
+            named.contains("notify=debug") && !named.contains("notify=error"),
+            "{named}"
+        );
+        assert!(filter("==").is_err());
+    }
 }

@@ -25,10 +25,21 @@ pub enum Node {
     Not(Box<Condition>),
     /// True alone; beside other conditions, of other grants too, it drops out.
     Neutral,
+    /// This, and if it does not hold the failure is called so.
+    Coded(Coded),
     /// Some, or none, of the related items.
     Related(Related),
     /// A comparison.
     Leaf(Leaf),
+}
+
+/// A condition whose failure has a name in the CMS.
+#[derive(Clone, Debug, PartialEq, Hash)]
+pub struct Coded {
+    /// The name, which violations carry.
+    pub code: Spanned<String>,
+    /// The condition.
+    pub condition: Box<Condition>,
 }
 
 /// A question about related items.

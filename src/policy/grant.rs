@@ -47,6 +47,8 @@ pub struct Grant {
     pub networks: Option<Vec<Spanned<Network>>>,
     /// Why the rule can never be evaluated as written; such a grant is a deny.
     pub broken: Option<String>,
+    /// The code with which the CMS reports that the rule refuses.
+    pub code: Option<String>,
     /// Where it is declared.
     pub origin: Span,
 }
@@ -66,6 +68,8 @@ pub struct Constraint {
     pub networks: Option<Vec<Spanned<Network>>>,
     /// Values written by default.
     pub presets: Vec<(Spanned<String>, Operand)>,
+    /// The code with which the CMS reports that the rule refuses.
+    pub code: Option<String>,
     /// Where it is declared.
     pub origin: Span,
 }
@@ -80,6 +84,8 @@ pub enum Held {
     Site,
     /// Site-wide or by sharing: not by ownership.
     Shared,
+    /// In any way, even if the role of an administrator puts it aside.
+    Aside,
 }
 
 /// Whose items a rule is for.

@@ -71,10 +71,23 @@ pub struct Action {
     pub title: Title,
     /// What kind of work it is.
     pub operation: Operation,
+    /// Whether it creates inside of the item that is asked about, so that the state is that of the container.
+    pub inside: bool,
     /// The action that listings ask instead; itself if absent.
     pub listed_by: Option<Spanned<String>>,
+    /// Codes with which the CMS reports that it is refused; what they do not have, the profile as a whole may.
+    pub codes: Codes,
     /// Where it is declared.
     pub origin: Span,
+}
+
+/// Error codes of the CMS.
+#[derive(Clone, Debug, Default, PartialEq, Hash)]
+pub struct Codes {
+    /// By reason.
+    pub by_reason: BTreeMap<Reason, String>,
+    /// By reason, if the question is for some item: a list that is refused as a whole. These come first.
+    pub any_item: BTreeMap<Reason, String>,
 }
 
 /// A text for people, perhaps in several languages.

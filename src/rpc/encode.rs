@@ -9,7 +9,7 @@ use crate::engine::decision::{Alternative, Decision, Fact, LeftOut, Rule, Violat
 use crate::engine::query::Query;
 use crate::model::Model;
 use crate::model::bits::Bits;
-use crate::model::id::{OriginId, TransitionId};
+use crate::model::id::{ActionId, OriginId, TransitionId};
 use crate::model::workflow::ApprovalRule;
 use crate::observe::counts::DecisionCounts;
 use crate::vocab::call::Call;
@@ -99,7 +99,7 @@ impl Encoder<'_> {
             missing: self.missing(decision, &outlook.missing),
             valid_until: outlook.valid_until.map(convert::moment),
             conditional: decision.conditional,
-            cms_code: self.cms_code(decision),
+            cms_code: self.cms_code(query, decision),
         }
     }
 
@@ -184,7 +184,11 @@ impl Encoder<'_> {
         }
         let small = ways.iter().filter(|way| way.facts.len() <= MISSING_FACTS_MAX);
         let write = |way: &Alternative<'_>| v1::Missing {
-            facts: way.facts.iter().map(|fact| self.fact(decision, fact)).collect(),
+            facts: way
+                .facts
+                .iter()
+                .map(|fact| self.fact(decision, way, fact))
+                .collect(),
         };
         small.take(MISSING_ALTERNATIVES_MAX).map(write).collect()
     }
@@ -209,17 +213,38 @@ impl Encoder<'_> {
         self.roles(&all)
     }
 
-    /// Writes the code by which the CMS reports such a refusal.
-    fn cms_code(&self, decision: &Decision<'_>) -> String {
+    /// Writes the code by which the CMS reports such a refusal: that of a rule that refuses, of the action, of the profile.
+    fn cms_code(&self, query: &Query<'_>, decision: &Decision<'_>) -> String {
         if decision.is_allow() {
             return String::new();
         }
-        self.model
-            .settings
-            .codes
-            .get(&decision.reason)
-            .map(|code| code.to_string())
+        let model = self.model;
+        let reason = &decision.reason;
+        let of_rule = || decision.deciding.iter().find_map(|rule| rule_code(model, *rule));
+        let action = match query.action {
+            "" => decision
+                .transition
+                .and_then(|id| model.transition(id)?.actions.first().copied())
+                .and_then(|id| model.action(id)),
+            name => model
+                .action_names
+                .find(name)
+                .and_then(|id| model.action(ActionId::new(id))),
+        };
+        let of_action = || {
+            let action = action?;
+            let listed = action
+                .any_item_codes
+                .get(reason)
+                .filter(|_| query.resource.any_item);
+            let code = listed.or_else(|| action.codes.get(reason));
+            code.map(AsRef::as_ref)
+        };
+        of_rule()
+            .or_else(of_action)
+            .or_else(|| model.settings.codes.get(reason).map(AsRef::as_ref))
             .unwrap_or_default()
+            .to_owned()
     }
 
     fn violation(&self, violation: &Violation<'_>) -> v1::Violation {
@@ -234,10 +259,11 @@ impl Encoder<'_> {
             } else {
                 String::new()
             },
+            code: violation.code.to_owned(),
         }
     }
 
-    fn fact(&self, decision: &Decision<'_>, fact: &Fact<'_>) -> v1::MissingFact {
+    fn fact(&self, decision: &Decision<'_>, way: &Alternative<'_>, fact: &Fact<'_>) -> v1::MissingFact {
         use v1::missing_fact::Fact as Wire;
         let fact = match fact {
             Fact::Role(role) => Wire::Role(self.model.roles.names.name(role.index()).to_owned()),
@@ -248,12 +274,11 @@ impl Encoder<'_> {
             Fact::State(state) => Wire::State((*state).to_owned()),
             // The engine names a fact of the request that is no attribute by its place there.
             Fact::Attribute("resource.content_digest") => Wire::ContentDigest(true),
-            Fact::Attribute(path) => Wire::Attribute(v1::MissingAttribute {
-                path: (*path).to_owned(),
-                operator: v1::Operator::Unspecified.into(),
-                values: Vec::new(),
-                absent: true,
+            Fact::Attribute(name) => Wire::Attribute(attribute(way, name)),
+            Fact::Networks(networks) => Wire::Networks(v1::MissingNetworks {
+                networks: networks.iter().map(ToString::to_string).collect(),
             }),
+            Fact::Ownership => Wire::Ownership(true),
             Fact::Time(moment) => Wire::Time(convert::moment(*moment)),
         };
         v1::MissingFact { fact: Some(fact) }
@@ -272,6 +297,24 @@ impl Encoder<'_> {
                 .map(|transition| transition.name.to_string())
                 .unwrap_or_default(),
         }
+    }
+}
+
+fn attribute(way: &Alternative<'_>, name: &str) -> v1::MissingAttribute {
+    let comparison = way.comparisons.iter().find(|comparison| comparison.name == name);
+    let operator = comparison.and_then(|comparison| comparison.operator);
+    v1::MissingAttribute {
+        path: match comparison.and_then(|comparison| comparison.function) {
+            Some(function) => format!("{}({name})", function.name()),
+            None => name.to_owned(),
+        },
+        operator: operator
+            .map_or(v1::Operator::Unspecified, convert::operator)
+            .into(),
+        values: comparison
+            .map(|comparison| comparison.values.iter().map(convert::value).collect())
+            .unwrap_or_default(),
+        absent: true,
     }
 }
 
@@ -314,6 +357,15 @@ fn number(rule: Rule) -> String {
         Rule::Transition(id) => ("transition", id.index()),
     };
     format!("{kind}#{}", index + 1)
+}
+
+/// Returns the code by which the CMS reports that a rule refuses.
+fn rule_code(model: &Model, rule: Rule) -> Option<&str> {
+    match rule {
+        Rule::Grant(id) => model.grant(id)?.code.as_deref(),
+        Rule::Constraint(id) => model.constraint(id)?.code.as_deref(),
+        Rule::DocumentGrant(_) | Rule::Administrator(_) | Rule::Transition(_) => None,
+    }
 }
 
 /// Returns where a rule was declared.

@@ -102,6 +102,8 @@ impl DecisionService {
             others_allowed: is_open_question && filtered.others_allowed,
             conditional: summary.conditional,
             valid_until: summary.valid_until.map(convert::moment),
+            reason: convert::reason(filtered.item.reason).into(),
+            message: encoder.message(&query, &filtered.item),
         })
     }
 

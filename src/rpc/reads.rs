@@ -11,6 +11,9 @@ use crate::model::id::{ActionId, CollectionId, ConditionId};
 /// The facts of one pair.
 type Paths = BTreeSet<String>;
 
+/// Where the request comes from, which networks of rules and roles look at.
+const ADDRESS: &str = "$CONTEXT.ip";
+
 /// Lists, for each collection and action with rules that read facts, the paths of these facts.
 pub(super) fn list(model: &Model) -> Vec<v1::RuleReads> {
     let mut reads: BTreeMap<(&str, &str), Paths> = BTreeMap::new();
@@ -40,19 +43,24 @@ fn of_pair(model: &Model, collection: CollectionId, action: ActionId) -> Paths {
         }
         of_selection(model, collection, &grant.selection, &mut paths);
         of_condition(model, grant.validate, &mut paths);
+        if grant.networks.is_some() || model.roles.has_networks {
+            paths.insert(ADDRESS.to_owned());
+        }
     }
     let constraints = model
         .constraint_slots
         .find(Some(collection), action)
-        .into_iter()
-        .flatten();
-    for constraint in constraints.filter_map(|id| model.constraint(*id)) {
+        .filter_map(|id| model.constraint(id));
+    for constraint in constraints {
         if constraint.selection.except_collections.contains(&collection) {
             continue;
         }
         of_selection(model, collection, &constraint.selection, &mut paths);
         of_condition(model, constraint.require, &mut paths);
         of_condition(model, constraint.submitted, &mut paths);
+        if constraint.networks.is_some() {
+            paths.insert(ADDRESS.to_owned());
+        }
         constraint
             .presets
             .iter()
@@ -119,7 +127,7 @@ fn of_program(program: &Program, prefix: &str, paths: &mut Paths) {
 fn of_node(node: &Node, prefix: &str, paths: &mut Paths) {
     match node {
         Node::All(nodes) | Node::Any(nodes) => nodes.iter().for_each(|node| of_node(node, prefix, paths)),
-        Node::Not(node) => of_node(node, prefix, paths),
+        Node::Not(node) | Node::Coded(_, node) => of_node(node, prefix, paths),
         Node::Neutral => {}
         Node::Related(related) => {
             let path = format!("{prefix}{}", related.text);

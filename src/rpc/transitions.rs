@@ -7,7 +7,7 @@ use super::describe::title;
 use super::encode::{Detail, Encoder};
 use super::proto::v1;
 use super::violation::{Path, Violations};
-use super::{DecisionService, convert, find, outlook, snapshot_info, status};
+use super::{DecisionService, convert, find, outlook, snapshot_info, status, words};
 use crate::engine::approvals::{self, Progress};
 use crate::engine::decision::ApprovalCount;
 use crate::engine::fields::action_of;
@@ -65,6 +65,13 @@ impl DecisionService {
             snapshot: Some(snapshot_info(snapshot)),
             ..v1::ListAllowedTransitionsResponse::default()
         };
+        if let Some(reason) = transitions::find_obstacle(&snapshot.model, &query).map_err(malformed)? {
+            answer.set_reason(convert::reason(reason));
+            answer.message = match self.detail {
+                Detail::Full => words::nothing_offered(reason, &query),
+                Detail::None | Detail::Code => String::new(),
+            };
+        }
         for offered in offers.iter().filter(|offered| offered.listed) {
             writer
                 .encoder

@@ -96,6 +96,37 @@ pub(super) fn field(reason: Reason, field: &str) -> String {
     }
 }
 
+/// Returns why there is nothing that a list of transitions could name, in one sentence.
+pub(super) fn nothing_offered(reason: Reason, query: &Query<'_>) -> String {
+    let collection = quote(query.resource.collection);
+    match reason {
+        Reason::UnknownCollection => format!("the profile knows no collection {collection}"),
+        Reason::UnknownTransition => format!("the collection {collection} has no workflow"),
+        Reason::UnknownAction => "no action of the profile creates items".to_owned(),
+        Reason::Allowed
+        | Reason::NoGrant
+        | Reason::NoMatchingGrant
+        | Reason::Denied
+        | Reason::FieldOutOfReach
+        | Reason::FieldNotCovered
+        | Reason::Violation
+        | Reason::Network
+        | Reason::ExplanationRequired
+        | Reason::ApprovalMissing
+        | Reason::NotOffered
+        | Reason::UnknownRole
+        | Reason::MissingAttribute
+        | Reason::BrokenRule
+        | Reason::Fault => match query.resource.state {
+            "" => format!("the workflow of {collection} does not have the state of the item"),
+            state => format!(
+                "the workflow of {collection} does not have the state {}",
+                quote(state)
+            ),
+        },
+    }
+}
+
 /// Returns what is wrong with the item as it would be, in one sentence.
 pub(super) fn violation(model: &Model, violation: &Violation<'_>) -> String {
     let rule = quote(&rule_name(model, violation.rule));

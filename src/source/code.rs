@@ -84,11 +84,14 @@ codes! {
     WrongOperand = "wrong-operand", Error, "An operator compares with a value that it cannot compare with.";
     InvalidPattern = "invalid-pattern", Error, "A pattern is no regular expression of the supported kind.";
     PatternTooLarge = "pattern-too-large", Error, "A pattern needs more memory than the limit.";
+    GeometryTooLarge = "geometry-too-large", Error, "A geometry has more positions than the limit.";
     InvalidNetwork = "invalid-network", Error, "A network is no address, no range of addresses and no CIDR block.";
     AmbiguousTime = "ambiguous-time", Warning, "A time names no zone, and is read as UTC.";
     NoOwnerField = "no-owner-field", Error, "A rule asks for the owner in a collection that declares none.";
     NoRelation = "no-relation", Error, "A condition asks about related items of a field that is no list of such.";
     NoStatusField = "no-status-field", Error, "A rule names states in a collection that declares no field for them.";
+    FailsOpen = "fails-open", Warning, "A rule lets through more than it seems to ask.";
+    IgnoredPart = "ignored-part", Warning, "The CMS never looks at this part of a rule.";
     BrokenRule = "broken-rule", Warning, "The CMS accepts the rule and fails when it meets it, so it refuses whatever it touches.";
     Unsupported = "unsupported", Error, "The CMS understands this, and Placet does not.";
 
@@ -110,6 +113,7 @@ codes! {
     UnreadableFile = "unreadable-file", Error, "A file cannot be read.";
     MissingDirectory = "missing-directory", Error, "A directory is named that does not exist.";
     EmptyDirectory = "empty-directory", Error, "A directory holds nothing that could be read.";
+    IncompleteProfile = "incomplete-profile", Error, "The files of the profile are not those that its manifest names.";
     TooManyFiles = "too-many-files", Error, "The profile has more files than the limit.";
     TooManyRules = "too-many-rules", Error, "The profile has more rules, or names, than the limit.";
     ExtendsCycle = "extends-cycle", Error, "Profiles extend each other in a circle.";

@@ -20,6 +20,8 @@ pub mod code;
 pub mod diagnostic;
 pub mod file;
 pub mod json;
+mod json_fault;
 mod json_parser;
+mod json_scalar;
 pub mod render;
 pub mod span;

@@ -11,6 +11,7 @@ use notify::{Config, Event, EventKind, RecommendedWatcher, RecursiveMode, Watche
 
 use crate::load::discover::{self, ScanLimits};
 use crate::store::trail::Trail;
+use crate::vocab::limits::WATCHERS_LOST_MAX;
 
 /// How often the watches are set for one wake if the way to the root changes under it.
 const SETTINGS_MAX: usize = 3;
@@ -62,6 +63,8 @@ pub(super) struct Eyes {
     watched: Vec<PathBuf>,
     /// Shared with the handler of events, which drops those that do not concern the root.
     trail: Arc<Mutex<Trail>>,
+    /// How many watchers have died.
+    lost: usize,
     /// Whether every watch is set.
     sees_all: bool,
     /// Whether it was said that a watch is missing.
@@ -83,6 +86,7 @@ impl Eyes {
             watcher: None,
             watched: Vec::new(),
             trail: Arc::default(),
+            lost: 0,
             sees_all: false,
             complained: false,
         }
@@ -95,11 +99,15 @@ impl Eyes {
 
     /// Sets all watches anew; what cannot be watched is left to the rescans.
     pub(super) fn open(&mut self) {
+        if self.lost >= WATCHERS_LOST_MAX {
+            return;
+        }
         // The watcher talks to a thread of its own and panics if that has died.
         let opened = catch_unwind(AssertUnwindSafe(|| self.set_watches())).unwrap_or_else(|_| {
             // Dropping it would talk to that thread as well.
             mem::forget(self.watcher.take());
             self.watched.clear();
+            self.lost += 1;
             Err(notify::Error::generic("the watcher stopped working"))
         });
         self.sees_all = opened.is_ok();

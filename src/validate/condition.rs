@@ -66,6 +66,7 @@ impl Walk<'_, '_, '_> {
                 parts.iter().for_each(|part| self.check(part, reach, depth + 1));
             }
             Node::Not(inner) => self.check(inner, reach, depth + 1),
+            Node::Coded(coded) => self.check(&coded.condition, reach, depth + 1),
             Node::Neutral => {}
             Node::Related(about) => self.check_related(about, reach, depth),
             Node::Leaf(leaf) => self.check_leaf(condition, leaf, reach),

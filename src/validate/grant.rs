@@ -63,12 +63,33 @@ fn validate_grant(names: &Names<'_>, grant: &Grant, report: &mut Report<'_>) {
         let message = format!("the list of networks is empty, so the {kind} matches nothing");
         report.add(Diagnostic::new(Code::EmptyList, grant.origin, message));
     }
+    let only_reads = asks_only(names, &grant.selection, &[Operation::Read]);
+    if let Some(condition) = grant.validate.as_ref().filter(|_| only_reads) {
+        report.add(idle_key("validate", condition.span));
+    }
     // What a broken rule asks is no longer read.
     if grant.broken.is_none() {
         for condition in grant.selection.when.iter().chain(&grant.validate) {
             check_condition(names, &reach, condition, Severity::Error, report);
         }
     }
+}
+
+/// Tells whether a rule names its actions, and all of them are of these operations.
+fn asks_only(names: &Names<'_>, selection: &Selection, operations: &[Operation]) -> bool {
+    match &selection.actions {
+        Selector::Only(actions) => {
+            let is_such = |name: &Spanned<String>| operations.contains(&names.operation(&name.value));
+            !actions.is_empty() && actions.iter().all(is_such)
+        }
+        Selector::Any | Selector::Except(_) => false,
+    }
+}
+
+/// Complains about a key that nothing is asked of, as the rule is for actions that write nothing.
+fn idle_key(key: &str, span: Span) -> Diagnostic {
+    let message = format!("`{key}` means nothing here, as the actions of the rule write no values");
+    Diagnostic::new(Code::UnknownKey, span, message).severity(Severity::Warning)
 }
 
 fn validate_constraint(names: &Names<'_>, constraint: &Constraint, report: &mut Report<'_>) {
@@ -89,6 +110,18 @@ fn validate_constraint(names: &Names<'_>, constraint: &Constraint, report: &mut 
         let path = std::slice::from_ref(name);
         if let Resolved::Fields(fields) = check_path(names, &reach, path, Severity::Error, report) {
             check_preset(names, name, &fields, value, report);
+        }
+    }
+    if asks_only(
+        names,
+        &constraint.selection,
+        &[Operation::Read, Operation::Delete],
+    ) {
+        if let Some(condition) = &constraint.submitted {
+            report.add(idle_key("submitted", condition.span));
+        }
+        if let Some((name, _)) = constraint.presets.first() {
+            report.add(idle_key("presets", name.span));
         }
     }
     let demands =

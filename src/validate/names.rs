@@ -218,6 +218,8 @@ impl<'p> Names<'p> {
     /// Returns the kind of work that an action does.
     pub(super) fn operation(&self, action: &str) -> Operation {
         match (self.actions.get(action), action) {
+            // What happens inside of the item is nothing that is done to it.
+            (Some(action), _) if action.inside => Operation::Other,
             (Some(action), _) => action.operation,
             (None, "create") => Operation::Create,
             (None, "read") => Operation::Read,

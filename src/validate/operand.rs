@@ -25,7 +25,7 @@ pub(super) struct Problem {
 
 /// Says what is wrong with a comparison of this subject.
 pub(super) fn find_problem(subject: &Subject, leaf: &Leaf) -> Option<Problem> {
-    let number;
+    let applied;
     let subject = match leaf.function {
         None => subject,
         Some(function) => {
@@ -39,13 +39,25 @@ pub(super) fn find_problem(subject: &Subject, leaf: &Leaf) -> Option<Problem> {
                 return Some(Problem::error(message, None));
             }
             let name = format!("{}({})", function.name(), subject.name);
-            number = Subject {
+            let (what, shape) = match function {
+                Function::Joined => ("a text", Shape::Text),
+                Function::Year
+                | Function::Month
+                | Function::Week
+                | Function::Day
+                | Function::Weekday
+                | Function::Hour
+                | Function::Minute
+                | Function::Second
+                | Function::Count => ("a number", Shape::Number),
+            };
+            applied = Subject {
                 name,
-                what: "a number".to_owned(),
-                shape: Shape::Number,
+                what: what.to_owned(),
+                shape,
                 many: false,
             };
-            &number
+            &applied
         }
     };
     let of_list = subject.many && matches!(leaf.operator, Operator::Empty | Operator::Nempty);

@@ -132,7 +132,7 @@ impl Shape {
     pub(super) fn takes(self, operator: Operator) -> bool {
         use Operator as O;
         match operator {
-            O::Is | O::Submitted => true,
+            O::Is | O::Submitted | O::IsText | O::IsNumber => true,
             O::Eq | O::Neq => !matches!(self, Self::Json | Self::Hash | Self::Roles),
             O::Ieq | O::Nieq => matches!(self, Self::Unknown | Self::Text | Self::Csv | Self::Uuid),
             O::In | O::Nin => !matches!(self, Self::Json | Self::Hash | Self::Roles | Self::Geometry),
@@ -156,7 +156,7 @@ impl Shape {
             O::StartsWith | O::NstartsWith | O::IstartsWith | O::NistartsWith => {
                 matches!(self, Self::Unknown | Self::Text | Self::Csv)
             }
-            O::EndsWith | O::NendsWith | O::IendsWith | O::NiendsWith | O::Regex => {
+            O::EndsWith | O::NendsWith | O::IendsWith | O::NiendsWith | O::Like | O::Nlike | O::Regex => {
                 matches!(self, Self::Unknown | Self::Text | Self::Csv)
             }
             O::Intersects | O::Nintersects | O::IntersectsBbox | O::NintersectsBbox => {
@@ -174,6 +174,10 @@ impl Shape {
             Function::Hour | Function::Minute | Function::Second => {
                 matches!(self, Self::Unknown | Self::Day | Self::Moment)
             }
+            Function::Joined => matches!(
+                self,
+                Self::Unknown | Self::Text | Self::Csv | Self::Json | Self::Roles
+            ),
             Function::Count => matches!(self, Self::Unknown | Self::Json | Self::Csv | Self::Roles),
         }
     }

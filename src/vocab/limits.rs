@@ -14,10 +14,14 @@ pub const PATTERN_BYTES_MAX: usize = 256 * 1024;
 pub const PATTERN_LENGTH_MAX: usize = 1_000;
 /// Bytes of text that a regular expression is run on; longer text matches nothing.
 pub const PATTERN_TEXT_BYTES_MAX: usize = 64 * 1024;
+/// Positions of one geometry, in a condition or in an item that one looks at.
+pub const GEOMETRY_POSITIONS_MAX: usize = 1_000;
 /// How deep `_some_permitted` may ask about items related to related items.
 pub const PERMITTED_DEPTH_MAX: usize = 4;
 /// Decisions that may be tried to find what is missing for an allow.
 pub const MISSING_TRIALS_MAX: usize = 256;
+/// Values that one attribute which a denial lacks is compared with.
+pub const MISSING_VALUES_MAX: usize = 32;
 /// Moments that may be tried to find when an answer changes.
 pub const VALIDITY_TRIALS_MAX: usize = 64;
 /// Grants named in one decision.
@@ -103,6 +107,9 @@ pub const RELOAD_PAUSE_MIN: Duration = Duration::from_millis(50);
 
 /// Bounds the rest after a reload, which is otherwise as long as the reload took.
 pub const RELOAD_REST_MAX: Duration = Duration::from_secs(5);
+
+/// Bounds how often the watching of files is begun anew after a watcher died; each leaves a little memory behind.
+pub const WATCHERS_LOST_MAX: usize = 16;
 
 /// Bounds the time for which stale profiles may be configured to be served.
 pub const STALE_SECONDS_MAX: u64 = 31_536_000;

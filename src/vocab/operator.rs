@@ -111,6 +111,14 @@ operators! {
     IendsWith = "_iends_with", Text, false;
     /// `_nends_with`, letter case aside.
     NiendsWith = "_niends_with", Text, true;
+    /// Text that fits a pattern as SQL writes it: `%` is any text, `_` any character; upper and lower case of A to Z are one.
+    Like = "_like", Text, false;
+    /// Text that does not fit such a pattern.
+    Nlike = "_nlike", Text, true;
+    /// Text, whatever it says.
+    IsText = "_is_text", Flag, false;
+    /// A number, or text that writes one.
+    IsNumber = "_is_number", Flag, false;
     /// Text in which the regular expression matches somewhere.
     Regex = "_regex", Pattern, false;
     /// The field is among the presets and changes.
@@ -175,11 +183,13 @@ pub enum Function {
     Second,
     /// How many elements a list has; null has no number.
     Count,
+    /// The elements of a list as one text, with commas between them; text is itself.
+    Joined,
 }
 
 impl Function {
     /// Every function.
-    pub const ALL: [Function; 9] = [
+    pub const ALL: [Function; 10] = [
         Function::Year,
         Function::Month,
         Function::Week,
@@ -189,6 +199,7 @@ impl Function {
         Function::Minute,
         Function::Second,
         Function::Count,
+        Function::Joined,
     ];
 
     /// Returns the name in conditions (`year`).
@@ -203,6 +214,7 @@ impl Function {
             Function::Minute => "minute",
             Function::Second => "second",
             Function::Count => "count",
+            Function::Joined => "joined",
         }
     }
 

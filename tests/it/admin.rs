@@ -123,3 +123,88 @@ async fn the_administration_tells_reloads_and_watches() {
         );
     }
 }
+
+#[tokio::test]
+async fn the_facts_that_rules_read_are_listed_by_collection_and_action() {
+    let write = |root: &std::path::Path| {
+        let directory = root.join("facts");
+        fs::create_dir(&directory).unwrap();
+        let write = |name: &str, text: &str| fs::write(directory.join(name), text).unwrap();
+        write("profile.json", r#"{"id": "facts", "dialect": "native"}"#);
+        write("roles.json", r#"{"roles": [{"id": "author"}, {"id": "editor"}]}"#);
+        write(
+            "collections.json",
+            r#"{"collections": [
+  {"id": "articles", "workflow": "desk", "state_field": "status", "owner": "author",
+   "fields": {"author": "string", "title": "string", "desk": "string", "teaser": "text", "status": "string", "featured": "boolean",
+              "comments": {"relation": "comments", "many": true}}},
+  {"id": "comments", "fields": {"approved": "boolean", "by": "string"}},
+  {"id": "tags", "fields": ["name"]}]}"#,
+        );
+        write(
+            "grants.json",
+            r#"{"grants": [
+  {"roles": ["author"], "collections": ["articles"], "actions": ["update"], "scope": "mine",
+   "when": {"desk": "$CURRENT_USER.desk"}, "validate": {"title": {"_nempty": true}}},
+  {"roles": ["editor"], "collections": ["articles"], "actions": ["read"], "scope": "role",
+   "when": {"comments": {"_some": {"approved": {"_eq": true}, "by": {"_neq": "$CONTEXT.locale"}}}}},
+  {"roles": ["editor"], "collections": ["articles"], "actions": ["delete"], "networks": ["10.0.0.0/8"]},
+  {"roles": ["editor"], "collections": ["tags"], "actions": ["read"]}],
+"constraints": [
+  {"collections": ["articles"], "actions": ["update"], "require": {"featured": {"_eq": false}},
+   "submitted": {"teaser": {"_nempty": true}}},
+  {"collections": ["articles"], "actions": ["create"], "networks": ["10.0.0.0/8"], "presets": {"author": "$CURRENT_USER"}}]}"#,
+        );
+        write(
+            "workflows.json",
+            r#"{"workflows": [{"id": "desk", "initial_state": "draft",
+  "states": {"draft": {"transitions": ["publish"]}, "published": {"transitions": []}},
+  "transitions": {"publish": {"to": "published", "actions": ["update"], "when": {"$CONTEXT.mode": {"_eq": "live"}}}}}]}"#,
+        );
+    };
+    let daemon = crate::serve::Daemon::start(write, &[]);
+    let mut client = PolicyAdminServiceClient::new(daemon.connect().await);
+    let request = v1::GetStatusRequest {
+        profile: "facts".to_owned(),
+        include_reads: true,
+    };
+    let status = client.get_status(request).await.unwrap().into_inner();
+    let listed: Vec<(&str, &str, Vec<&str>)> = status.profiles[0]
+        .reads
+        .iter()
+        .map(|reads| {
+            let paths = reads.paths.iter().map(String::as_str).collect();
+            (reads.collection.as_str(), reads.action.as_str(), paths)
+        })
+        .collect();
+    let expected = [
+        ("articles", "create", vec!["$CONTEXT.ip", "$CURRENT_USER"]),
+        ("articles", "delete", vec!["$CONTEXT.ip"]),
+        (
+            "articles",
+            "read",
+            vec![
+                "$CONTEXT.locale",
+                "$OWNER.roles",
+                "author",
+                "comments",
+                "comments.approved",
+                "comments.by",
+            ],
+        ),
+        (
+            "articles",
+            "update",
+            vec![
+                "$CONTEXT.mode",
+                "$CURRENT_USER.desk",
+                "author",
+                "desk",
+                "featured",
+                "teaser",
+                "title",
+            ],
+        ),
+    ];
+    assert_eq!(listed, expected);
+}

@@ -522,3 +522,382 @@ fn ids_of_rules_without_a_name_tell_no_place_where_places_are_not_told() {
     let decision = none.decide(broken());
     assert!(decision.grants.is_empty() && decision.violations[0].constraint.is_empty());
 }
+
+/// The ways out of a denial, each fact as text.
+fn ways(decision: &v1::Decision) -> Vec<Vec<String>> {
+    use v1::missing_fact::Fact;
+    let tell = |fact: &v1::MissingFact| match fact.fact.as_ref().unwrap() {
+        Fact::Role(role) => format!("role {role}"),
+        Fact::State(state) => format!("state {state}"),
+        Fact::Ownership(true) => "ownership".to_owned(),
+        Fact::Networks(networks) => format!("networks {}", networks.networks.join(" ")),
+        Fact::Attribute(attribute) => {
+            assert!(attribute.absent);
+            let values = v1_values(&attribute.values);
+            format!(
+                "{} {} {values}",
+                attribute.path,
+                attribute.operator().as_str_name()
+            )
+        }
+        other => format!("{other:?}"),
+    };
+    let ways = decision.missing.iter();
+    ways.map(|way| way.facts.iter().map(tell).collect()).collect()
+}
+
+fn v1_values(values: &[prost_types::Value]) -> String {
+    use prost_types::value::Kind;
+    let tell = |value: &prost_types::Value| match value.kind.as_ref().unwrap() {
+        Kind::StringValue(text) => text.clone(),
+        Kind::NumberValue(number) => number.to_string(),
+        other => format!("{other:?}"),
+    };
+    let values: Vec<String> = values.iter().map(tell).collect();
+    format!("[{}]", values.join(" "))
+}
+
+#[test]
+fn what_is_missing_names_networks_and_ownership() {
+    let roles = json!({"roles": [{"id": "author"}, {"id": "editor"}, {"id": "owner"},
+        {"id": "machine", "networks": ["192.0.2.0/24", "2001:db8::7"]}]});
+    let house = House::of(&[
+        ("roles.json", roles),
+        (
+            "grants.json",
+            json!({"grants": [
+                {"roles": ["machine"], "collections": ["articles"], "actions": ["read"]},
+                {"roles": ["author"], "collections": ["articles"], "actions": ["update"], "scope": "mine"},
+                {"roles": ["owner"], "collections": ["articles"], "actions": ["share"]},
+                {"roles": ["author"], "collections": ["articles"], "actions": ["print"], "networks": ["10.0.0.1-10.0.0.9"]},
+                {"roles": ["author"], "collections": ["articles"], "actions": ["delete"]}],
+             "constraints": [
+                {"collections": ["articles"], "actions": ["delete"], "networks": ["10.0.0.0/8"]},
+                {"collections": ["articles"], "actions": ["print"], "networks": []}]}),
+        ),
+    ]);
+    let machine = json!({"subject": {"roles": ["machine"]}, "context": {"ip": "198.51.100.1"}});
+    let decision = house.decide(of_author("read", machine));
+    assert_eq!(decision.reason(), v1::Reason::NoGrant);
+    assert_eq!(ways(&decision), [["networks 192.0.2.0/24 2001:db8::7"]]);
+    let decision = house.decide(of_author("update", json!({})));
+    assert_eq!(ways(&decision), [["ownership"]]);
+    let decision = house.decide(of_author("share", json!({"resource": {"owner": {"id": "8"}}})));
+    assert_eq!(ways(&decision), [["ownership"]]);
+    // Visitors own nothing, so owning cannot be what they lack.
+    let decision = house.decide(of_author("update", json!({"subject": {"id": ""}})));
+    assert_eq!(ways(&decision), Vec::<Vec<String>>::new());
+    let decision = house.decide(of_author("delete", json!({})));
+    assert_eq!(decision.reason(), v1::Reason::Network);
+    assert_eq!(ways(&decision), [["networks 10.0.0.0/8"]]);
+    // The other rule wants it to come from nowhere, so that no place helps.
+    let decision = house.decide(of_author("print", json!({})));
+    assert_eq!(ways(&decision), Vec::<Vec<String>>::new());
+}
+
+#[test]
+fn what_is_missing_says_what_an_attribute_would_have_to_satisfy() {
+    let grant = |action: &str, when: Value| json!({"roles": ["author"], "collections": ["articles"], "actions": [action], "when": when});
+    let mut grants = vec![
+        grant("read", json!({"desk": {"_in": ["a", "b"]}})),
+        grant("update", json!({"desk": "$CURRENT_USER.desk"})),
+        grant("share", json!({"tag": {"_in": "$CURRENT_USER.tags"}})),
+        grant("print", json!({"size": {"_lt": "$CONTEXT.paper"}})),
+        grant("move", json!({"year(made_at)": {"_gte": 2020}})),
+        grant("wash", json!({"_not": {"locked": {"_eq": true}}})),
+        grant("mark", json!({"note": {"_nnull": true}})),
+        json!({"roles": ["author"], "collections": ["articles"], "actions": ["delete"]}),
+    ];
+    grants.push(json!({"effect": "deny", "collections": ["articles"], "actions": ["delete"], "when": {"pages": {"_lt": 9}}}));
+    let house = House::with_rules(json!({ "grants": grants }));
+    let attributes = json!({"desk": "sports", "tag": "x", "size": 4});
+    let lacking = |action: &str, attributes: &Value| {
+        let decision = house.decide(of_author(action, json!({"resource": {"attributes": attributes}})));
+        assert_eq!(decision.reason(), v1::Reason::MissingAttribute, "{action}");
+        ways(&decision).concat()
+    };
+    assert_eq!(lacking("read", &json!({})), ["desk OPERATOR_IN [a b]"]);
+    assert_eq!(
+        lacking("update", &attributes),
+        ["$CURRENT_USER.desk OPERATOR_EQ [sports]"]
+    );
+    assert_eq!(
+        lacking("share", &attributes),
+        ["$CURRENT_USER.tags OPERATOR_CONTAINS [x]"]
+    );
+    assert_eq!(lacking("print", &attributes), ["$CONTEXT.paper OPERATOR_GT [4]"]);
+    assert_eq!(
+        lacking("move", &attributes),
+        ["year(made_at) OPERATOR_GTE [2020]"]
+    );
+    assert_eq!(
+        lacking("wash", &attributes),
+        ["locked OPERATOR_NEQ [BoolValue(true)]"]
+    );
+    assert_eq!(lacking("mark", &attributes), ["note OPERATOR_NNULL []"]);
+    // The deny must not match.
+    assert_eq!(lacking("delete", &attributes), ["pages OPERATOR_GTE [9]"]);
+}
+
+/// Serves articles with a workflow in which two ways lead from draft to live.
+fn press(transitions: Value, rules: Value) -> House {
+    House::of(&[
+        (
+            "roles.json",
+            json!({"roles": [{"id": "author"}, {"id": "editor"}]}),
+        ),
+        (
+            "collections.json",
+            json!({"collections": [{"id": "articles", "workflow": "w", "state_field": "status"}, {"id": "notes"}]}),
+        ),
+        (
+            "workflows.json",
+            json!({"workflows": [{"id": "w", "initial_state": "draft",
+                "states": {"draft": {"transitions": ["one", "two"]}, "live": {"transitions": ["back"]}},
+                "transitions": transitions}]}),
+        ),
+        ("grants.json", rules),
+    ])
+}
+
+#[test]
+fn of_two_ways_to_a_state_the_nearest_is_told() {
+    let back = json!({"to": "draft"});
+    let rules = json!({
+        "grants": [
+            {"roles": ["author"], "collections": ["articles"], "actions": ["update", "check"]},
+            {"roles": ["editor"], "collections": ["articles"], "actions": ["stamp"]},
+            {"id": "half", "roles": ["author"], "collections": ["articles"], "actions": ["half"], "when": {"a": 1}},
+            {"id": "no", "effect": "deny", "collections": ["articles"], "actions": ["frozen"]},
+            {"id": "bare", "roles": ["author"], "collections": ["articles"], "actions": ["bare"], "fields": ["title"]}],
+        "constraints": [
+            {"id": "full", "collections": ["articles"], "actions": ["check"], "require": {"title": {"_nempty": true}}}]});
+    let far_to_near = [
+        (
+            json!({"to": "live", "closes": "2020-01-01T00:00:00Z"}),
+            v1::Reason::NotOffered,
+        ),
+        (json!({"to": "live", "actions": ["frozen"]}), v1::Reason::Denied),
+        (json!({"to": "live", "actions": ["stamp"]}), v1::Reason::NoGrant),
+        (
+            json!({"to": "live", "actions": ["half"]}),
+            v1::Reason::MissingAttribute,
+        ),
+        (
+            json!({"to": "live", "actions": ["bare"]}),
+            v1::Reason::FieldOutOfReach,
+        ),
+        (json!({"to": "live", "actions": ["check"]}), v1::Reason::Violation),
+        (
+            json!({"to": "live", "explain": true}),
+            v1::Reason::ExplanationRequired,
+        ),
+        (
+            json!({"to": "live", "approvals": {"count": 1, "content_bound": false}}),
+            v1::Reason::ApprovalMissing,
+        ),
+    ];
+    for (far, (first, _)) in far_to_near.iter().enumerate() {
+        for (second, reason) in &far_to_near[far + 1..] {
+            for (one, two) in [(first, second), (second, first)] {
+                let house = press(json!({"one": one, "two": two, "back": back}), rules.clone());
+                let attributes = json!({"title": ""});
+                let request =
+                    json!({"resource": {"state": "draft", "attributes": attributes}, "to_state": "live"});
+                let decision = house.decide(of_author("update", request));
+                assert_eq!(decision.reason(), *reason, "{one} {two}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_list_of_transitions_says_why_there_is_nothing_to_list() {
+    let transitions = json!({"one": {"to": "live"}, "two": {"to": "live"}, "back": {"to": "draft"}});
+    let grants = |action: &str| json!({"grants": [{"roles": ["author"], "collections": ["articles", "notes"], "actions": [action]}]});
+    let list = |house: &House, resource: Value| {
+        let request = json!({"subject": {"roles": ["author"]}, "resource": resource});
+        let request: v1::ListAllowedTransitionsRequest = message("ListAllowedTransitionsRequest", request);
+        let answer = house.service.list_allowed_transitions(&request).unwrap();
+        (answer.reason(), answer.message, answer.transitions.len())
+    };
+    let house = press(transitions.clone(), grants("update"));
+    let told = |resource: Value| list(&house, resource);
+    assert_eq!(
+        told(json!({"collection": "articles", "state": "draft"})),
+        (v1::Reason::Unspecified, String::new(), 2)
+    );
+    for (resource, reason, words) in [
+        (
+            json!({"collection": "pages", "state": "draft"}),
+            v1::Reason::UnknownCollection,
+            "the profile knows no collection `pages`",
+        ),
+        (
+            json!({"collection": "notes", "state": "draft"}),
+            v1::Reason::UnknownTransition,
+            "the collection `notes` has no workflow",
+        ),
+        (
+            json!({"collection": "articles", "state": "gone"}),
+            v1::Reason::NotOffered,
+            "the workflow of `articles` does not have the state `gone`",
+        ),
+        (
+            json!({"collection": "articles", "attributes": {"status": null}}),
+            v1::Reason::NotOffered,
+            "the workflow of `articles` does not have the state of the item",
+        ),
+        (
+            json!({"collection": "articles"}),
+            v1::Reason::UnknownAction,
+            "no action of the profile creates items",
+        ),
+    ] {
+        assert_eq!(told(resource), (reason, words.to_owned(), 0));
+    }
+    let house = press(transitions, grants("create"));
+    assert_eq!(
+        list(&house, json!({"collection": "articles"})),
+        (v1::Reason::Unspecified, String::new(), 2)
+    );
+    let quiet = house.telling(Detail::Code);
+    assert_eq!(
+        list(&quiet, json!({"collection": "pages"})),
+        (v1::Reason::UnknownCollection, String::new(), 0)
+    );
+}
+
+#[test]
+fn fields_without_an_item_are_those_in_reach() {
+    let collections = json!({"collections": [{"id": "articles", "owner": "author", "state_field": "status",
+        "workflow": "w", "fields": ["title", "body", "status", "author", "secret", "note"]}]});
+    let workflows = json!({"workflows": [{"id": "w", "initial_state": "draft",
+        "states": {"draft": {"transitions": ["go"]}, "live": {"transitions": ["go"]}},
+        "transitions": {"go": {"to": {"draft": "live", "live": "draft"}}}}]});
+    let house = House::of(&[
+        (
+            "roles.json",
+            json!({"roles": [{"id": "author"}, {"id": "owner"}, {"id": "editor"}]}),
+        ),
+        ("collections.json", collections),
+        ("workflows.json", workflows),
+        (
+            "grants.json",
+            json!({"grants": [
+                {"roles": ["author"], "collections": ["articles"], "actions": ["update"], "scope": "mine", "fields": ["title"]},
+                {"roles": ["owner"], "collections": ["articles"], "actions": ["update"], "states": ["draft"], "fields": ["body"]},
+                {"roles": ["author"], "collections": ["articles"], "actions": ["update"], "when": {"$OWNER.id": "7"}, "fields": ["note"]},
+                {"roles": ["editor"], "collections": ["articles"], "actions": ["update"], "fields": ["secret"]},
+                {"effect": "deny", "roles": ["owner"], "collections": ["articles"], "actions": ["update"], "fields": ["title"]}]}),
+        ),
+    ]);
+    let filter = |subject: &str, resource: Value| {
+        let request = json!({"subject": {"id": subject, "roles": ["author"]}, "operation": "OPERATION_UPDATE", "resource": resource});
+        let request: v1::FilterFieldsRequest = message("FilterFieldsRequest", request);
+        let answer = house.service.filter_fields(&request).unwrap();
+        (answer.allowed.clone(), answer.conditional, answer.reason())
+    };
+    let open = vec!["title".to_owned(), "body".to_owned(), "note".to_owned()];
+    let articles = json!({"collection": "articles"});
+    assert_eq!(filter("7", articles.clone()), (open, true, v1::Reason::Allowed));
+    // Visitors own nothing: of their own items there are none.
+    let note = vec!["note".to_owned()];
+    assert_eq!(filter("", articles), (note, true, v1::Reason::Allowed));
+    // An item that is told is not some item: nobody owns it.
+    let item = json!({"collection": "articles", "id": "1", "state": "draft"});
+    assert_eq!(filter("7", item), (vec![], false, v1::Reason::NoMatchingGrant));
+    let unknown = json!({"collection": "pages"});
+    assert_eq!(
+        filter("7", unknown),
+        (vec![], false, v1::Reason::UnknownCollection)
+    );
+
+    // What is said to be owned by nobody is not open.
+    let some = json!({"resource": {"id": "", "any_item": true, "attributes": {"author": null}}});
+    assert_eq!(house.decide(of_author("update", some)).effect(), v1::Effect::Deny);
+    let some = json!({"resource": {"id": "", "any_item": true}});
+    let decision = house.decide(of_author("update", some));
+    assert_eq!(
+        (decision.effect(), decision.conditional),
+        (v1::Effect::Allow, true)
+    );
+}
+
+#[test]
+fn an_action_inside_asks_about_the_container_and_its_state() {
+    let actions = json!({"permissions": [
+        {"id": "create"}, {"id": "add", "operation": "CREATE", "inside": true}]});
+    let house = House::of(&[
+        ("roles.json", json!({"roles": [{"id": "author"}]})),
+        ("permissions.json", actions),
+        (
+            "collections.json",
+            json!({"collections": [{"id": "articles", "workflow": "w", "state_field": "status"}]}),
+        ),
+        (
+            "workflows.json",
+            json!({"workflows": [{"id": "w", "initial_state": "draft", "states": {"draft": {"transitions": ["go"]}, "live": {}},
+                "transitions": {"go": {"to": "live"}}}]}),
+        ),
+        (
+            "grants.json",
+            json!({"grants": [
+                {"roles": ["author"], "collections": ["articles"], "actions": ["create", "add"], "states": ["draft"]}]}),
+        ),
+    ]);
+    let reason = |action: &str, resource: Value| {
+        house
+            .decide(of_author(action, json!({ "resource": resource })))
+            .reason()
+    };
+    // A new item begins in the initial state; a container is where it is.
+    assert_eq!(reason("create", json!({"id": ""})), v1::Reason::Allowed);
+    assert_eq!(reason("add", json!({})), v1::Reason::MissingAttribute);
+    assert_eq!(reason("add", json!({"id": ""})), v1::Reason::MissingAttribute);
+    assert_eq!(reason("add", json!({"state": "draft"})), v1::Reason::Allowed);
+    assert_eq!(
+        reason("add", json!({"attributes": {"status": "live"}})),
+        v1::Reason::NoGrant
+    );
+    // The value of the state field is that of the new item, and moves nothing.
+    let request = json!({"resource": {"attributes": {"status": "draft"}}, "changes": {"title": "A"}});
+    assert_eq!(
+        house.decide(of_author("add", request)).reason(),
+        v1::Reason::Allowed
+    );
+    let request = json!({"subject": {"roles": ["author"]}, "operation": "OPERATION_CREATE", "action": "add",
+        "resource": {"collection": "articles", "id": "1", "state": "draft"}, "fields": ["title"]});
+    let answer = house
+        .service
+        .filter_fields(&message("FilterFieldsRequest", request))
+        .unwrap();
+    assert_eq!(answer.allowed, ["title"]);
+}
+
+#[test]
+fn a_geometry_beyond_the_limit_helps_nobody() {
+    let square = json!({"type": "Polygon", "coordinates": [[[0, 0], [9, 0], [9, 9], [0, 9], [0, 0]]]});
+    let grant = |action: &str, operator: &str| json!({"roles": ["author"], "collections": ["articles"], "actions": [action], "when": {"place": {operator: square}}});
+    let rules = json!({"grants": [
+        grant("read", "_intersects"), grant("print", "_nintersects"), grant("share", "_intersects_bbox"),
+        {"roles": ["author"], "collections": ["articles"], "actions": ["delete"]},
+        {"effect": "deny", "collections": ["articles"], "actions": ["delete"], "when": {"place": {"_intersects": square}}}]});
+    let house = House::with_rules(rules);
+    let reason = |action: &str, size: u32, x: u32| {
+        let positions: Vec<Value> = (0..size).map(|y| json!([x, f64::from(y) / 1000.0])).collect();
+        let place = json!({"type": "MultiPoint", "coordinates": positions});
+        let attributes = json!({ "place": place });
+        house
+            .decide(of_author(action, json!({"resource": {"attributes": attributes}})))
+            .reason()
+    };
+    assert_eq!(reason("read", 1000, 1), v1::Reason::Allowed);
+    assert_eq!(reason("share", 1000, 1), v1::Reason::Allowed);
+    assert_eq!(reason("print", 1000, 99), v1::Reason::Allowed);
+    assert_eq!(reason("delete", 1000, 99), v1::Reason::Allowed);
+    assert_eq!(reason("delete", 1000, 1), v1::Reason::Denied);
+    for action in ["read", "share", "print", "delete"] {
+        assert_eq!(reason(action, 1001, 99), v1::Reason::Fault, "{action}");
+    }
+}

@@ -2,16 +2,17 @@
 
 use std::fs::{self, File};
 use std::path::Path;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use notify::event::{Event, EventKind, Flag};
 use notify::{Config, ErrorKind, RecommendedWatcher, RecursiveMode, Watcher, WatcherKind};
 use placet::store::eyes::{Handler, Maker};
 use placet::store::watch::{Wake, WatchConfig};
+use placet::vocab::limits::WATCHERS_LOST_MAX;
 
-use crate::watch::{Rig, write};
+use crate::watch::{PATIENCE, Rig, write};
 
 const WORKS: u8 = 0;
 const CANNOT_BE_MADE: u8 = 1;
@@ -24,6 +25,7 @@ const IS_SILENT: u8 = 5;
 #[derive(Clone, Default)]
 struct Fault {
     kind: Arc<AtomicU8>,
+    made: Arc<AtomicUsize>,
     handler: Arc<Mutex<Option<Handler>>>,
 }
 
@@ -42,6 +44,11 @@ impl Fault {
         self.kind.load(Ordering::SeqCst) == kind
     }
 
+    /// Tells how many watchers were made so far.
+    fn made(&self) -> usize {
+        self.made.load(Ordering::SeqCst)
+    }
+
     fn maker(&self) -> Maker {
         let fault = self.clone();
         Maker::new(move |handler| {
@@ -49,6 +56,7 @@ impl Fault {
                 let error = std::io::Error::from_raw_os_error(24);
                 return Err(notify::Error::io(error));
             }
+            fault.made.fetch_add(1, Ordering::SeqCst);
             let shared = Arc::clone(&fault.handler);
             *shared.lock().unwrap() = Some(handler);
             let real = RecommendedWatcher::new(
@@ -156,6 +164,28 @@ fn a_watcher_that_fails_later_is_told_and_done_without() {
         write(&rig.path("root/news/grants.json"), "2");
         assert_eq!(rig.expect("after that", "2"), Wake::StatRescan);
     }
+}
+
+#[test]
+fn watchers_that_die_one_after_the_other_are_given_up_and_rescans_go_on() {
+    let fault = Fault::of(PANICS);
+    let rig = rig(&fault);
+    let begun = Instant::now();
+    // Each look tries a new one.
+    while fault.made() < WATCHERS_LOST_MAX {
+        assert!(begun.elapsed() < PATIENCE, "{} watchers were made", fault.made());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    fault.set(WORKS);
+    for round in 1..4 {
+        write(&rig.path("root/news/grants.json"), &round.to_string());
+        assert_eq!(
+            rig.expect("without any watcher", &round.to_string()),
+            Wake::StatRescan
+        );
+    }
+    assert!(!rig.watch.inlet().has_events());
+    assert_eq!(fault.made(), WATCHERS_LOST_MAX);
 }
 
 #[test]

@@ -436,3 +436,194 @@ fn colours_are_for_those_who_want_them() {
     );
     assert!(desk.print(&read, 1).starts_with("DENY"));
 }
+
+fn run(arguments: &[&str]) -> (i32, String, String) {
+    let output = placet(arguments).output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    let code = output.status.code().unwrap();
+    (code, text(&output.stdout), text(&output.stderr))
+}
+
+#[test]
+fn health_is_an_exit_code() {
+    let daemon = Daemon::start(
+        |root| {
+            write_desk(root);
+            crate::serve::write_profile(root, "shop", crate::serve::BROKEN);
+        },
+        &["--default-profile", "desk"],
+    );
+    let address = daemon.wait_for("listening")["address"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    daemon.wait_for("ready");
+    let ask = |words: &[&str]| run(&[&["health"], words, &["--address", &address]].concat());
+    let begun = std::time::Instant::now();
+    // The first table is published a moment before health follows it.
+    while ask(&["profile/desk"]).0 != 0 {
+        assert!(begun.elapsed() < crate::serve::PATIENCE);
+    }
+    let cases: [(&[&str], i32, &str); 6] = [
+        (&[], 0, "SERVING\n"),
+        (&["liveness"], 0, "`liveness` SERVING\n"),
+        (&["profile/desk"], 0, "`profile/desk` SERVING\n"),
+        (&["profile/shop"], 1, "`profile/shop` NOT_SERVING\n"),
+        (&["profile/other"], 1, "`profile/other` SERVICE_UNKNOWN\n"),
+        (&["a\u{1b}[2J"], 1, "`a\\u{1b}[2J` SERVICE_UNKNOWN\n"),
+    ];
+    for (words, code, text) in cases {
+        assert_eq!(ask(words), (code, text.to_owned(), String::new()), "{words:?}");
+    }
+    let (code, text, _) = ask(&["liveness", "--format", "json"]);
+    assert_eq!(code, 0);
+    let json: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(json, json!({"name": "liveness", "status": "SERVING"}));
+}
+
+#[test]
+fn a_daemon_that_is_not_there_or_does_not_answer_ends_with_4_in_time() {
+    // Accepts by its backlog, and says nothing.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let silent = silent.local_addr().unwrap().to_string();
+    let closed = {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.local_addr().unwrap().to_string()
+    };
+    for command in ["health", "status"] {
+        for address in [&silent, &closed, &"unix:/nonexistent/placet.sock".to_owned()] {
+            let begun = std::time::Instant::now();
+            let (code, text, complaint) = run(&[command, "--address", address, "--timeout-ms", "200"]);
+            assert_eq!((code, text.as_str()), (4, ""), "{command} {address}: {complaint}");
+            assert!(complaint.starts_with("placet: "), "{complaint}");
+            assert!(
+                begun.elapsed() < std::time::Duration::from_secs(5),
+                "{:?}",
+                begun.elapsed()
+            );
+        }
+        assert_eq!(run(&[command, "--address", "not an address"]).0, 2);
+    }
+}
+
+#[test]
+fn status_tells_what_is_served_and_what_is_wrong() {
+    let daemon = Daemon::start(
+        |root| {
+            write_desk(root);
+            crate::serve::write_profile(root, "shop", crate::serve::BROKEN);
+        },
+        &["--default-profile", "desk"],
+    );
+    let address = daemon.wait_for("listening")["address"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    daemon.wait_for("ready");
+    let ask = |words: &[&str]| run(&[&["status", "--address", &address], words].concat());
+    let (code, text, _) = ask(&[]);
+    assert_eq!(code, 3, "{text}");
+    let version = env!("CARGO_PKG_VERSION");
+    for part in [
+        &format!("placet {version}, started 2"),
+        "`desk` current\n  native, strict, the default profile\n  generation 1, loaded 2",
+        "\n  digest ",
+        "`shop` NEVER LOADED: ",
+        "  error[unknown-role] shop/grants.json:1:24: ",
+        "    help: did you mean `editor`?",
+        "1 reloads, 1 with something new, 1 that failed; the last took ",
+    ] {
+        assert!(text.contains(part), "no `{part}` in {text}");
+    }
+    assert!(!text.contains(" reads "), "{text}");
+
+    let (code, text, _) = ask(&["--profile", "desk", "--reads"]);
+    assert_eq!(code, 0, "{text}");
+    assert!(
+        text.contains("  `update` in `articles` reads author, title\n"),
+        "{text}"
+    );
+    assert!(!text.contains("shop"), "{text}");
+
+    let (code, text, _) = ask(&["--format", "json"]);
+    assert_eq!(code, 3);
+    let json: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(json["profiles"][0]["snapshot"]["profile"], "desk");
+    assert_eq!(json["profiles"][1]["state"], "PROFILE_STATE_NEVER_LOADED");
+    assert_eq!(json["version"], version);
+
+    let (code, _, complaint) = ask(&["--profile", "nope"]);
+    assert_eq!(code, 2, "{complaint}");
+    assert!(complaint.contains("there is no profile `nope`"), "{complaint}");
+}
+
+#[test]
+fn a_question_says_which_of_its_parts_the_environment_gives() {
+    let desk = Desk::new();
+    let root = desk.directory.path().to_str().unwrap().to_owned();
+    let run = |arguments: &[&str], variables: &[(&str, &str)]| {
+        let output = placet(&[arguments, &["--profiles", &root]].concat())
+            .envs(variables.iter().copied())
+            .output()
+            .unwrap();
+        let code = output.status.code().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        (code, text, String::from_utf8(output.stderr).unwrap())
+    };
+    let check = [
+        "check",
+        "--action",
+        "read",
+        "--collection",
+        "articles",
+        "--state",
+        "draft",
+    ];
+    // What the environment adds is told, also beside JSON, which stays alone on standard output.
+    let (code, text, told) = run(
+        &[&check[..], &["--format", "json"]].concat(),
+        &[
+            ("PLACET_ROLE", "author"),
+            ("PLACET_SUBJECT", "7"),
+            ("PLACET_OWNER", "7"),
+        ],
+    );
+    let answer: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((code, &answer["decision"]["effect"]), (0, &json!("EFFECT_ALLOW")));
+    assert_eq!(
+        told,
+        "placet: part of the question by the environment: PLACET_SUBJECT (--subject), PLACET_ROLE (--role), \
+         PLACET_OWNER (--owner)\n"
+    );
+    // The command line wins, and then there is nothing to tell; an empty variable is none.
+    let (code, _, told) = run(&check, &[("PLACET_ACTION", "update"), ("PLACET_STATE", "review")]);
+    assert_eq!((code, told.as_str()), (1, ""));
+    let empty = [
+        ("PLACET_ROLE", ""),
+        ("PLACET_NOW", ""),
+        ("PLACET_REQUEST", ""),
+        ("PLACET_ADDRESS", ""),
+    ];
+    let (code, _, told) = run(&check, &empty);
+    assert_eq!((code, told.as_str()), (1, ""));
+    for command in ["transitions", "fields"] {
+        let (_, _, told) = run(
+            &[command],
+            &[
+                ("PLACET_COLLECTION", "articles"),
+                ("PLACET_ADDRESS", "127.0.0.1:1"),
+            ],
+        );
+        assert!(
+            told.starts_with("placet: part of the question by the environment: "),
+            "{told}"
+        );
+        assert!(
+            told.contains("PLACET_ADDRESS (--address)") && told.contains("PLACET_COLLECTION (--collection)"),
+            "{told}"
+        );
+    }
+    // What is no question is not spoken of.
+    let (code, _, told) = run(&["validate"], &[("PLACET_DENY_WARNINGS", "true")]);
+    assert_eq!((code, told.as_str()), (3, ""), "the profile has a dead end");
+}

@@ -37,10 +37,6 @@ const ELSEWHERE: &[(Code, &str)] = &[
     (Code::EmptyDirectory, "a case holds at least one file"),
     (Code::UnknownProfile, "is about questions to the daemon"),
     (Code::Fault, "is about mistakes of ours that nobody knows yet"),
-    (
-        Code::BrokenRule,
-        "no dialect that is read today accepts rules that fail when they are met",
-    ),
 ];
 
 #[test]

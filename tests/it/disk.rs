@@ -2,6 +2,7 @@
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
@@ -9,7 +10,8 @@ use placet::load::discover::ScanLimits;
 use placet::store::snapshot::Files;
 use placet::store::watch::Flow;
 
-use crate::reload::{ROLES, Rig, grants_text};
+use crate::reload::{ROLES, Rig, copy, grants_text};
+use crate::serve::placet;
 
 /// Serves `news` and `shop`, spoils `news`, and expects that it stays as it was, says this, and is alone in it.
 fn spoil(adjust: impl FnOnce(&mut ScanLimits), spoil: impl FnOnce(&Rig), said: &[&str], flow: Flow) {
@@ -202,4 +204,104 @@ fn files_removed_while_they_are_read_are_never_half_a_profile() {
     assert_eq!(rig.reloader.reload(), Flow::Continue);
     assert!(!rig.snapshot("news").is_stale);
     assert!(matches!(rig.entry("news").files, Files::Served));
+}
+
+/// Writes manifests as `placet manifest` does.
+fn write_manifests(root: &Path) {
+    let output = placet(&["manifest", root.to_str().unwrap()]).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+}
+
+#[test]
+fn with_a_manifest_a_copy_is_served_when_its_last_file_has_arrived() {
+    let constraints = |field: &str| {
+        format!(
+            r#"{{"constraints": [{{"collections": ["c0"], "require": {{"{field}": {{"_nempty": true}}}}}}]}}"#
+        )
+    };
+    let mut rig = Rig::new();
+    let next = rig.directory.path().join("next");
+    let build = |grants: usize, field: &str| {
+        fs::create_dir_all(next.join("news/more")).unwrap();
+        fs::write(next.join("news/roles.json"), ROLES).unwrap();
+        fs::write(next.join("news/profile.json"), r#"{"layers": ["a", "b"]}"#).unwrap();
+        for (layer, text) in [("a", grants_text(grants)), ("b", constraints(field))] {
+            fs::create_dir_all(next.join("news").join(layer)).unwrap();
+            fs::write(next.join("news").join(layer).join("grants.json"), text).unwrap();
+            fs::write(next.join("news").join(layer).join("roles.json"), ROLES).unwrap();
+        }
+        write_manifests(&next);
+    };
+    build(1, "title");
+    copy(&next, &rig.root());
+    rig.reload();
+    assert_eq!(rig.complaints("news"), [""; 0]);
+    let digest = rig.snapshot("news").digest.clone();
+
+    // Every order in which the files may arrive: what changed is one of three.
+    let parts = ["a/grants.json", "b/grants.json", "manifest.json"];
+    for (round, order) in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]]
+        .into_iter()
+        .enumerate()
+    {
+        build(round + 2, &format!("field{round}"));
+        let generation = rig.generation("news");
+        for (step, part) in order.into_iter().map(|part| parts[part]).enumerate() {
+            let from = next.join("news").join(part);
+            fs::copy(from, rig.root().join("news").join(part)).unwrap();
+            assert_eq!(rig.reloader.reload(), Flow::Continue);
+            let is_whole = step == 2;
+            assert_eq!(
+                rig.generation("news"),
+                generation + u64::from(is_whole),
+                "{order:?} {part}"
+            );
+            assert_eq!(rig.snapshot("news").is_stale, !is_whole);
+            let said = rig.complaints("news");
+            assert!(
+                is_whole || said.iter().all(|each| each.contains("incomplete-profile")),
+                "{said:?}"
+            );
+        }
+    }
+    assert_ne!(rig.snapshot("news").digest, digest);
+    fs::remove_file(rig.root().join("news/b/roles.json")).unwrap();
+    rig.write("news/c/grants.json", "{}");
+    rig.reload();
+    assert_eq!(
+        rig.complaints("news").len(),
+        2,
+        "one file is missing and one is too many"
+    );
+    assert_eq!(rig.entry("news").problem(), "the files have 2 errors");
+    write_manifests(&rig.root());
+    rig.reload();
+    assert!(!rig.snapshot("news").is_stale, "{:?}", rig.complaints("news"));
+}
+
+#[test]
+fn a_manifest_is_written_for_each_profile_or_not_at_all() {
+    let rig = Rig::new();
+    rig.write_profile("news", 1);
+    rig.write_profile("shop", 1);
+    let root = rig.root();
+    let output = placet(&["manifest", root.to_str().unwrap()]).output().unwrap();
+    assert_eq!(
+        String::from_utf8(output.stdout).unwrap(),
+        "news/manifest.json: 2 files\nshop/manifest.json: 2 files\n"
+    );
+    let one = root.join("news");
+    let output = placet(&["manifest", "--format", "json", one.to_str().unwrap()])
+        .output()
+        .unwrap();
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        json["manifests"][0]["files"], 2,
+        "a manifest does not name itself"
+    );
+    symlink("/nowhere", root.join("news/more.json")).unwrap();
+    let output = placet(&["manifest", root.to_str().unwrap()]).output().unwrap();
+    assert_eq!(output.status.code(), Some(3), "{output:?}");
+    let output = placet(&["manifest", "/nonexistent"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(4), "{output:?}");
 }

@@ -7,6 +7,7 @@ use std::fmt::Write;
 use std::fs;
 
 use placet::engine::check::check;
+use placet::engine::decision::Rule;
 use placet::model::Model;
 use placet::model::collection::Collection;
 use placet::model::id::{CollectionId, StateId, TransitionId};
@@ -50,7 +51,12 @@ struct Row<'m> {
     action: &'m str,
     transition: &'m str,
     operation: Operation,
+    /// The type of what would be added, where the action asks about that.
+    child: Option<&'m str>,
 }
+
+/// The action of Nick's menus that asks which types may be added, by `$CONTEXT.child`.
+const ASKS_CHILD: &str = "Addable";
 
 #[test]
 fn matrix() {
@@ -69,7 +75,26 @@ fn matrix() {
 /// Writes the page of a profile.
 fn write_page(id: &str, model: &Model) -> String {
     let columns = columns(model);
-    let rows = rows(model);
+    let all = rows(model);
+    // Of many collections those where only administrators may do anything are left out.
+    let is_long = model.collections.len() > 10;
+    let is_open = |row: &Row<'_>| {
+        columns.iter().any(|column| {
+            let asked = question(row, column, &[]);
+            let query = ask::query(&asked);
+            let decision = check(model, &query).unwrap();
+            decision.is_allow() && !matches!(decision.deciding.as_slice(), [Rule::Administrator(_)])
+        })
+    };
+    let open: Vec<&str> = all
+        .iter()
+        .filter(|row| is_open(row))
+        .map(|row| row.collection)
+        .collect();
+    let rows: Vec<_> = all
+        .into_iter()
+        .filter(|row| !is_long || open.contains(&row.collection))
+        .collect();
     let roles: Vec<&str> = columns
         .iter()
         .flat_map(|column| &column.roles)
@@ -157,10 +182,20 @@ fn columns(model: &Model) -> Vec<Column> {
             roles: Vec::new(),
         },
     ];
-    columns.extend(claimable.map(|(_, (name, _))| Column {
-        heading: name.to_owned(),
-        id: "me",
-        roles: vec![name.to_owned()],
+    // A key says nothing to a reader.
+    let is_key = |name: &str| name.len() == 36 && name.matches('-').count() == 4;
+    columns.extend(claimable.map(|(_, (name, row))| {
+        Column {
+            heading: row
+                .title
+                .text
+                .as_deref()
+                .filter(|_| is_key(name))
+                .unwrap_or(name)
+                .to_owned(),
+            id: "me",
+            roles: vec![name.to_owned()],
+        }
     }));
     columns
 }
@@ -174,14 +209,23 @@ fn rows(model: &Model) -> Vec<Row<'_>> {
             // Actions that no file declares come in the order in which rules name them, which says nothing.
             actions.sort_by_key(|(_, action)| ORDER.iter().position(|each| *each == action.operation));
             for (action_name, action) in actions {
-                rows.push(Row {
+                let children: Vec<Option<&str>> = if action_name == ASKS_CHILD {
+                    model.collection_names.names().map(Some).collect()
+                } else {
+                    vec![None]
+                };
+                rows.extend(children.into_iter().map(|child| Row {
                     collection: name,
                     state,
-                    label: action_name.to_owned(),
+                    label: child.map_or_else(
+                        || action_name.to_owned(),
+                        |child| format!("{action_name} {child}"),
+                    ),
                     action: action_name,
                     transition: "",
-                    operation: action.operation,
-                });
+                    operation: action.on_item(),
+                    child,
+                }));
             }
             rows.extend(offers.iter().map(|offer| {
                 let transition = model.transition(*offer).unwrap();
@@ -192,6 +236,7 @@ fn rows(model: &Model) -> Vec<Row<'_>> {
                     action: "",
                     transition: &transition.name,
                     operation: Operation::Other,
+                    child: None,
                 }
             }));
         }
@@ -254,7 +299,10 @@ fn question(row: &Row<'_>, column: &Column, roles: &[&str]) -> Json {
             "any_item": true,
             "content_digest": "d1",
         },
-        "context": {"explanation": "because", "ip": KNOWN_ADDRESS, "approvals": approvals},
+        "context": {
+            "explanation": "because", "ip": KNOWN_ADDRESS, "approvals": approvals,
+            "attributes": row.child.map_or_else(|| json!({}), |child| json!({ "child": child })),
+        },
         "action": row.action,
         "transition": row.transition,
     })
@@ -266,6 +314,15 @@ fn suffix(model: &Model, question: &mut Json) -> Option<String> {
     {
         let query = ask::query(question);
         let decision = check(model, &query).unwrap();
+        // Values that must be submitted are for who creates to give.
+        let lacks_values = !decision.violations.is_empty()
+            && decision
+                .violations
+                .iter()
+                .all(|violation| violation.operator == "_submitted");
+        if lacks_values {
+            return Some("?".to_owned());
+        }
         if !decision.is_allow() {
             return None;
         }

@@ -14,23 +14,23 @@ use placet::source::json::{Json, parse, parse_lines};
 use placet::source::span::{FileId, Span};
 use proptest::prelude::*;
 
-mod listing;
+pub(crate) mod listing;
 mod oracle;
 
 use listing::{print_condition, print_policy};
 
 /// Files of a profile by name; those of a layer lie below its name.
-type Files = BTreeMap<String, String>;
+pub(crate) type Files = BTreeMap<String, String>;
 
-struct Outcome {
+pub(crate) struct Outcome {
     map: SourceMap,
-    policy: Option<Policy>,
-    diagnostics: Vec<Diagnostic>,
+    pub(crate) policy: Option<Policy>,
+    pub(crate) diagnostics: Vec<Diagnostic>,
 }
 
 impl Outcome {
     /// Each complaint as `code file:line:column `underlined`: message (help)`.
-    fn complaints(&self) -> Vec<String> {
+    pub(crate) fn complaints(&self) -> Vec<String> {
         self.diagnostics
             .iter()
             .map(|diagnostic| show(diagnostic, &self.map))
@@ -52,7 +52,7 @@ fn show(diagnostic: &Diagnostic, map: &SourceMap) -> String {
 }
 
 /// Reads a profile as `load` will: the profile file, the dialect, then its layers.
-fn read(files: &Files) -> Outcome {
+pub(crate) fn read(files: &Files) -> Outcome {
     let mut map = SourceMap::new();
     let mut diagnostics = Vec::new();
     let parsed: BTreeMap<&str, (FileId, Json)> = files
@@ -141,7 +141,7 @@ fn read_directory(directory: &Path, prefix: &str, files: &mut Files) {
 }
 
 /// Compares with a golden file, which `UPDATE_GOLDEN=1` rewrites.
-fn assert_golden(path: &Path, text: &str) {
+pub(crate) fn assert_golden(path: &Path, text: &str) {
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         fs::write(path, text).unwrap();
     }

@@ -312,7 +312,7 @@ fn tables_of_words_are_those_of_the_code() {
         FieldType::ALL.map(FieldType::name),
     );
     let dialects = placet::dialect::DIALECTS.iter().map(|dialect| dialect.name());
-    let coming = ["directus-legacy", "directus", "apostrophe"];
+    let coming = ["directus", "apostrophe"];
     expect_listed(&readme, "## Compatibility", dialects.chain(coming));
 }
 
@@ -379,6 +379,35 @@ fn every_key_of_the_native_format_is_described() {
         lacking.is_empty(),
         "the native format does not describe {lacking:?}"
     );
+}
+
+#[test]
+fn every_key_of_a_dialect_is_described() {
+    let readme = readme();
+    for dialect in placet::dialect::DIALECTS {
+        for key in dialect.settings() {
+            let row = format!("| `{key}` |");
+            assert!(
+                readme.contains(&row),
+                "README has no row for {key} of {}",
+                dialect.name()
+            );
+        }
+    }
+    let described = section(&readme, "## Placet beside Directus 7 and 8").join("\n");
+    let source = fs::read_to_string(project("src/dialect/legacy_facts.rs")).unwrap();
+    let key = Regex::new(r#"(?:keys\.optional\("([a-z_]+)"\)|\("([a-z_]+)", &mut)"#).unwrap();
+    let keys: BTreeSet<&str> = key
+        .captures_iter(&source)
+        .map(|found| found.get(1).or(found.get(2)).unwrap().as_str())
+        .collect();
+    assert!(keys.len() >= 9, "only {keys:?}");
+    for key in keys {
+        assert!(
+            described.contains(&format!("`{key}`")),
+            "README does not describe {key}"
+        );
+    }
 }
 
 #[test]

@@ -6,6 +6,8 @@
 //!
 //! Run it with `cargo test --test it recordings -- --nocapture`.
 
+mod directus;
+pub(crate) mod directus_legacy;
 pub(crate) mod door;
 mod nick;
 
@@ -140,6 +142,16 @@ pub(crate) fn read_lines(path: &Path) -> Vec<Value> {
 }
 
 #[test]
+fn directus_legacy() {
+    directus_legacy::run();
+}
+
+#[test]
+fn directus_legacy_codes() {
+    directus_legacy::run_codes();
+}
+
+#[test]
 fn nick() {
     nick::run();
 }
@@ -147,6 +159,16 @@ fn nick() {
 #[test]
 fn nick_strict() {
     nick::run_strict();
+}
+
+#[test]
+fn directus() {
+    directus::run();
+}
+
+#[test]
+fn directus_strict() {
+    directus::run_strict();
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! From the bytes of a profile to its decisions: what holds for any, tried on the samples and on a few odd ones.
 //!
-//! The fuzz targets `river`, `nick` and `condition` ask the same oracle, `decode` asks the one of `wire.rs`, for anything that they can think of.
+//! The fuzz targets `river`, `nick`, `legacy`, `directus` and `condition` ask the same oracle, `decode` asks the one of `wire.rs`,
+//! for anything that they can think of.
 
 pub(crate) mod oracle;
 pub(crate) mod wire;
@@ -43,12 +44,44 @@ fn the_samples_hold() {
     oracle::check_profile("native", &files_of("policies/newsroom"));
     oracle::check_profile("native", &files_of("policies/editorial"));
     oracle::check_profile("nick", &files_of("policies/site/core"));
+    oracle::check_profile("directus-legacy", &files_of("policies/newsroom-legacy"));
+    oracle::check_profile("directus", &files_of("policies/magazine"));
+}
+
+#[test]
+fn every_profile_of_directus_7_and_8_holds() {
+    let mut seen = 0;
+    for folder in ["dialects/directus-legacy", "diagnostics"] {
+        let root = crate::decisions::project("tests/corpus").join(folder);
+        for path in walk(&root) {
+            let files: Map<String, Value> =
+                crate::nick::split_case(&fs::read_to_string(&path).unwrap_or_default())
+                    .into_iter()
+                    .map(|(name, text)| (name, Value::String(text)))
+                    .collect();
+            if files.keys().any(|name| name.contains("directus_permissions")) {
+                oracle::check_profile("directus-legacy", &Value::Object(files).to_string());
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen >= 20, "only {seen} profiles");
+}
+
+fn walk(root: &Path) -> Vec<std::path::PathBuf> {
+    let entries = fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path());
+    entries
+        .flat_map(|path| if path.is_dir() { walk(&path) } else { vec![path] })
+        .collect()
 }
 
 #[test]
 fn a_profile_of_another_dialect_is_refused_with_grace() {
     oracle::check_profile("nick", &files_of("policies/newsroom"));
     oracle::check_profile("native", &files_of("policies/site/core"));
+    oracle::check_profile("directus-legacy", &files_of("policies/newsroom"));
+    oracle::check_profile("native", &files_of("policies/newsroom-legacy"));
+    oracle::check_profile("directus", &files_of("policies/newsroom"));
 }
 
 #[test]

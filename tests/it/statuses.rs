@@ -298,6 +298,7 @@ async fn what_nobody_knows_is_a_denial_or_an_empty_answer() {
         .list_allowed_transitions(&message("ListAllowedTransitionsRequest", base.clone()))
         .unwrap();
     assert!(answer.transitions.is_empty() && answer.denied.is_empty());
+    assert_eq!(answer.reason(), v1::Reason::UnknownCollection);
     let mut request = base.clone();
     request["fields"] = json!(["title"]);
     request["operation"] = json!("OPERATION_UPDATE");

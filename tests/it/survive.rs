@@ -149,6 +149,26 @@ async fn told_to_start_degraded_it_waits_for_a_missing_root() {
 }
 
 #[tokio::test]
+async fn a_broken_default_does_not_keep_others_from_being_served() {
+    let daemon = Daemon::start(
+        |root| {
+            write_profile(root, "news", BROKEN);
+            write_profile(root, "shop", GRANTS);
+        },
+        &["--default-profile", "news"],
+    );
+    let channel = daemon.connect().await;
+    wait_for_health(&channel, "profile/shop", ServingStatus::Serving).await;
+    wait_for_health(&channel, "profile/news", ServingStatus::NotServing).await;
+    wait_for_health(&channel, "", ServingStatus::NotServing).await;
+    assert!(check(&channel, "shop").await.is_ok());
+    assert_eq!(reason(&check(&channel, "").await.unwrap_err()), "NEVER_LOADED");
+    write_profile(&daemon.root, "news", GRANTS);
+    wait_for_health(&channel, "", ServingStatus::Serving).await;
+    assert!(check(&channel, "").await.is_ok());
+}
+
+#[tokio::test]
 async fn each_bad_start_ends_as_documented() {
     let directory = tempfile::tempdir().unwrap();
     let at = |name: &str| directory.path().join(name);
@@ -177,7 +197,7 @@ async fn what_stays_broken_is_told_and_then_served_no_more() {
             write_profile(root, "news", GRANTS);
             write_profile(root, "shop", GRANTS);
         },
-        &["--max-stale", "2", "--default-profile", "news"],
+        &["--max-stale", "4", "--default-profile", "news"],
     );
     let channel = daemon.connect().await;
     wait_for_health(&channel, "profile/news", ServingStatus::Serving).await;
@@ -350,4 +370,41 @@ async fn a_directory_that_it_may_not_read_is_told_and_read_once_it_may() {
     allow(&root, 0o755);
     daemon.wait_for("profile on disk is the served one again");
     assert!(!check(&channel, "news").await.unwrap().snapshot.unwrap().stale);
+}
+
+#[tokio::test]
+async fn a_file_that_is_mounted_by_itself_is_warned_of() {
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path().join("profiles");
+    write_profile(&root, "news", GRANTS);
+    let (other, point) = (directory.path().join("other.json"), root.join("news/grants.json"));
+    fs::write(&other, GRANTS).unwrap();
+    // In a name space of its own, so that the mount is nobody else's and ends with the daemon.
+    let script = "mount --bind \"$0\" \"$1\" && shift && exec \"$@\"";
+    let inside = |program: &str| {
+        let mut command = Command::new("unshare");
+        command
+            .args(["-m", "sh", "-c", script])
+            .args([&other, &point])
+            .arg(program);
+        command
+    };
+    if !inside("true").status().is_ok_and(|status| status.success()) {
+        println!("skipped: nothing can be mounted here");
+        return;
+    }
+    let mut command = inside(env!("CARGO_BIN_EXE_placet"));
+    command.envs([
+        ("PLACET_HTTP_LISTEN", "off"),
+        ("PLACET_ADMIN_LISTEN", "off"),
+        ("PLACET_LISTEN_ALLOW", "decide,status,administer"),
+    ]);
+    let daemon = Daemon::start_at(&root, command, &[]);
+    let channel = daemon.connect().await;
+    let told = status(&channel).await.reload.unwrap().frozen_mounts;
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(
+        told[0].contains("news/grants.json` is mounted by itself"),
+        "{told:?}"
+    );
 }

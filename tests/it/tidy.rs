@@ -133,8 +133,10 @@ const CORPUS: &[(&str, &str, &str)] = &[
     ("matrix", "txt", "matrix"),
     ("decisions", "json", "decisions"),
     ("diagnostics", "case", "diagnostics"),
+    ("dialects/directus-legacy", "", "legacy"),
     ("dialects/native", "", "native"),
     ("dialects/nick", "", "nick"),
+    ("dialects/directus", "", "directus"),
     ("cli", "txt", "cli"),
 ];
 

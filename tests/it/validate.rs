@@ -189,6 +189,7 @@ fn grant(roles: &[&str], when: Option<Condition>, place: usize) -> Grant {
         explain: false,
         networks: None,
         broken: None,
+        code: None,
         origin: at(place),
     }
 }

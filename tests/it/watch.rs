@@ -19,7 +19,7 @@ use placet::store::watch::{Flow, Wake, Watch, WatchConfig, run};
 use tempfile::TempDir;
 
 /// How long a change may stay unnoticed before the test fails; a hundred times what is usual.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 const NEVER: Duration = Duration::MAX;
 
 /// A watched root, and what its consumer read at each wake.

@@ -1,7 +1,8 @@
 //! Random conditions on the fields of a collection.
 
-use placet::policy::condition::{Condition, Leaf, Left, Node, Operand, OwnerPart, Related, Variable};
+use placet::policy::condition::{Coded, Condition, Leaf, Left, Node, Operand, OwnerPart, Related, Variable};
 
+use placet::source::span::Spanned;
 use placet::vocab::operator::{Function, Operand as Form, Operator};
 use placet::vocab::time::{Step, Unit};
 use placet::vocab::value::Value;
@@ -142,6 +143,10 @@ const TEXT: &[Operator] = &[
     Operator::NendsWith,
     Operator::IendsWith,
     Operator::NiendsWith,
+    Operator::Like,
+    Operator::Nlike,
+    Operator::IsText,
+    Operator::IsNumber,
     Operator::Regex,
 ];
 const ORDERED: &[Operator] = &[
@@ -197,7 +202,11 @@ pub(crate) enum For {
 
 /// Makes a condition on a collection.
 pub(crate) fn condition(random: &mut Random, collection: &str, purpose: For, depth: usize) -> Condition {
-    let node = match random.below(if depth == 0 { 6 } else { 12 }) {
+    let node = match random.below(if depth == 0 { 6 } else { 13 }) {
+        12 => Node::Coded(Coded {
+            code: Spanned::new("wrong".to_owned(), span()),
+            condition: Box::new(condition(random, collection, purpose, depth - 1)),
+        }),
         0..=6 => leaf(random, collection, purpose),
         7 | 8 => Node::All(parts(random, collection, purpose, depth)),
         9 | 10 => Node::Any(parts(random, collection, purpose, depth)),
@@ -342,6 +351,11 @@ fn compare(random: &mut Random, path: &[&str], holds: Holds, lists: bool) -> Nod
         Holds::Text | Holds::Status => *random.pick(TEXT),
         Holds::Number | Holds::Clock => *random.pick(ORDERED),
         Holds::Flag => *random.pick(FLAG),
+        Holds::Tags if random.chance(25) => {
+            function = Some(Function::Joined);
+            operand_holds = Holds::Text;
+            *random.pick(TEXT)
+        }
         Holds::Tags => *random.pick(TAGS),
         Holds::Person | Holds::Rows => *random.pick(KEYS),
         Holds::Moment if random.chance(35) => {
@@ -423,6 +437,11 @@ fn operand(random: &mut Random, operator: Operator, holds: Holds, function: bool
             scalar(random, scalar_holds, function),
             scalar(random, scalar_holds, function),
         ]),
+        Form::Text if matches!(operator, Operator::Like | Operator::Nlike) && random.chance(70) => {
+            Operand::Value(text(
+                random.word(&["a%", "%A", "%e_a%", "_", "%", "alpha,%", "%ä%"]),
+            ))
+        }
         Form::Text => match scalar(random, scalar_holds, function) {
             Operand::Value(Value::Text(text)) => Operand::Value(Value::Text(text)),
             Operand::Variable(variable) => Operand::Variable(variable),

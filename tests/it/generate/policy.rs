@@ -5,7 +5,7 @@ use placet::policy::collection::{Collection, Field, Filtering, OwnerFact, Relati
 use placet::policy::grant::{Constraint, DocumentGrant, Grant, Held, Scope, Selection, TargetStates};
 use placet::policy::role::{Administrator, Group, Implicit, Role, RoleKind, User};
 use placet::policy::workflow::{ApprovalRule, State, Target, Transition, Workflow};
-use placet::policy::{Action, Policy, Selector, Settings, Title};
+use placet::policy::{Action, Codes, Policy, Selector, Settings, Title};
 use placet::source::span::Spanned;
 use placet::vocab::effect::{Effect, Operation};
 use placet::vocab::network::Network;
@@ -21,7 +21,9 @@ pub(crate) const COLLECTIONS: &[&str] = &[
     "articles", "articles", "articles", "notes", "notes", "comments", "",
 ];
 const ACTIONS: &[&str] = &["create", "read", "update", "delete", "publish"];
-const MORE_ACTIONS: &[&str] = &["create", "read", "update", "delete", "publish", "peek", "make"];
+const MORE_ACTIONS: &[&str] = &[
+    "create", "read", "update", "delete", "publish", "peek", "make", "add",
+];
 const ARTICLE_FIELDS: &[(&str, Option<FieldType>)] = &[
     ("id", None),
     ("title", Some(FieldType::String)),
@@ -96,7 +98,7 @@ pub(crate) fn policy(random: &mut Random) -> Policy {
 
 fn action(id: &'static str) -> Action {
     let operation = match id {
-        "create" | "make" => Operation::Create,
+        "create" | "make" | "add" => Operation::Create,
         "read" | "peek" => Operation::Read,
         "update" => Operation::Update,
         "delete" => Operation::Delete,
@@ -106,7 +108,9 @@ fn action(id: &'static str) -> Action {
         id: name(id),
         title: Title::default(),
         operation,
+        inside: id == "add",
         listed_by: (id == "peek").then(|| name("read")),
+        codes: Codes::default(),
         origin: span(),
     }
 }
@@ -514,6 +518,7 @@ fn selection(random: &mut Random, known: &Names, binds_all: usize, when: usize) 
             Held::Anywhere,
             Held::Site,
             Held::Shared,
+            Held::Aside,
         ]),
         collections,
         actions: some_actions(random, known),
@@ -585,6 +590,7 @@ fn allow(random: &mut Random, known: &Names) -> Grant {
         explain: random.chance(12),
         networks: random.chance(7).then(|| networks(random)),
         broken: None,
+        code: None,
         origin: span(),
         selection,
     }
@@ -608,6 +614,7 @@ fn deny(random: &mut Random, known: &Names) -> Grant {
         explain: false,
         networks: random.chance(10).then(|| networks(random)),
         broken: broken.then(|| "its condition asks what cannot be asked".to_owned()),
+        code: None,
         origin: span(),
         selection,
     }
@@ -641,6 +648,7 @@ fn constraint(random: &mut Random, known: &Names) -> Constraint {
             .then(|| condition::condition(random, about, For::Submitted, 1)),
         networks: random.chance(15).then(|| networks(random)),
         presets,
+        code: None,
         origin: span(),
     }
 }

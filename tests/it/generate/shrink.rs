@@ -256,6 +256,7 @@ fn inner(part: &mut Condition, left: &mut usize, done: &mut bool) {
             }
             inner(only, left, done);
         }
+        Node::Coded(coded) => inner(&mut coded.condition, left, done),
         Node::Related(related) => inner(&mut related.condition, left, done),
         Node::Neutral | Node::Leaf(_) => {}
     }

@@ -5,15 +5,15 @@
 use std::fmt::Write;
 
 use placet::policy::collection::{Collection, Field, OwnerFact};
-use placet::policy::condition::{Condition, Leaf, Left, Node, Operand, OwnerPart, Related, Variable};
+use placet::policy::condition::{Coded, Condition, Leaf, Left, Node, Operand, OwnerPart, Related, Variable};
 use placet::policy::grant::{Constraint, DocumentGrant, Grant, Selection, TargetStates};
 use placet::policy::role::{Group, Role, User};
 use placet::policy::workflow::{ApprovalRule, State, Target, Transition, Workflow};
-use placet::policy::{Action, Policy, Selector, Settings, Title};
+use placet::policy::{Action, Codes, Policy, Selector, Settings, Title};
 use placet::source::span::Spanned;
 use placet::vocab::value::{Object, Value};
 
-pub(super) fn print_policy(policy: &Policy) -> String {
+pub(crate) fn print_policy(policy: &Policy) -> String {
     let Policy {
         settings,
         roles,
@@ -83,6 +83,9 @@ pub(super) fn print_condition(Condition { node, span: _ }: &Condition) -> String
         Node::Any(parts) => format!("any({})", list(parts)),
         Node::Not(inner) => format!("not({})", print_condition(inner)),
         Node::Neutral => "neutral".to_owned(),
+        Node::Coded(Coded { code, condition }) => {
+            format!("coded {} ({})", quoted(code), print_condition(condition))
+        }
         Node::Related(Related {
             path,
             none,
@@ -165,12 +168,20 @@ fn print_action(action: &Action, out: &mut Lines) {
         id,
         title,
         operation,
+        inside,
         listed_by,
+        codes: Codes { by_reason, any_item },
         origin: _,
     } = action;
     let fields = [
         ("title", print_title(title)),
+        ("inside", inside.then(|| "true".to_owned())),
         ("listed_by", listed_by.as_ref().map(quoted)),
+        ("codes", (!by_reason.is_empty()).then(|| format!("{by_reason:?}"))),
+        (
+            "any_item_codes",
+            (!any_item.is_empty()).then(|| format!("{any_item:?}")),
+        ),
     ];
     out.line(&format!("action {} {}", quoted(id), operation.name()), &fields);
 }
@@ -267,6 +278,7 @@ fn print_grant(grant: &Grant, out: &mut Lines) {
         explain,
         networks,
         broken,
+        code,
         origin: _,
     } = grant;
     let mut parts = print_selection(selection);
@@ -279,6 +291,7 @@ fn print_grant(grant: &Grant, out: &mut Lines) {
             networks.as_ref().map(|networks| networks.len().to_string()),
         ),
         ("broken", broken.clone()),
+        ("code", code.clone()),
     ]);
     let id = id
         .as_ref()
@@ -295,6 +308,7 @@ fn print_constraint(constraint: &Constraint, out: &mut Lines) {
         submitted,
         networks,
         presets,
+        code,
         origin: _,
     } = constraint;
     let preset = |(field, operand): &(Spanned<String>, Operand)| {
@@ -310,6 +324,7 @@ fn print_constraint(constraint: &Constraint, out: &mut Lines) {
             networks.as_ref().map(|networks| networks.len().to_string()),
         ),
         ("presets", presets),
+        ("code", code.clone()),
     ]);
     let id = id
         .as_ref()

@@ -88,7 +88,8 @@ fn print_collections(policy: &Policy, out: &mut String) {
             .listed_by
             .as_ref()
             .map_or(String::new(), |by| format!(", listings ask {}", by.value));
-        let operation = action.operation.name();
+        let inside = if action.inside { " inside" } else { "" };
+        let operation = format!("{}{inside}", action.operation.name());
         writeln!(
             out,
             "action {}{} {operation}{listed}",
@@ -230,6 +231,7 @@ fn selection(selection: &Selection) -> String {
         Held::Anywhere => {}
         Held::Site => text.push_str(" held site"),
         Held::Shared => text.push_str(" held shared"),
+        Held::Aside => text.push_str(" held aside"),
     }
     assert!(
         selection.to_states.is_none() && selection.when.is_none(),
@@ -263,7 +265,9 @@ fn condition(condition: &Condition) -> String {
             };
             format!("$CONTEXT.{} {}{right}", path.join("."), leaf.operator.name())
         }
-        Node::All(_) | Node::Not(_) | Node::Neutral | Node::Related(_) => panic!("{condition:?}"),
+        Node::All(_) | Node::Not(_) | Node::Coded(_) | Node::Neutral | Node::Related(_) => {
+            panic!("{condition:?}")
+        }
     }
 }
 

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use placet::rpc::DecisionService;
 use placet::rpc::proto::v1::{
-    CheckRequest, CheckResponse, DescribeWorkflowRequest, DescribeWorkflowResponse,
-    ListAllowedTransitionsRequest, ListAllowedTransitionsResponse,
+    CheckRequest, CheckResponse, DescribeWorkflowRequest, DescribeWorkflowResponse, FilterFieldsRequest,
+    FilterFieldsResponse, ListAllowedTransitionsRequest, ListAllowedTransitionsResponse,
 };
 use placet::store::PolicyStore;
 use placet::store::reload::{ReloadConfig, Reloader};
@@ -23,6 +23,9 @@ pub(crate) trait Door {
         &self,
         request: &ListAllowedTransitionsRequest,
     ) -> Result<ListAllowedTransitionsResponse, Status>;
+
+    /// Tells which fields may be read or written.
+    fn filter_fields(&self, request: &FilterFieldsRequest) -> Result<FilterFieldsResponse, Status>;
 
     /// Describes a workflow.
     fn describe_workflow(
@@ -41,6 +44,10 @@ impl Door for DecisionService {
         request: &ListAllowedTransitionsRequest,
     ) -> Result<ListAllowedTransitionsResponse, Status> {
         Self::list_allowed_transitions(self, request)
+    }
+
+    fn filter_fields(&self, request: &FilterFieldsRequest) -> Result<FilterFieldsResponse, Status> {
+        Self::filter_fields(self, request)
     }
 
     fn describe_workflow(

@@ -49,6 +49,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) creates: bool,
     /// The owner's id, empty if unowned.
     pub(crate) owner: String,
+    /// Whether the question is for some item and does not tell whose.
+    pub(crate) owner_open: bool,
     /// The transition named, if the workflow knows it.
     pub(crate) transition: Option<&'a Transition>,
     /// Whether the transition's map lacks the state.
@@ -58,7 +60,12 @@ pub(crate) struct Facts<'a> {
 /// Returns the operation of an action.
 pub(crate) fn operation(policy: &Policy, action: &str) -> Operation {
     if let Some(declared) = policy.actions.iter().find(|each| each.id.value == action) {
-        return declared.operation;
+        // What happens inside of the item is nothing that is done to it.
+        return if declared.inside {
+            Operation::Other
+        } else {
+            declared.operation
+        };
     }
     match action {
         "create" => Operation::Create,
@@ -144,6 +151,7 @@ pub(crate) fn bind<'a>(policy: &'a Policy, query: &Query<'static>) -> Result<Fac
         moves: false,
         creates,
         owner: owner(policy, query, collection)?,
+        owner_open: resource.any_item && owner_is_untold(query, collection),
         transition,
         no_way: false,
     };
@@ -246,6 +254,14 @@ fn owner(
         Told::Name(name) => Ok(name),
         Told::Null | Told::Nothing => Ok(String::new()),
     }
+}
+
+fn owner_is_untold(query: &Query<'static>, collection: Option<&Collection>) -> bool {
+    let field = collection
+        .and_then(|each| each.owner.as_ref())
+        .map(|owner| &owner.field.value);
+    query.resource.owner.id.is_empty()
+        && field.is_none_or(|field| query.resource.attributes.get(field).is_none())
 }
 
 fn attribute_owner(policy: &Policy, attributes: &Object<'_>, collection: Option<&Collection>) -> Told {
@@ -378,7 +394,26 @@ pub(crate) fn future_item(query: &Query<'static>, facts: &Facts<'_>, presets: &L
     }
 }
 
-/// Returns what is submitted: presets and changes alone.
-pub(crate) fn submitted_item(query: &Query<'static>, presets: &Layer) -> Object<'static> {
-    item(&[presets, &layer(&query.changes)])
+/// Returns what is submitted: presets and changes alone, and the state that a request names in another way.
+pub(crate) fn submitted_item(query: &Query<'static>, facts: &Facts<'_>, presets: &Layer) -> Object<'static> {
+    let changes = layer(&query.changes);
+    let mut state = Layer::new();
+    let named = match (&facts.afterwards, &facts.state) {
+        (Afterwards::Named(name), _) if !facts.creates && facts.moves => Some(name),
+        (_, State::Named(name))
+            if facts.creates && !(query.to_state.is_empty() && query.resource.state.is_empty()) =>
+        {
+            Some(name)
+        }
+        (Afterwards::Named(_) | Afterwards::None | Afterwards::Unknown, _) => None,
+    };
+    if let Some((field, name)) = facts
+        .collection
+        .and_then(|each| each.state_field.as_ref())
+        .zip(named)
+        && !changes.contains_key(&field.value)
+    {
+        state.insert(field.value.clone(), Some(Value::Text(Cow::Owned(name.clone()))));
+    }
+    item(&[presets, &changes, &state])
 }

@@ -45,6 +45,7 @@ pub(crate) fn is_neutral(condition: &Condition) -> bool {
         Node::Neutral => true,
         Node::All(parts) | Node::Any(parts) => parts.iter().all(is_neutral),
         Node::Not(part) => is_neutral(part),
+        Node::Coded(coded) => is_neutral(&coded.condition),
         Node::Related(_) | Node::Leaf(_) => false,
     }
 }
@@ -101,6 +102,7 @@ fn collect_paths<'c>(condition: &'c Condition, paths: &mut Vec<(&'c [Spanned<Str
     match &condition.node {
         Node::All(parts) | Node::Any(parts) => parts.iter().for_each(|part| collect_paths(part, paths)),
         Node::Not(part) => collect_paths(part, paths),
+        Node::Coded(coded) => collect_paths(&coded.condition, paths),
         Node::Neutral => {}
         Node::Related(related) => paths.push((&related.path, true)),
         Node::Leaf(leaf) => {
@@ -140,6 +142,7 @@ fn decide(scene: Scene<'_>, condition: &Condition, rows: &Rows) -> Result<Option
         Node::All(parts) => Ok(members(scene, parts, rows)?.into_iter().min()),
         Node::Any(parts) => Ok(members(scene, parts, rows)?.into_iter().max()),
         Node::Not(part) => Ok(decide(scene, part, rows)?.map(Kleene::not)),
+        Node::Coded(coded) => decide(scene, &coded.condition, rows),
         Node::Related(related) => quantify(scene, related, rows).map(Some),
         Node::Leaf(leaf) => decide_leaf(scene, leaf, rows).map(Some),
     }
@@ -325,6 +328,7 @@ pub(crate) fn resolve(case: &Case<'_>, variable: &Variable) -> Side {
         Variable::CurrentRoles(path) => listed(RoleKind::Role, path),
         Variable::CurrentPolicies(path) => listed(RoleKind::Policy, path),
         Variable::Context(path) => attribute(&query.context.attributes, path),
+        Variable::Owner(_) if case.facts.owner_open => Side::Open,
         Variable::Owner(OwnerPart::Id) => Side::known(if case.facts.owner.is_empty() {
             Value::Null
         } else {
@@ -402,6 +406,7 @@ fn permitted(scene: Scene<'_>) -> Truth {
     facts.collection = Some(collection);
     facts.state = bind::state_of(scene.item, Some(collection));
     facts.owner = owner.clone();
+    facts.owner_open = false;
     facts.stays = true;
     facts.moves = false;
     facts.afterwards = match &facts.state {
@@ -442,7 +447,7 @@ fn permitted(scene: Scene<'_>) -> Truth {
     for grant in allows {
         let mut truth = super::matching::reaches(&there, &grant.selection, scene.action)
             .min(state_matches(&grant.selection.states, &there.facts.state))
-            .min(super::matching::in_scope(&there, &grant.selection).into());
+            .min(super::matching::in_scope(&there, &grant.selection));
         if let Some(networks) = &grant.networks {
             truth = truth.min(roles::inside(networks, case.query.context.ip).into());
         }

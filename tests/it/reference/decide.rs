@@ -25,6 +25,8 @@ pub(crate) struct Judge<'a> {
     pub(crate) case: &'a Case<'a>,
     stored: Object<'static>,
     conditional: Cell<bool>,
+    /// The step that is being taken.
+    step: Cell<u8>,
 }
 
 /// What one action contributes to an allow.
@@ -44,6 +46,11 @@ pub(crate) struct Written {
 
 /// Answers a question about one action or transition.
 pub(crate) fn check(policy: &Policy, query: &Query<'static>) -> Result<Outcome, Malformed> {
+    check_with_step(policy, query).map(|(outcome, _)| outcome)
+}
+
+/// Answers a question, and tells the step at which it failed.
+fn check_with_step(policy: &Policy, query: &Query<'static>) -> Result<(Outcome, u8), Malformed> {
     let case = Case::new(policy, query)?;
     let writes = actions(&case)
         .iter()
@@ -57,6 +64,7 @@ pub(crate) fn check(policy: &Policy, query: &Query<'static>) -> Result<Outcome, 
         case: &case,
         stored,
         conditional: Cell::new(false),
+        step: Cell::new(1),
     };
     let mut outcome = Outcome::deny(Reason::Fault);
     match judge.run(&mut outcome) {
@@ -71,7 +79,18 @@ pub(crate) fn check(policy: &Policy, query: &Query<'static>) -> Result<Outcome, 
         }
     }
     outcome.conditional = judge.conditional.get();
-    Ok(outcome)
+    Ok((outcome, judge.step.get()))
+}
+
+/// Tells which of two failures lies nearer to an allow: the one at the later step, and of those at grants and fields no
+/// match before what is open, and that before fields.
+fn nearness((outcome, step): &(Outcome, u8)) -> (u8, u8) {
+    let within = match outcome.reason {
+        Reason::NoGrant | Reason::NoMatchingGrant | Reason::UnknownRole => 0,
+        Reason::MissingAttribute | Reason::Fault => 1,
+        _ => 2,
+    };
+    (*step, if *step == 4 { within } else { 0 })
 }
 
 /// The actions that must all be allowed: the one named, and those of the transition.
@@ -120,9 +139,11 @@ impl Judge<'_> {
             .transition
             .is_some_and(|transition| transition.explain)
             && !administrator;
+        self.step.set(7);
         if outcome.explanation_required && self.case.query.context.explanation.trim().is_empty() {
             return Err(Reason::ExplanationRequired);
         }
+        self.step.set(8);
         if let Some(transition) = self.case.facts.transition {
             outcome.approvals = approvals::count(self.case, transition);
             if outcome.approvals.1 < outcome.approvals.0 {
@@ -212,7 +233,7 @@ impl Judge<'_> {
             return Ok(None);
         }
         self.met(open_state(&facts.state), Reason::NotOffered)?;
-        let mut reason = None;
+        let mut nearest: Option<(Outcome, u8)> = None;
         for id in offers(workflow, &facts.state) {
             let Some(transition) = workflow.transitions.iter().find(|each| each.id.value == id) else {
                 continue;
@@ -226,24 +247,33 @@ impl Judge<'_> {
             let mut question = (*query).clone();
             question.action = "";
             question.transition = super::intern(&transition.id.value);
-            let outcome = check(policy, &question).map_err(|Malformed| Reason::Fault)?;
+            let failed = check_with_step(policy, &question).map_err(|Malformed| Reason::Fault)?;
+            let outcome = &failed.0;
             if outcome.conditional {
                 self.conditional.set(true);
             }
             if outcome.is_allow() {
-                return Ok(Some(outcome));
+                return Ok(Some(failed.0));
             }
-            reason = reason.or(Some(outcome.reason));
+            if nearest
+                .as_ref()
+                .is_none_or(|nearest| nearness(&failed) > nearness(nearest))
+            {
+                nearest = Some(failed);
+            }
         }
-        Err(reason.unwrap_or(Reason::NotOffered))
+        Err(nearest.map_or(Reason::NotOffered, |(outcome, _)| outcome.reason))
     }
 
     /// Steps 3 to 6 for one action.
     fn judge(&self, action: &str) -> Step<Granted> {
+        self.step.set(3);
         self.refusing(action)?;
+        self.step.set(4);
         let allows = fields::allows(self, action)?;
         let written = self.written(action)?;
         let granted = fields::decide(self, action, &allows, &written)?;
+        self.step.set(6);
         self.constrained(action, &written)?;
         Ok(granted)
     }
@@ -278,7 +308,7 @@ impl Judge<'_> {
 
     fn selection_matches(&self, selection: &Selection, action: &str) -> Step<Kleene> {
         let mut truth = matching::reaches(self.case, selection, action);
-        truth = truth.min(matching::in_scope(self.case, selection).into());
+        truth = truth.min(matching::in_scope(self.case, selection));
         // Nothing is asked of conditions of rules that are not for this question.
         if truth == Kleene::False {
             return Ok(truth);
@@ -295,7 +325,7 @@ impl Judge<'_> {
         } else {
             self.quiet_presets(action)
         };
-        let submitted = bind::submitted_item(self.case.query, &presets);
+        let submitted = bind::submitted_item(self.case.query, &self.case.facts, &presets);
         condition::holds(self.scene(action, Table::Stored, &self.stored, &submitted), when)
     }
 
@@ -392,7 +422,7 @@ impl Judge<'_> {
             .iter()
             .filter(|each| each.selection.when.is_none())
             .filter(|each| matching::reaches(self.case, &each.selection, action) != Kleene::False)
-            .filter(|each| matching::in_scope(self.case, &each.selection))
+            .filter(|each| matching::in_scope(self.case, &each.selection) == Kleene::True)
             .collect();
         self.presets(action, &quiet)
     }
@@ -400,7 +430,7 @@ impl Judge<'_> {
     fn written(&self, action: &str) -> Step<Written> {
         let presets = self.presets(action, &self.applying(action)?);
         Ok(Written {
-            submitted: bind::submitted_item(self.case.query, &presets),
+            submitted: bind::submitted_item(self.case.query, &self.case.facts, &presets),
             future: bind::future_item(self.case.query, &self.case.facts, &presets),
             presets,
         })

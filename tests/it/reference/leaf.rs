@@ -219,6 +219,14 @@ fn known(operator: Operator, left: &Value<'static>, right: &Value<'static>, mome
         Operator::IendsWith => texts(left, right, fold, |x, y| x.ends_with(y)),
         Operator::NiendsWith => texts(left, right, fold, |x, y| !x.ends_with(y)),
         Operator::Regex => matches_pattern(left, right),
+        Operator::Like => texts(left, right, same, fits),
+        Operator::Nlike => texts(left, right, same, |x, y| !fits(x, y)),
+        Operator::IsText => matches!(left, Value::Text(_)),
+        Operator::IsNumber => match left {
+            Value::Number(_) => true,
+            Value::Text(text) => text.parse::<f64>().is_ok_and(f64::is_finite),
+            Value::Null | Value::Bool(_) | Value::List(_) | Value::Object(_) => false,
+        },
         // Lists are decided before, presence by the caller; geometries are not part of the reference.
         Operator::In
         | Operator::Nin
@@ -332,6 +340,21 @@ fn matches_pattern(left: &Value<'_>, right: &Value<'_>) -> bool {
     text.len() <= PATTERN_TEXT_BYTES_MAX && compiled.is_match(text)
 }
 
+/// Tells whether a text fits a pattern of SQL: every way to share the text out among the parts of the pattern is tried.
+fn fits(text: &str, pattern: &str) -> bool {
+    let Some(first) = pattern.chars().next() else {
+        return text.is_empty();
+    };
+    let rest = &pattern[first.len_utf8()..];
+    if first == '%' {
+        let ends = text.char_indices().map(|(end, _)| end).chain([text.len()]);
+        return ends.into_iter().any(|end| fits(&text[end..], rest));
+    }
+    text.chars().next().is_some_and(|found| {
+        (first == '_' || first.eq_ignore_ascii_case(&found)) && fits(&text[found.len_utf8()..], rest)
+    })
+}
+
 /// Applies a function to a value; `None` where it has none, and the leaf is false.
 pub(crate) fn apply(function: Function, value: &Value<'static>) -> Option<Value<'static>> {
     if *value == Value::Null {
@@ -342,6 +365,19 @@ pub(crate) fn apply(function: Function, value: &Value<'static>) -> Option<Value<
             return None;
         };
         return Some(Value::Number(items.len() as f64));
+    }
+    if function == Function::Joined {
+        let text = match value {
+            Value::List(items) => {
+                let texts: Vec<String> = items
+                    .iter()
+                    .map(|item| text_of(item).unwrap_or_default())
+                    .collect();
+                texts.join(",")
+            }
+            other => text_of(other)?,
+        };
+        return Some(Value::Text(text.into()));
     }
     let Value::Text(text) = value else {
         return None;
@@ -359,7 +395,7 @@ pub(crate) fn apply(function: Function, value: &Value<'static>) -> Option<Value<
         Function::Hour => i32::from(moment.hour()),
         Function::Minute => i32::from(moment.minute()),
         Function::Second => i32::from(moment.second()),
-        Function::Count => return None,
+        Function::Count | Function::Joined => return None,
     };
     Some(Value::Number(f64::from(number)))
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use placet::engine::query::Query;
-use placet::policy::grant::{Scope, Selection};
+use placet::policy::grant::{Held, Scope, Selection};
 use placet::policy::workflow::Workflow;
 use placet::policy::{Policy, Selector};
 
@@ -100,31 +100,46 @@ pub(crate) fn through<'r>(selection: &Selection, roles: &'r Roles) -> Option<Vec
     }
 }
 
-fn holds(selection: &Selection, roles: &Roles) -> bool {
-    through(selection, roles).is_none_or(|held| !held.is_empty())
+/// Tells whether a selection is for the subject; of some item that nobody told the owner of, the subject may be the owner.
+fn holds(case: &Case<'_>, selection: &Selection) -> Kleene {
+    if through(selection, &case.roles).is_none_or(|held| !held.is_empty()) {
+        return Kleene::True;
+    }
+    let may_own =
+        case.facts.owner_open && case.roles.identity.is_some() && case.roles.administrator.is_none();
+    let as_owner = roles::of_owners(case.policy, case.query.context.ip);
+    let fits = selection.held == Held::Anywhere && as_owner.iter().any(|role| selection.roles.selects(role));
+    if may_own && fits {
+        Kleene::Open
+    } else {
+        Kleene::False
+    }
 }
 
 /// Tells whether a selection is for the roles, the collection, the action, and the states.
 pub(crate) fn reaches(case: &Case<'_>, selection: &Selection, action: &str) -> Kleene {
     let collection = case.query.resource.collection;
-    let names = holds(selection, &case.roles)
-        && selection.collections.selects(collection)
-        && selection.actions.selects(action);
+    let names = selection.collections.selects(collection) && selection.actions.selects(action);
     Kleene::from(names)
+        .min(holds(case, selection))
         .min(state_matches(&selection.states, &case.facts.state))
         .min(target_matches(selection, &case.facts))
 }
 
 /// Tells whether the item is in a selection's scope.
-pub(crate) fn in_scope(case: &Case<'_>, selection: &Selection) -> bool {
+pub(crate) fn in_scope(case: &Case<'_>, selection: &Selection) -> Kleene {
     let owner = &case.facts.owner;
     let mine = !owner.is_empty() && Some(owner) == case.roles.identity.as_ref();
-    match selection.scope {
+    let fits = match selection.scope {
         Scope::Any => true,
         Scope::Mine => mine,
         Scope::Role => {
             let held = through(selection, &case.roles).unwrap_or_else(|| case.roles.held(selection.held));
             mine || (!owner.is_empty() && held.iter().any(|role| case.owner_roles.contains(*role)))
         }
+    };
+    if !fits && case.facts.owner_open && case.roles.identity.is_some() {
+        return Kleene::Open;
     }
+    fits.into()
 }

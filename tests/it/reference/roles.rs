@@ -24,6 +24,8 @@ pub(crate) struct Roles {
     pub(crate) site: BTreeSet<String>,
     pub(crate) shared: BTreeSet<String>,
     pub(crate) administrator: Option<Administrator>,
+    /// Roles that an administrator's role puts aside.
+    pub(crate) aside: Vec<String>,
 }
 
 impl Roles {
@@ -34,6 +36,7 @@ impl Roles {
             Held::Anywhere => all.collect(),
             Held::Site => all.filter(|role| self.site.contains(*role)).collect(),
             Held::Shared => all.filter(|role| self.shared.contains(*role)).collect(),
+            Held::Aside => all.chain(self.aside.iter().map(String::as_str)).collect(),
         }
     }
 }
@@ -226,11 +229,28 @@ fn put_aside(policy: &Policy, mut roles: Roles) -> Roles {
         Some(_) => Some(Administrator::Anything),
     };
     if roles.administrator.is_some() {
-        roles.order.retain(|role| rank(role) > 0);
+        let (kept, aside) = roles.order.into_iter().partition(|role| rank(role) > 0);
+        roles.order = kept;
+        roles.aside = aside;
         roles.site.retain(|role| rank(role) > 0);
         roles.shared.retain(|role| rank(role) > 0);
     }
     roles
+}
+
+/// Returns the roles that owners hold as such, with what they bring; none if an administrator is among them.
+pub(crate) fn of_owners(policy: &Policy, ip: &str) -> Vec<String> {
+    let roles: Vec<String> = implicit(policy, Implicit::Owner)
+        .iter()
+        .flat_map(|role| implicit_closure(policy, role, ip))
+        .collect();
+    let rules =
+        |role: &String| find(policy, role).is_some_and(|role| role.administrator != Administrator::No);
+    if roles.iter().any(rules) {
+        Vec::new()
+    } else {
+        roles
+    }
 }
 
 /// Lists a role with all that it brings; an implicit role that nobody declared brings itself.

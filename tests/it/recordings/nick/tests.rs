@@ -4,8 +4,8 @@ use std::cell::RefCell;
 
 use placet::rpc::proto::v1::{
     CheckRequest, CheckResponse, Decision, DescribeWorkflowRequest, DescribeWorkflowResponse, Effect,
-    ListAllowedTransitionsRequest, ListAllowedTransitionsResponse, TransitionOption, Workflow,
-    WorkflowTransition,
+    FilterFieldsRequest, FilterFieldsResponse, ListAllowedTransitionsRequest, ListAllowedTransitionsResponse,
+    TransitionOption, Workflow, WorkflowTransition,
 };
 use serde_json::{Value, json};
 use tonic::Status;
@@ -60,6 +60,10 @@ impl Door for Scripted {
             transitions,
             ..ListAllowedTransitionsResponse::default()
         })
+    }
+
+    fn filter_fields(&self, _: &FilterFieldsRequest) -> Result<FilterFieldsResponse, Status> {
+        Err(Status::unimplemented("nobody asks for fields here"))
     }
 
     fn describe_workflow(&self, _: &DescribeWorkflowRequest) -> Result<DescribeWorkflowResponse, Status> {
