@@ -201,7 +201,8 @@ pub(crate) fn write_callers(papers: &Papers, token: &str) {
     fs::rename(papers.path("callers.new"), papers.path("callers")).unwrap();
 }
 
-#[tokio::test]
+// The clients must go on answering while the test waits for the process.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn every_kind_of_listener_answers() {
     let papers = Papers::new();
     write_callers(&papers, TOKEN);

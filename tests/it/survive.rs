@@ -340,6 +340,8 @@ async fn a_directory_that_it_may_not_read_is_told_and_read_once_it_may() {
     allow(&root, 0o755);
     let daemon = Daemon::start_at(&root, command, &[]);
     let channel = daemon.connect().await;
+    // Waiting for the log holds the client up, and who connects and then says nothing is cut off.
+    check(&channel, "news").await.unwrap();
 
     allow(&root.join("news"), 0o000);
     let line = daemon.wait_for("profile is broken, its last good version stays");
