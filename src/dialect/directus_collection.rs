@@ -14,7 +14,6 @@ use super::Mode;
 use super::directus::{Options, StateOption};
 use super::directus_build::Look;
 use super::directus_item::Context;
-use super::directus_lower::constraint;
 use super::directus_schema::{Class, CollectionRow, FieldRow};
 use super::directus_validation::ValidationReader;
 
@@ -169,7 +168,7 @@ fn demand(row: &CollectionRow, actions: &[&str], submitted: Condition, origin: S
     let action = |action: &&str| Spanned::new((*action).to_owned(), origin);
     Constraint {
         submitted: Some(submitted),
-        ..constraint(
+        ..Constraint::new(
             Selection {
                 collections: Selector::Only(vec![row.id.clone()]),
                 actions: Selector::Only(actions.iter().map(action).collect()),

@@ -219,7 +219,7 @@ impl Lowering<'_> {
             if let Some(networks) = &row.flags.networks {
                 self.policy.constraints.push(Constraint {
                     networks: Some(networks.clone()),
-                    ..constraint(
+                    ..Constraint::new(
                         Selection {
                             roles: Selector::Only(vec![row.id.clone()]),
                             ..Selection::default()
@@ -494,7 +494,7 @@ impl Lowering<'_> {
                     .map(|id| Spanned::new(format!("permission-{id}"), row.origin)),
                 submitted: parts.submitted,
                 presets: parts.presets,
-                ..constraint(selection.clone(), row.origin)
+                ..Constraint::new(selection.clone(), row.origin)
             });
         }
         let selection = Selection {
@@ -593,34 +593,10 @@ struct Parts {
 }
 
 fn grant(row: &PermissionRow, selection: Selection) -> Grant {
+    let id = row.id.as_ref();
     Grant {
-        id: row
-            .id
-            .as_ref()
-            .map(|id| Spanned::new(format!("permission-{id}"), row.origin)),
-        effect: Effect::Allow,
-        selection,
-        validate: None,
-        fields: Selector::Any,
-        explain: false,
-        networks: None,
-        broken: None,
-        code: None,
-        origin: row.origin,
-    }
-}
-
-/// Returns a constraint that demands nothing yet.
-pub(super) fn constraint(selection: Selection, origin: Span) -> Constraint {
-    Constraint {
-        id: None,
-        selection,
-        require: None,
-        submitted: None,
-        networks: None,
-        presets: Vec::new(),
-        code: None,
-        origin,
+        id: id.map(|id| Spanned::new(format!("permission-{id}"), row.origin)),
+        ..Grant::new(Effect::Allow, selection, Selector::Any, row.origin)
     }
 }
 

@@ -13,7 +13,7 @@ use super::legacy_choice::RowSet;
 use super::legacy_facts::USERS;
 use super::legacy_lower::{
     COMMENT_CREATE, COMMENT_DELETE, COMMENT_READ, COMMENT_UPDATE, CREATE, DELETE, PUBLIC, Place, READ,
-    UPDATE, grant, only, soft_statuses,
+    UPDATE, only, soft_statuses,
 };
 use super::legacy_row::{CommentLevel, Level, PermissionRow, RowStatus};
 use super::legacy_system::{Ownership, PRIVATE, compare, field, leaf, ownership, text};
@@ -129,7 +129,7 @@ impl Granting<'_> {
             when: extent.when.clone(),
             ..Selection::default()
         };
-        grant(Effect::Allow, selection, Selector::Any, row.origin)
+        Grant::new(Effect::Allow, selection, Selector::Any, row.origin)
     }
 
     /// Adds an allow of all fields.

@@ -330,7 +330,7 @@ fn lower_collection(place: &Place, policy: &mut Policy) {
         };
         policy
             .grants
-            .push(grant(Effect::Deny, selection, Selector::Any, first));
+            .push(Grant::new(Effect::Deny, selection, Selector::Any, first));
     }
     let stamps = &facts.stamps;
     let owner = owner.filter(|_| writes_owner(&id.value));
@@ -478,21 +478,5 @@ fn title(text: Option<String>) -> Title {
     Title {
         text,
         ..Title::default()
-    }
-}
-
-/// Returns a grant without anything special.
-pub(super) fn grant(effect: Effect, selection: Selection, fields: Selector, origin: Span) -> Grant {
-    Grant {
-        id: None,
-        effect,
-        selection,
-        validate: None,
-        fields,
-        explain: false,
-        networks: None,
-        broken: None,
-        code: None,
-        origin,
     }
 }

@@ -10,7 +10,7 @@ use crate::vocab::operator::Operator;
 use crate::vocab::value::Value;
 
 use super::legacy_facts::{Facts, StatusFact, USERS};
-use super::legacy_lower::{ADMINISTRATOR, PUBLIC, Place, grant, only};
+use super::legacy_lower::{ADMINISTRATOR, PUBLIC, Place, only};
 use super::legacy_row::{CommentLevel, Level, PermissionRow, RowStatus};
 
 const ACTIVITY: &str = "directus_activity";
@@ -224,7 +224,7 @@ impl Rules<'_> {
         let code = code.map(str::to_owned);
         self.policy.grants.push(Grant {
             code,
-            ..grant(Effect::Deny, selection, Selector::Any, self.origin)
+            ..Grant::new(Effect::Deny, selection, Selector::Any, self.origin)
         });
     }
 
@@ -253,7 +253,7 @@ impl Rules<'_> {
         let fields = only(self.at(SECRET));
         self.policy
             .grants
-            .push(grant(Effect::Deny, selection, fields, self.origin));
+            .push(Grant::new(Effect::Deny, selection, fields, self.origin));
     }
 
     /// The schema is for administrators.

@@ -260,7 +260,7 @@ impl Lowering<'_> {
                 };
                 self.policy
                     .grants
-                    .push(grant(Effect::Allow, selection, Selector::Any, origin));
+                    .push(Grant::new(Effect::Allow, selection, Selector::Any, origin));
             }
         }
     }
@@ -274,7 +274,7 @@ impl Lowering<'_> {
         let selection = Selection { actions, ..selection };
         self.policy
             .grants
-            .push(grant(Effect::Allow, selection, Selector::Any, origin));
+            .push(Grant::new(Effect::Allow, selection, Selector::Any, origin));
     }
 
     fn lower_type(&mut self, row: &TypeRow) {
@@ -342,7 +342,7 @@ impl Lowering<'_> {
             actions: only(at(MODIFY)),
             ..Selection::default()
         };
-        self.policy.grants.push(grant(
+        self.policy.grants.push(Grant::new(
             Effect::Deny,
             selection,
             Selector::Except(writable),
@@ -461,21 +461,6 @@ fn role(id: Spanned<String>, text: Option<String>, implicit: Option<Implicit>, d
         administrator: Administrator::No,
         implicit,
         declared,
-    }
-}
-
-fn grant(effect: Effect, selection: Selection, fields: Selector, origin: Span) -> Grant {
-    Grant {
-        id: None,
-        effect,
-        selection,
-        validate: None,
-        fields,
-        explain: false,
-        networks: None,
-        broken: None,
-        code: None,
-        origin,
     }
 }
 

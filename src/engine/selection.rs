@@ -146,7 +146,6 @@ impl<'q> Bout<'_, 'q> {
         if networks.is_some() && !counts(networks, self.facts.address()) {
             return Fit::WHOLE.and(Truth::False, Outcome::Network);
         }
-        let fit = Fit::WHOLE;
         match selection.when {
             Some(when) => {
                 let before = std::mem::take(&mut notes.fault);
@@ -155,7 +154,7 @@ impl<'q> Bout<'_, 'q> {
                 notes.fault |= before;
                 fit
             }
-            None => fit,
+            None => Fit::WHOLE,
         }
     }
 

@@ -125,3 +125,37 @@ pub struct DocumentGrant {
     /// Where it is declared.
     pub origin: Span,
 }
+
+impl Grant {
+    /// Returns a grant without anything special: no name, no `validate`, no networks, and no explanation demanded.
+    pub fn new(effect: Effect, selection: Selection, fields: Selector, origin: Span) -> Self {
+        Self {
+            id: None,
+            effect,
+            selection,
+            validate: None,
+            fields,
+            explain: false,
+            networks: None,
+            broken: None,
+            code: None,
+            origin,
+        }
+    }
+}
+
+impl Constraint {
+    /// Returns a constraint that demands nothing yet.
+    pub fn new(selection: Selection, origin: Span) -> Self {
+        Self {
+            id: None,
+            selection,
+            require: None,
+            submitted: None,
+            networks: None,
+            presets: Vec::new(),
+            code: None,
+            origin,
+        }
+    }
+}
