@@ -5,6 +5,8 @@ use std::io::{self, IsTerminal, Write};
 
 use serde_json::Value;
 
+use crate::observe::with_causes;
+
 /// Says for whom results are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
@@ -69,12 +71,7 @@ impl Output {
 
     /// Writes to standard error why the command cannot do what it should, with the causes, and what to do about it.
     pub fn failure(&mut self, error: &dyn Error, help: Option<&str>) {
-        let mut text = format!("placet: {error}");
-        let mut source = error.source();
-        while let Some(cause) = source {
-            text.push_str(&format!(": {cause}"));
-            source = cause.source();
-        }
+        let mut text = format!("placet: {}", with_causes(error));
         if let Some(help) = help {
             text.push_str(&format!("\n  help: {help}"));
         }

@@ -34,15 +34,7 @@ impl Look {
 
     /// Compares a fact of the request.
     pub(super) fn fact(&self, variable: &Variable, operator: Operator, right: Operand) -> Condition {
-        Condition {
-            node: Node::Leaf(Leaf {
-                left: Left::Fact(variable.clone()),
-                function: None,
-                operator,
-                right,
-            }),
-            span: self.span,
-        }
+        Condition::compare(Left::Fact(variable.clone()), operator, right, self.span)
     }
 
     /// Asks whether a fact of the request is null.
@@ -127,15 +119,8 @@ pub(super) fn neutral(span: Span) -> Condition {
 }
 
 fn of_item(operator: Operator, span: Span) -> Condition {
-    Condition {
-        node: Node::Leaf(Leaf {
-            left: Left::Fact(Variable::Item),
-            function: None,
-            operator,
-            right: Operand::Value(Value::List(Vec::new())),
-        }),
-        span,
-    }
+    let right = Operand::Value(Value::List(Vec::new()));
+    Condition::compare(Left::Fact(Variable::Item), operator, right, span)
 }
 
 /// The operand of a question that has none.

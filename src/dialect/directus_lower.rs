@@ -567,18 +567,16 @@ impl Lowering<'_> {
         for name in inactive {
             self.policy.grants.push(Grant {
                 id: Some(Spanned::new(format!("inactive-{}", name.value), name.span)),
-                effect: Effect::Deny,
-                selection: Selection {
-                    collections: Selector::Only(vec![name.clone()]),
-                    ..Selection::default()
-                },
-                validate: None,
-                fields: Selector::Any,
-                explain: false,
-                networks: None,
-                broken: None,
                 code: Some("COLLECTION_INACTIVE".to_owned()),
-                origin: name.span,
+                ..Grant::new(
+                    Effect::Deny,
+                    Selection {
+                        collections: Selector::Only(vec![name.clone()]),
+                        ..Selection::default()
+                    },
+                    Selector::Any,
+                    name.span,
+                )
             });
         }
     }

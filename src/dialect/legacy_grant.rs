@@ -16,7 +16,7 @@ use super::legacy_lower::{
     UPDATE, only, soft_statuses,
 };
 use super::legacy_row::{CommentLevel, Level, PermissionRow, RowStatus};
-use super::legacy_system::{Ownership, PRIVATE, compare, field, leaf, ownership, text};
+use super::legacy_system::{Ownership, PRIVATE, field, leaf, ownership, text};
 
 /// Adds what the rows of one role in one collection grant.
 pub(super) fn grant_set(place: &Place, set: &RowSet, grants: &mut Vec<Grant>) {
@@ -410,7 +410,7 @@ fn is_person(span: Span) -> Condition {
 fn is_author(span: Span) -> Condition {
     let author = Left::Fact(Variable::Context(vec!["comment_author_id".to_owned()]));
     let me = Operand::Variable(Variable::CurrentUser(Vec::new()));
-    compare(author, Operator::Eq, me, span)
+    Condition::compare(author, Operator::Eq, me, span)
 }
 
 fn group(node: fn(Vec<Condition>) -> Node, parts: Vec<Condition>, span: Span) -> Condition {

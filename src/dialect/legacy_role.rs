@@ -1,6 +1,6 @@
 //! Roles, the people who hold them, and the addresses that they may come from.
 
-use crate::policy::condition::{Left, Operand, Variable};
+use crate::policy::condition::{Condition, Left, Operand, Variable};
 use crate::policy::grant::{Constraint, Held, Selection};
 use crate::policy::role::{Administrator, Implicit, Role, RoleKind, User};
 use crate::policy::{Policy, Title};
@@ -13,7 +13,7 @@ use crate::vocab::operator::Operator;
 use crate::vocab::value::Object;
 
 use super::legacy_lower::{ADMINISTRATOR, PUBLIC, only};
-use super::legacy_system::{compare, text};
+use super::legacy_system::text;
 use super::legacy_table::{Record, read_csv, read_key, read_records};
 
 /// A row of `directus_roles`.
@@ -197,7 +197,7 @@ pub(super) fn constrain_addresses(
     }
     let as_spelt = || {
         let left = Left::Fact(Variable::Context(vec!["ip".to_owned()]));
-        compare(left, Operator::In, Operand::List(spelt), first.span)
+        Condition::compare(left, Operator::In, Operand::List(spelt), first.span)
     };
     policy.constraints.push(Constraint {
         id: None,

@@ -1,7 +1,7 @@
 //! The collections of Directus itself: the rows that every new role gets for them, whose items are whose, and what no row
 //! can grant.
 
-use crate::policy::condition::{Condition, Leaf, Left, Node, Operand, Variable};
+use crate::policy::condition::{Condition, Left, Node, Operand, Variable};
 use crate::policy::grant::{Constraint, Grant, Selection, TargetStates};
 use crate::policy::{Policy, Selector};
 use crate::source::span::{Span, Spanned};
@@ -308,7 +308,7 @@ impl Rules<'_> {
         let others = || {
             let left = Left::Fact(Variable::Context(vec!["last_administrator".to_owned()]));
             let right = Operand::Value(Value::Bool(false));
-            Some(compare(left, Operator::Eq, right, origin))
+            Some(Condition::compare(left, Operator::Eq, right, origin))
         };
         let select = |action| Selection {
             states: only(self.at(ACTIVE)),
@@ -347,20 +347,7 @@ pub(super) fn field(name: &str, operator: Operator, value: Value<'static>, span:
 /// Returns the comparison of a field with anything.
 pub(super) fn leaf(name: &str, operator: Operator, right: Operand, span: Span) -> Condition {
     let left = Left::Field(vec![Spanned::new(name.to_owned(), span)]);
-    compare(left, operator, right, span)
-}
-
-/// Returns a comparison.
-pub(super) fn compare(left: Left, operator: Operator, right: Operand, span: Span) -> Condition {
-    Condition {
-        node: Node::Leaf(Leaf {
-            left,
-            function: None,
-            operator,
-            right,
-        }),
-        span,
-    }
+    Condition::compare(left, operator, right, span)
 }
 
 /// Returns a text as a value.

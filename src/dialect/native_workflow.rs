@@ -118,23 +118,14 @@ fn read_permissions(json: &Json, state: &Spanned<String>, diagnostics: &mut Vec<
         let Some(actions) = actions.filter(|actions| role && !actions.is_empty()) else {
             continue;
         };
-        grants.push(Grant {
-            id: None,
-            effect: Effect::Allow,
-            selection: Selection {
-                roles: Selector::Only(vec![key.clone()]),
-                actions: Selector::Only(actions),
-                states: Selector::Only(vec![state.clone()]),
-                ..Selection::default()
-            },
-            validate: None,
-            fields: Selector::Any,
-            explain: false,
-            networks: None,
-            broken: None,
-            code: None,
-            origin: key.span.to(value.span),
-        });
+        let selection = Selection {
+            roles: Selector::Only(vec![key.clone()]),
+            actions: Selector::Only(actions),
+            states: Selector::Only(vec![state.clone()]),
+            ..Selection::default()
+        };
+        let origin = key.span.to(value.span);
+        grants.push(Grant::new(Effect::Allow, selection, Selector::Any, origin));
     }
     grants
 }

@@ -4,7 +4,7 @@
 //! Both become allows. What mode `exact` reproduces is written here, and nothing behind this room knows of it.
 
 use crate::policy::collection::{Collection, Field, Filtering, OwnerFact, Unreadable, Unwritable};
-use crate::policy::condition::{Condition, Leaf, Left, Node, Operand, Variable};
+use crate::policy::condition::{Condition, Left, Node, Operand, Variable};
 use crate::policy::grant::{Constraint, Grant, Held, Selection};
 use crate::policy::role::{Administrator, Group, Implicit, Role, RoleKind, User};
 use crate::policy::{Action, Codes, Policy, Selector, Title};
@@ -466,13 +466,5 @@ fn role(id: Spanned<String>, text: Option<String>, implicit: Option<Implicit>, d
 
 fn child(operator: Operator, right: Operand, span: Span) -> Condition {
     let left = Left::Fact(Variable::Context(vec!["child".to_owned()]));
-    Condition {
-        node: Node::Leaf(Leaf {
-            left,
-            function: None,
-            operator,
-            right,
-        }),
-        span,
-    }
+    Condition::compare(left, operator, right, span)
 }

@@ -165,6 +165,22 @@ pub enum Fact<'q> {
     Ownership,
 }
 
+impl<'q> Fact<'q> {
+    /// Returns the attribute that is missing; `None` if the fact is none.
+    pub(super) fn attribute(&self) -> Option<&'q str> {
+        match self {
+            Fact::Attribute(name) => Some(*name),
+            Fact::Role(_)
+            | Fact::Explanation
+            | Fact::Approvals { .. }
+            | Fact::State(_)
+            | Fact::Time(_)
+            | Fact::Networks(_)
+            | Fact::Ownership => None,
+        }
+    }
+}
+
 impl<'q> Decision<'q> {
     /// Returns a deny for a reason, with nothing else told yet.
     #[inline]

@@ -316,15 +316,9 @@ impl<'q> Search<'_, 'q> {
     fn helps(&mut self, facts: &[Fact<'q>]) -> bool {
         let wanted: SmallVec<[&Unknown<'q>; 2]> = facts
             .iter()
-            .filter_map(|fact| match fact {
-                Fact::Attribute(name) => self.unknowns.iter().find(|unknown| unknown.name == *name),
-                Fact::Role(_)
-                | Fact::Explanation
-                | Fact::Approvals { .. }
-                | Fact::State(_)
-                | Fact::Time(_)
-                | Fact::Networks(_)
-                | Fact::Ownership => None,
+            .filter_map(|fact| {
+                let name = fact.attribute()?;
+                self.unknowns.iter().find(|unknown| unknown.name == name)
             })
             .collect();
         let combinations: usize = wanted.iter().map(|unknown| unknown.values.len().max(1)).product();
@@ -419,16 +413,7 @@ impl<'q> Search<'_, 'q> {
             let Some((facts, values)) = self.winners.iter().find(|(facts, _)| **facts == *way.facts) else {
                 continue;
             };
-            let names = facts.iter().filter_map(|fact| match fact {
-                Fact::Attribute(name) => Some(*name),
-                Fact::Role(_)
-                | Fact::Explanation
-                | Fact::Approvals { .. }
-                | Fact::State(_)
-                | Fact::Time(_)
-                | Fact::Networks(_)
-                | Fact::Ownership => None,
-            });
+            let names = facts.iter().filter_map(Fact::attribute);
             let mut allowed = self.granted(facts);
             for (name, value) in names.clone().zip(values) {
                 if let Some(unknown) = self.unknowns.iter().find(|unknown| unknown.name == name) {

@@ -8,3 +8,17 @@
 
 pub mod counts;
 pub mod logging;
+
+use std::error::Error;
+
+/// Returns an error with its causes on one line, parted by colons.
+pub fn with_causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}

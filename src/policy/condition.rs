@@ -117,3 +117,18 @@ pub enum OwnerPart {
     /// The list of the owner's roles.
     Roles,
 }
+
+impl Condition {
+    /// Returns a comparison, of the left side as it is.
+    pub fn compare(left: Left, operator: Operator, right: Operand, span: Span) -> Self {
+        Self {
+            node: Node::Leaf(Leaf {
+                left,
+                function: None,
+                operator,
+                right,
+            }),
+            span,
+        }
+    }
+}

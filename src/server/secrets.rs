@@ -1,12 +1,12 @@
 //! Looks at the files of certificates, keys and callers, and takes what is new in them.
 
-use std::error::Error;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use crate::observe::with_causes;
 use crate::server::callers::CallerBook;
 use crate::server::tls::{Identity, Lifetime};
 use crate::vocab::limits::SECRETS_EVERY;
@@ -50,7 +50,7 @@ impl Secrets {
                 Ok(false) => {}
                 Ok(true) => tracing::info!(%listener, certificate = %path, "certificate is replaced"),
                 Err(error) => tracing::error!(
-                    %listener, certificate = %path, reason = full(&error),
+                    %listener, certificate = %path, reason = with_causes(&error),
                     "certificate cannot be replaced, the last good one stays"
                 ),
             }
@@ -61,7 +61,7 @@ impl Secrets {
                 Ok(false) => {}
                 Ok(true) => tracing::info!(%listener, callers = %path, "callers are replaced"),
                 Err(error) => tracing::error!(
-                    %listener, callers = %path, reason = full(&error),
+                    %listener, callers = %path, reason = with_causes(&error),
                     "callers cannot be replaced, the last good ones stay"
                 ),
             }
@@ -93,16 +93,4 @@ impl Secrets {
         }
         *said = ages;
     }
-}
-
-/// Returns an error with its causes on one line.
-fn full(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use crate::load::discover::{self, Scan, ScanLimits, ScanProblem};
 use crate::load::{self, LoadedProfile, digest_text};
 use crate::observe::counts::{ReloadCounts, ReloadOutcome};
+use crate::observe::with_causes;
 use crate::store::PolicyStore;
 use crate::store::clock::{Clock, Moment};
 use crate::store::graves::Graves;
@@ -114,7 +115,7 @@ impl Reloader {
                 (flow, None, outcome)
             }
             Err(error) => {
-                let reason = Arc::from(full_text(&error));
+                let reason = Arc::from(with_causes(&error));
                 let outcome = self.take_failure(&reason);
                 let flow = if error.is_transient() {
                     Flow::Retry
@@ -399,16 +400,4 @@ fn is_same_breakage(old: &Entry, profiles: &[Arc<LoadedProfile>]) -> bool {
         }
         Files::Served | Files::Gone | Files::Unread(_) => false,
     }
-}
-
-/// Returns an error with its causes on one line.
-fn full_text(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }

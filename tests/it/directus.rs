@@ -11,6 +11,7 @@ use placet::dialect::{DIALECTS, Dialect, Input, Layer, LayerFile, Mode};
 use placet::source::file::SourceMap;
 use placet::source::json::parse;
 
+use crate::native::assert_golden;
 use crate::native::listing::print_policy;
 use crate::nick::split_case;
 
@@ -82,17 +83,7 @@ fn exports_become_these_policies() {
         let files = split_case(&fs::read_to_string(&path).unwrap());
         for mode in Mode::ALL {
             let found = listing(&files, mode);
-            let golden = path.with_extension(format!("{}.txt", mode.name()));
-            if std::env::var_os("UPDATE_GOLDEN").is_some() {
-                fs::write(&golden, &found).unwrap();
-            }
-            let expected = fs::read_to_string(&golden).unwrap_or_default();
-            assert_eq!(
-                found,
-                expected,
-                "{}: run with UPDATE_GOLDEN=1 and review",
-                golden.display()
-            );
+            assert_golden(&path.with_extension(format!("{}.txt", mode.name())), &found);
             seen += 1;
         }
     }

@@ -4,7 +4,6 @@
 //! reviewer sees it. `UPDATE_GOLDEN=1` rewrites the pages.
 
 use std::fmt::Write;
-use std::fs;
 
 use placet::engine::check::check;
 use placet::engine::decision::Rule;
@@ -17,6 +16,7 @@ use serde_json::{Value as Json, json};
 
 use crate::ask;
 use crate::decisions::{load_all, project};
+use crate::native::assert_golden;
 
 /// An address that the sample profiles know.
 const KNOWN_ADDRESS: &str = "192.0.2.10";
@@ -63,12 +63,7 @@ fn matrix() {
     for profile in load_all(&project("policies")) {
         let page = write_page(&profile.id, profile.model.as_ref().unwrap());
         let golden = project("tests/corpus/matrix").join(format!("{}.txt", profile.id));
-        if std::env::var_os("UPDATE_GOLDEN").is_some() {
-            fs::create_dir_all(golden.parent().unwrap()).unwrap();
-            fs::write(&golden, &page).unwrap();
-        }
-        let wanted = fs::read_to_string(&golden).unwrap_or_default();
-        assert!(wanted == page, "{} is no longer\n{page}", golden.display());
+        assert_golden(&golden, &page);
     }
 }
 

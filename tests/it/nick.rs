@@ -19,6 +19,8 @@ use placet::source::file::SourceMap;
 use placet::source::json::{Json, parse};
 use placet::source::span::{FileId, Span};
 
+use crate::native::assert_golden;
+
 /// A profile that was read.
 pub(crate) struct Reading {
     pub(crate) map: SourceMap,
@@ -112,17 +114,7 @@ fn sites_become_these_policies() {
         let files = split_case(&fs::read_to_string(path).unwrap());
         for mode in Mode::ALL {
             let found = listing::print(&read(&files, mode));
-            let golden = path.with_extension(format!("{}.txt", mode.name()));
-            if std::env::var_os("UPDATE_GOLDEN").is_some() {
-                fs::write(&golden, &found).unwrap();
-            }
-            let expected = fs::read_to_string(&golden).unwrap_or_default();
-            assert_eq!(
-                found,
-                expected,
-                "{}: run with UPDATE_GOLDEN=1 and review",
-                golden.display()
-            );
+            assert_golden(&path.with_extension(format!("{}.txt", mode.name())), &found);
             seen += 1;
         }
     }

@@ -44,6 +44,16 @@ impl Judged {
         }
     }
 
+    /// A case that was compared, and what of it was not as recorded.
+    pub(crate) fn of(wrong: &[String], unchecked: Vec<(String, &'static str)>) -> Self {
+        let outcome = if wrong.is_empty() {
+            Outcome::Agree
+        } else {
+            Outcome::Disagree(wrong.join("; "))
+        };
+        Self { outcome, unchecked }
+    }
+
     /// A case that went wrong.
     pub(crate) fn disagree(text: String) -> Self {
         Self {

@@ -3,7 +3,7 @@
 use placet::rpc::proto::v1::{LeftOut, Reason};
 use serde_json::{Value, json};
 
-use super::super::{Judged, Outcome};
+use super::super::Judged;
 use super::ask::{Asker, Question, Verdict, from_struct};
 use super::read::{Reading, Wanted, finds_nothing, keys, names};
 
@@ -495,15 +495,7 @@ impl Comparison<'_> {
                 }
             }
         }
-        let outcome = if self.wrong.is_empty() {
-            Outcome::Agree
-        } else {
-            Outcome::Disagree(self.wrong.join("; "))
-        };
-        Judged {
-            outcome,
-            unchecked: self.unchecked,
-        }
+        Judged::of(&self.wrong, self.unchecked)
     }
 }
 

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use placet::rpc::proto::v1::{CheckRequest, Decision, Effect, ListAllowedTransitionsRequest, Reason};
 use serde_json::Value;
 
+use super::super::Judged;
 use super::super::door::Door;
-use super::super::{Judged, Outcome};
 use super::ask::{Asked, Case};
 use super::filter::{grid, passes};
 
@@ -211,14 +211,6 @@ impl<'c> Comparison<'c> {
                     .push(((*key).to_owned(), "not known to a decision point"));
             }
         }
-        let outcome = if self.wrong.is_empty() {
-            Outcome::Agree
-        } else {
-            Outcome::Disagree(self.wrong.join("; "))
-        };
-        Judged {
-            outcome,
-            unchecked: self.unchecked,
-        }
+        Judged::of(&self.wrong, self.unchecked)
     }
 }

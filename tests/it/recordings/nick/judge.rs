@@ -3,8 +3,8 @@
 use placet::rpc::proto::v1::{CheckRequest, Effect};
 use serde_json::Value;
 
+use super::super::Judged;
 use super::super::door::Door;
-use super::super::{Judged, Outcome};
 use super::ask::{Asked, Case};
 
 /// Asks the door and compares.
@@ -192,14 +192,6 @@ impl<'e> Comparison<'e> {
                 self.unchecked.push((key.clone(), why));
             }
         }
-        let outcome = if self.wrong.is_empty() {
-            Outcome::Agree
-        } else {
-            Outcome::Disagree(self.wrong.join("; "))
-        };
-        Judged {
-            outcome,
-            unchecked: self.unchecked,
-        }
+        Judged::of(&self.wrong, self.unchecked)
     }
 }
