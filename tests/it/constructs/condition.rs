@@ -47,6 +47,8 @@ const FAMILIES: &[(&str, &[Operator])] = &[
             Operator::NiendsWith,
         ],
     ),
+    ("_like", &[Operator::Like, Operator::Nlike]),
+    ("_is_text", &[Operator::IsText, Operator::IsNumber]),
     ("_regex", &[Operator::Regex]),
     ("_submitted", &[Operator::Submitted]),
     (
@@ -346,5 +348,13 @@ fn variable_name(variable: &Variable) -> String {
         Variable::Owner(OwnerPart::Id) => "$OWNER.id".to_owned(),
         Variable::Owner(OwnerPart::Roles) => "$OWNER.roles".to_owned(),
         Variable::Item => "$ITEM".to_owned(),
+    }
+}
+
+#[test]
+fn every_operator_is_of_one_family() {
+    for operator in Operator::ALL {
+        let families = FAMILIES.iter().filter(|(_, all)| all.contains(operator));
+        assert_eq!(families.count(), 1, "{}", operator.name());
     }
 }
