@@ -22,6 +22,7 @@ mod connection;
 mod correlation;
 mod door;
 pub mod effective;
+mod head;
 pub mod health;
 mod listen;
 pub mod metrics;
