@@ -1,6 +1,5 @@
 //! The HTTP side: probes and metrics, and who is told what.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -41,13 +40,7 @@ fn house(grants: &str) -> House {
         },
         &options,
     );
-    let mut addresses = BTreeMap::new();
-    for _ in 0..3 {
-        let line = daemon.wait_for("listening");
-        let text = |key: &str| line[key].as_str().unwrap().to_owned();
-        addresses.insert(text("listener"), text("address"));
-    }
-    daemon.wait_for("ready");
+    let addresses = daemon.addresses();
     House {
         daemon,
         grpc: addresses["grpc"].clone(),
@@ -57,7 +50,7 @@ fn house(grants: &str) -> House {
 }
 
 /// Asks for a page and returns status, headers and text.
-fn get(address: SocketAddr, path: &str, headers: &str) -> (u16, String, String) {
+pub(crate) fn get(address: SocketAddr, path: &str, headers: &str) -> (u16, String, String) {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     write!(
