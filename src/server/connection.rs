@@ -92,11 +92,17 @@ where
         since_rest: 0,
         greeted: Arc::clone(&greeted),
     };
-    let name = Arc::clone(&about.name);
+    let (name, counts) = (Arc::clone(&about.name), Arc::clone(&about.counts));
     let (drain, mut draining) = oneshot::channel();
     let (cut, mut cutting) = oneshot::channel();
     // Times and signals are a task of their own: the connection itself is woken for each packet and asks for nothing else.
-    let _attendant = AbortOnDropHandle::new(tokio::spawn(attend(about, greeted, manners, drain, cut)));
+    let _attendant = AbortOnDropHandle::new(tokio::spawn(attend(
+        about,
+        Arc::clone(&greeted),
+        manners,
+        drain,
+        cut,
+    )));
     let mut connection = pin!(http2().serve_connection(TokioIo::new(stream), service));
     let mut is_draining = false;
     loop {
@@ -104,6 +110,9 @@ where
             biased;
             ended = connection.as_mut() => {
                 if let Err(error) = ended {
+                    if !greeted.load(Ordering::Relaxed) {
+                        counts.failed_handshakes.up();
+                    }
                     tracing::debug!(listener = %name, %error, "connection failed");
                 }
                 return;
@@ -214,11 +223,31 @@ struct Listened<T> {
     greeted: Arc<AtomicBool>,
 }
 
+/// What HTTP/2 begins with.
+const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
 /// The preface, and the head of the settings that must follow it.
-const GREETING_BYTES: usize = 24 + 9;
+const GREETING_BYTES: usize = PREFACE.len() + 9;
 
 /// How much of a connection is read before it is the turn of the others.
 const TURN_BYTES: usize = 16 * 1024;
+
+impl<T> Listened<T> {
+    /// Counts what has come of the greeting, and notices when it is whole.
+    fn hear(&mut self, words: &[u8]) {
+        for byte in words.iter().take(GREETING_BYTES - self.heard) {
+            if PREFACE.get(self.heard).is_some_and(|expected| expected != byte) {
+                // It is none, and never becomes one.
+                self.heard = GREETING_BYTES;
+                return;
+            }
+            self.heard += 1;
+        }
+        if self.heard == GREETING_BYTES {
+            self.greeted.store(true, Ordering::Relaxed);
+        }
+    }
+}
 
 impl<T: AsyncRead + Unpin> AsyncRead for Listened<T> {
     fn poll_read(
@@ -239,10 +268,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for Listened<T> {
             Poll::Pending => self.since_rest = 0,
         }
         if self.heard < GREETING_BYTES {
-            self.heard += buffer.filled().len() - before;
-            if self.heard >= GREETING_BYTES {
-                self.greeted.store(true, Ordering::Relaxed);
-            }
+            self.hear(buffer.filled().get(before..).unwrap_or_default());
         }
         poll
     }
