@@ -291,7 +291,7 @@ impl<'q> Judge<'_, 'q> {
         let state = self.facts.state_of_stored()?;
         let (target, leads) = target_from(self.facts, transition, &state);
         let position = self.facts.position(operation, target)?;
-        let conditional = match self.gate(id, transition, state, leads, trace) {
+        let conditional = match self.gate(id, transition, operation, (&state, &position), leads, trace) {
             Gate::Open { conditional } => conditional,
             Gate::Shut(mut decision) => {
                 decision.transition = Some(id);
@@ -366,7 +366,8 @@ impl<'q> Judge<'_, 'q> {
         &self,
         id: TransitionId,
         transition: &'q Transition,
-        state: State<'q>,
+        operation: Operation,
+        (state, position): (&State<'q>, &Position<'q>),
         leads: Truth,
         trace: &mut T,
     ) -> Gate<'q> {
@@ -380,8 +381,8 @@ impl<'q> Judge<'_, 'q> {
         };
         let mut conditional = false;
         let offered = match &transition.from {
-            Some(from) => matches_state(&state, from),
-            None => self.offers(&state, id),
+            Some(from) => matches_state(state, from),
+            None => self.offers(state, id),
         };
         match offered.and(leads) {
             Truth::True => {}
@@ -403,11 +404,11 @@ impl<'q> Judge<'_, 'q> {
             return refuse(Reason::NotOffered, None);
         }
         if let Some(when) = transition.when {
-            let position = Position::resting(state);
             let bout = Bout {
                 facts,
                 action: transition.actions.first().copied(),
-                position: &position,
+                operation,
+                position,
             };
             let mut notes = Notes::new();
             match bout.stored(when, &mut notes) {
@@ -537,6 +538,7 @@ impl<'q> Judge<'_, 'q> {
         let bout = Bout {
             facts: self.facts,
             action: step.action,
+            operation: step.operation,
             position,
         };
         let mut conditional = false;

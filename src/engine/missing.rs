@@ -7,6 +7,7 @@ use smallvec::SmallVec;
 use crate::model::Model;
 use crate::model::bits::Bits;
 use crate::model::condition::{Leaf, Left, Operand, Variable};
+use crate::model::grant::Held;
 use crate::model::id::{ActionId, RoleId};
 use crate::model::role::RoleKind;
 use crate::model::workflow::Transition;
@@ -196,7 +197,8 @@ fn candidates<'q>(
     candidates.extend(
         roles
             .filter(|role| is_claimable(model, *role))
-            .filter(|role| !facts.effective.all.contains(role.index()))
+            // One that is held here alone may help elsewhere: some rules are for roles that are held on the whole site.
+            .filter(|role| !facts.effective.held(Held::Site).contains(role.index()))
             .filter(|role| !model.roles.administrators.contains(role.index()))
             .filter(|role| {
                 let closure = model.roles.row(*role).map(|row| &row.closure);
