@@ -3,7 +3,8 @@
 use tonic::Status;
 
 use super::check::Decided;
-use super::decode::{Asked, Decoder, lay_over};
+use super::decode::{Asked, Decoder};
+use super::decode_subject::lay_over;
 use super::encode::Encoder;
 use super::out::Out;
 use super::proto::fields as field;

@@ -65,7 +65,7 @@ impl<'m> Encoder<'m> {
     pub(super) fn decision(
         &self,
         out: &mut Out<'_>,
-        id: DecisionId,
+        id: DecisionId<'_>,
         query: &Query<'_>,
         decision: &Decision<'_>,
         outlook: &Outlook<'_>,

@@ -11,7 +11,7 @@
 //! * Each call is a plain function of [`DecisionService`], which tools and tests call as they are; [`service`] finds it by its
 //!   name and goes from bytes to bytes, which is all that the door of the daemon knows of it.
 //! * An answer is written once, as bytes; tools and tests that want it as a message read those.
-//! * Types of the wire and types of the engine meet in `decode.rs`, `encode.rs`, `convert.rs` and `trace.rs` alone.
+//! * Types of the wire and types of the engine meet in `decode.rs` and its parts, `encode.rs`, `convert.rs` and `trace.rs` alone.
 //! * No status and no log repeats what a policy says, nor anything of a person but names that the caller sent.
 //!
 //! Read `check.rs` first, then `decode.rs`; each other call has a file of its own.
@@ -22,6 +22,9 @@ mod batch;
 mod check;
 mod convert;
 mod decode;
+mod decode_resource;
+mod decode_subject;
+mod decode_value;
 mod describe;
 pub mod encode;
 mod fields;
@@ -204,7 +207,8 @@ impl Budget {
 /// Names decisions, for the audit log.
 #[derive(Debug)]
 struct DecisionIds {
-    process: u64,
+    /// Sixteen hexadecimal digits.
+    process: String,
     next: AtomicU64,
 }
 
@@ -212,14 +216,14 @@ impl DecisionIds {
     fn new() -> Self {
         // The keys of a hasher are random, which is all that is needed to tell processes apart.
         Self {
-            process: RandomState::new().hash_one("placet"),
+            process: format!("{:016x}", RandomState::new().hash_one("placet")),
             next: AtomicU64::new(1),
         }
     }
 
-    fn next(&self) -> DecisionId {
+    fn next(&self) -> DecisionId<'_> {
         DecisionId {
-            process: self.process,
+            process: &self.process,
             number: self.next.fetch_add(1, Ordering::Relaxed),
         }
     }
@@ -227,13 +231,13 @@ impl DecisionIds {
 
 /// Names one decision.
 #[derive(Clone, Copy, Debug)]
-struct DecisionId {
-    process: u64,
+struct DecisionId<'p> {
+    process: &'p str,
     number: u64,
 }
 
-impl DecisionId {
+impl DecisionId<'_> {
     fn write(self, out: &mut Words<'_>) {
-        out.hex(self.process, 16).put("-").hex(self.number, 1);
+        out.put(self.process).put("-").hex(self.number);
     }
 }

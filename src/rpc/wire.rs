@@ -60,11 +60,13 @@ enum Wire<'a> {
 
 impl<'a> Field<'a> {
     /// Returns the value as text.
+    #[inline]
     pub(super) fn text(self) -> Result<&'a str, Broken> {
         std::str::from_utf8(self.message()?).map_err(|_| Broken::Text)
     }
 
     /// Returns the value as the bytes of a message.
+    #[inline]
     pub(super) fn message(self) -> Result<&'a [u8], Broken> {
         match self.value {
             Wire::Bytes(bytes) => Ok(bytes),
@@ -122,6 +124,7 @@ fn short(number: u64) -> i32 {
 }
 
 /// Takes every field of a message.
+#[inline]
 pub(super) fn each<'a>(
     mut bytes: &'a [u8],
     mut take: impl FnMut(Field<'a>) -> Result<(), Broken>,
@@ -132,6 +135,7 @@ pub(super) fn each<'a>(
     Ok(())
 }
 
+#[inline]
 fn next<'a>(bytes: &mut &'a [u8]) -> Result<Field<'a>, Broken> {
     let (number, kind) = tag(bytes)?;
     let value = match kind {
@@ -171,6 +175,7 @@ fn skip_group(bytes: &mut &[u8], number: u32) -> Result<(), Broken> {
     Ok(())
 }
 
+#[inline]
 fn tag(bytes: &mut &[u8]) -> Result<(u32, u32), Broken> {
     let key = u32::try_from(varint(bytes)?).map_err(|_| Broken::Tag)?;
     let (number, kind) = (key >> 3, key & 7);
@@ -180,14 +185,20 @@ fn tag(bytes: &mut &[u8]) -> Result<(u32, u32), Broken> {
     Ok((number, kind))
 }
 
+#[inline]
 fn varint(bytes: &mut &[u8]) -> Result<u64, Broken> {
     // Nearly all lengths and tags have one byte.
-    if let [first, rest @ ..] = *bytes
-        && *first < 0x80
-    {
-        *bytes = rest;
-        return Ok(u64::from(*first));
+    match *bytes {
+        [first, rest @ ..] if *first < 0x80 => {
+            *bytes = rest;
+            Ok(u64::from(*first))
+        }
+        _ => long_varint(bytes),
     }
+}
+
+#[inline(never)]
+fn long_varint(bytes: &mut &[u8]) -> Result<u64, Broken> {
     let mut number = 0_u64;
     for index in 0..10_u32 {
         let Some((byte, rest)) = bytes.split_first() else {
@@ -207,12 +218,14 @@ fn varint(bytes: &mut &[u8]) -> Result<u64, Broken> {
     Err(Broken::Number)
 }
 
+#[inline]
 fn fixed<const N: usize>(bytes: &mut &[u8]) -> Result<[u8; N], Broken> {
     let (value, rest) = bytes.split_first_chunk().ok_or(Broken::CutShort)?;
     *bytes = rest;
     Ok(*value)
 }
 
+#[inline]
 fn counted<'a>(bytes: &mut &'a [u8]) -> Result<&'a [u8], Broken> {
     let length = usize::try_from(varint(bytes)?).map_err(|_| Broken::CutShort)?;
     let (value, rest) = bytes.split_at_checked(length).ok_or(Broken::CutShort)?;
@@ -238,6 +251,7 @@ impl<'a> Part<'a> {
     }
 
     /// Takes every field of the message.
+    #[inline]
     pub(super) fn each(&self, mut take: impl FnMut(Field<'a>) -> Result<(), Broken>) -> Result<(), Broken> {
         self.pieces.iter().try_for_each(|piece| each(piece, &mut take))
     }
