@@ -23,6 +23,7 @@ mod correlation;
 mod door;
 pub mod effective;
 mod greeter;
+mod head;
 pub mod health;
 mod listen;
 pub mod metrics;
