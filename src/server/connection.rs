@@ -14,7 +14,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http2::Builder;
 use hyper::service::Service;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf, Take};
 use tokio::sync::oneshot;
 use tokio_util::either::Either;
 use tokio_util::sync::CancellationToken;
@@ -87,7 +87,7 @@ where
 {
     let greeted = Arc::new(AtomicBool::new(false));
     let stream = Listened {
-        inner: stream,
+        inner: stream.take(0),
         heard: 0,
         since_rest: 0,
         greeted: Arc::clone(&greeted),
@@ -217,7 +217,7 @@ fn http2() -> Builder<TokioExecutor> {
 /// A stream that notices when enough has come for the beginning of HTTP/2, and that rests when much has come at once, so that a
 /// client who sends without end keeps nobody waiting.
 struct Listened<T> {
-    inner: T,
+    inner: Take<T>,
     heard: usize,
     since_rest: usize,
     greeted: Arc<AtomicBool>,
@@ -230,7 +230,7 @@ const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const GREETING_BYTES: usize = PREFACE.len() + 9;
 
 /// How much of a connection is read before it is the turn of the others.
-const TURN_BYTES: usize = 16 * 1024;
+const TURN_BYTES: u16 = 4 * 1024;
 
 impl<T> Listened<T> {
     /// Counts what has come of the greeting, and notices when it is whole.
@@ -255,12 +255,13 @@ impl<T: AsyncRead + Unpin> AsyncRead for Listened<T> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if self.since_rest >= TURN_BYTES {
+        if self.since_rest >= usize::from(TURN_BYTES) {
             self.since_rest = 0;
             context.waker().wake_by_ref();
             return Poll::Pending;
         }
         let before = buffer.filled().len();
+        self.inner.set_limit(TURN_BYTES.into());
         let poll = Pin::new(&mut self.inner).poll_read(context, buffer);
         match &poll {
             Poll::Ready(_) => self.since_rest += buffer.filled().len() - before,
@@ -274,21 +275,21 @@ impl<T: AsyncRead + Unpin> AsyncRead for Listened<T> {
     }
 }
 
-impl<T: AsyncWrite + Unpin> AsyncWrite for Listened<T> {
+impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Listened<T> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write(context, bytes)
+        Pin::new(self.inner.get_mut()).poll_write(context, bytes)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_flush(context)
+        Pin::new(self.inner.get_mut()).poll_flush(context)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_shutdown(context)
+        Pin::new(self.inner.get_mut()).poll_shutdown(context)
     }
 
     /// No: a connection that writes pieces together sends each answer from a quarter of a kibibyte on by a call of its own. This

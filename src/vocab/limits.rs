@@ -269,7 +269,7 @@ pub const LISTENER_NAME_BYTES_MAX: usize = 32;
 pub const DRAIN_SECONDS_MAX: u64 = 3_600;
 
 /// Bounds the streams that one connection may have open.
-pub const STREAMS_PER_CONNECTION_MAX: u32 = 1_024;
+pub const STREAMS_PER_CONNECTION_MAX: u32 = 256;
 
 /// Bounds one frame of HTTP/2.
 pub const FRAME_BYTES_MAX: u32 = 64 * 1024;

@@ -528,7 +528,7 @@ async fn streams_and_frames_beyond_the_limits_are_refused_by_http2() {
         let entry = settings.chunks(6).find(|entry| entry[..2] == id.to_be_bytes());
         entry.map(|entry| u32::from_be_bytes(entry[2..].try_into().unwrap()))
     };
-    assert_eq!(told(3), Some(1024), "streams of a connection");
+    assert_eq!(told(3), Some(256), "streams of a connection");
     assert_eq!(told(4), Some(1024 * 1024), "window of a stream");
     assert_eq!(told(5), Some(64 * 1024), "a frame");
     assert_eq!(told(6), Some(64 * 1024), "headers");
