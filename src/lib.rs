@@ -70,7 +70,8 @@
 //!    [`model::slot::Slots`] holds for this collection and action, runs their conditions ([`engine::condition`]), and goes
 //!    through the steps that README lists, in that order; the first that fails is the reason.
 //! 5. If it is a denial, [`engine::missing`] tries what would turn it; [`engine::validity`] finds until when the answer holds.
-//! 6. `rpc/encode.rs` writes names, origins and sentences.
+//! 6. `rpc/encode.rs` writes names, origins and sentences into the bytes that are sent (`rpc/out.rs`); which number a field has
+//!    comes from the contract.
 //!
 //! An explained answer is step 4 with an [`engine::trace::Recorder`] in the place of [`engine::trace::NoTrace`]. Lists of
 //! actions, transitions and fields ask step 4 for each of their entries, so they cannot differ from it. `placet check` calls

@@ -3,6 +3,7 @@
 use prost::Message;
 
 use crate::cli::Globals;
+use crate::cli::daemon::CallArgs;
 use crate::cli::door::{Door, DoorError};
 use crate::cli::exit::Exit;
 use crate::cli::output::Output;
@@ -12,13 +13,13 @@ use crate::rpc::json;
 /// Asks, and writes why there is no answer if there is none.
 pub(super) fn ask<T>(
     globals: &Globals,
-    address: Option<&str>,
+    address: Option<(&str, &CallArgs)>,
     profile: &str,
     output: &mut Output,
     question: impl FnOnce(&mut Door) -> Result<T, DoorError>,
 ) -> Result<T, Exit> {
     // An empty variable of the environment means that there is none.
-    let address = address.filter(|address| !address.is_empty());
+    let address = address.filter(|(address, _)| !address.is_empty());
     let fail = |error: &DoorError, output: &mut Output| {
         output.failure(error, error.help().as_deref());
         error.exit(address.is_some())

@@ -5,6 +5,7 @@ use clap::Args;
 use crate::cli::Globals;
 use crate::cli::answer::{write_decision, write_snapshot, write_trace};
 use crate::cli::ask;
+use crate::cli::daemon::CallArgs;
 use crate::cli::exit::Exit;
 use crate::cli::output::{Format, Output};
 use crate::cli::question::{QuestionArgs, QuestionError, set, set_list, set_object};
@@ -18,7 +19,8 @@ use crate::rpc::proto::v1;
                   --state ready_for_review --attributes '{\"title\": \"T\", \"body\": \"B\", \"featured\": false}'\n  \
                   placet check --profile newsroom --subject 7 --role intern --action update --collection articles \\\n    \
                   --state draft --owner 7 --changes '{\"title\": \"T\"}' --explanation typo --explain\n  \
-                  placet check --address 127.0.0.1:7420 --request @question.json --format json\n\n\
+                  placet check --address 127.0.0.1:7420 --request @question.json --format json\n  \
+                  placet check --address cms.example:7420 --tls-ca ca.crt --token-file token --request @question.json\n\n\
                   Ends with 0 if the decision is an allow, with 1 if it is a deny.")]
 pub struct CheckCommand {
     /// Action to be decided, in the words of the profile
@@ -54,6 +56,10 @@ pub struct CheckCommand {
     #[arg(long, value_name = "ADDRESS", env = "PLACET_ADDRESS")]
     pub address: Option<String>,
 
+    /// How that daemon is called.
+    #[command(flatten)]
+    pub call: CallArgs,
+
     /// Who asks about what.
     #[command(flatten)]
     pub question: QuestionArgs,
@@ -66,9 +72,8 @@ pub(super) fn run(command: &CheckCommand, globals: &Globals, output: &mut Output
         Err(error) => return ask::refuse(&error, output),
     };
     let profile = request.profile.clone();
-    let response = match ask::ask(globals, command.address.as_deref(), &profile, output, |door| {
-        door.check(request)
-    }) {
+    let address = command.address.as_deref().map(|address| (address, &command.call));
+    let response = match ask::ask(globals, address, &profile, output, |door| door.check(request)) {
         Ok(response) => response,
         Err(exit) => return exit,
     };

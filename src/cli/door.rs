@@ -1,5 +1,6 @@
 //! Who answers: the profiles of this machine, in process, or a daemon.
 
+use std::error::Error as _;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,11 +8,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 use thiserror::Error;
 use tokio::runtime::Runtime;
-use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
 use crate::cli::Globals;
+use crate::cli::daemon::{CallArgs, CallError, Line};
 use crate::cli::exit::Exit;
 use crate::cli::output::Output;
 use crate::rpc::DecisionService;
@@ -32,7 +33,7 @@ enum Place {
         service: DecisionService,
         store: Arc<PolicyStore>,
     },
-    There(PolicyDecisionServiceClient<Channel>),
+    There(PolicyDecisionServiceClient<Line>),
 }
 
 /// Says why there is no answer.
@@ -44,18 +45,9 @@ pub(super) enum DoorError {
     /// The profiles cannot be read, for the reason given.
     #[error("{0}")]
     Root(Arc<str>),
-    /// The address is none.
-    #[error("`{0}` is no address of a daemon")]
-    Address(String),
-    /// Nobody answers there.
-    #[error("cannot reach a daemon at `{address}`")]
-    Unreachable {
-        address: String,
-        source: tonic::transport::Error,
-    },
-    /// Nobody answers there in time.
-    #[error("the daemon at `{0}` does not answer in time")]
-    Silent(String),
+    /// The daemon cannot be called.
+    #[error(transparent)]
+    Call(#[from] CallError),
     /// The answer is that there is none.
     #[error("{}", .0.message())]
     Refused(Status),
@@ -66,11 +58,14 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 impl Door {
     /// Opens the daemon at `address`, or else the local profiles.
-    pub(super) fn open(globals: &Globals, address: Option<&str>) -> Result<Self, DoorError> {
+    pub(super) fn open(globals: &Globals, address: Option<(&str, &CallArgs)>) -> Result<Self, DoorError> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(DoorError::Start)?;
         let place = match address {
-            Some(address) => runtime.block_on(connect(address))?,
+            Some((address, call)) => {
+                let line = runtime.block_on(call.connect(address, PATIENCE))?;
+                Place::There(PolicyDecisionServiceClient::new(line))
+            }
             None => runtime.block_on(load(globals))?,
         };
         Ok(Self { runtime, place })
@@ -144,8 +139,11 @@ impl DoorError {
     /// Returns the exit code that this ends with.
     pub(super) fn exit(&self, is_remote: bool) -> Exit {
         match self {
-            Self::Start(_) | Self::Root(_) | Self::Unreachable { .. } | Self::Silent(_) => Exit::Unavailable,
-            Self::Address(_) => Exit::Usage,
+            Self::Start(_) | Self::Root(_) => Exit::Unavailable,
+            Self::Call(error) if error.is_usage() => Exit::Usage,
+            Self::Call(_) => Exit::Unavailable,
+            // The daemon has said nothing of the kind: the connection broke.
+            Self::Refused(status) if status.source().is_some() => Exit::Unavailable,
             Self::Refused(status) => match status.code() {
                 Code::InvalidArgument | Code::NotFound | Code::FailedPrecondition | Code::OutOfRange => {
                     Exit::Usage
@@ -174,13 +172,13 @@ impl DoorError {
             Self::Root(_) => {
                 Some("say where the profiles are with `--profiles` (`PLACET_PROFILES`)".to_owned())
             }
-            Self::Address(_) => Some(
-                "write it like `127.0.0.1:7420`, `http://host:7420` or `unix:/run/placet.sock`".to_owned(),
+            Self::Call(error) => error.help().map(str::to_owned),
+            Self::Start(_) => None,
+            Self::Refused(status) if status.source().is_some() => Some(
+                "the connection broke; where the daemon speaks TLS, say `--tls-ca`, and where it asks for a certificate, \
+                 `--tls-certificate` and `--tls-key`"
+                    .to_owned(),
             ),
-            Self::Unreachable { .. } => Some(
-                "start one with `placet serve`, or leave `--address` away to ask local profiles".to_owned(),
-            ),
-            Self::Start(_) | Self::Silent(_) => None,
             Self::Refused(status) => {
                 let details = status.get_error_details();
                 let violations = details
@@ -212,49 +210,20 @@ async fn load(globals: &Globals) -> Result<Place, DoorError> {
     Ok(Place::Here { service, store })
 }
 
-async fn connect(address: &str) -> Result<Place, DoorError> {
-    let channel = reach(address, PATIENCE).await?;
-    Ok(Place::There(PolicyDecisionServiceClient::new(channel)))
-}
-
-/// Connects to a daemon: `127.0.0.1:7420`, `http://host:7420` or `unix:/run/placet.sock`.
-async fn reach(address: &str, patience: Duration) -> Result<Channel, DoorError> {
-    let url = if address.contains("://") || address.starts_with("unix:") {
-        address.to_owned()
-    } else {
-        format!("http://{address}")
-    };
-    let endpoint = Endpoint::from_shared(url).map_err(|_| DoorError::Address(address.to_owned()))?;
-    let channel = endpoint
-        .connect_timeout(patience)
-        .timeout(patience)
-        .connect()
-        .await;
-    channel.map_err(|source| DoorError::Unreachable {
-        address: address.to_owned(),
-        source,
-    })
-}
-
 /// A daemon, for commands that only a daemon can answer.
 pub(super) struct Remote {
     runtime: Runtime,
     /// The way to it.
-    pub(super) channel: Channel,
+    pub(super) line: Line,
 }
 
 impl Remote {
     /// Connects to the daemon at `address`, and waits for it and for its answers as long as `patience` says.
-    pub(super) fn open(address: &str, patience: Duration) -> Result<Self, DoorError> {
+    pub(super) fn open(address: &str, call: &CallArgs, patience: Duration) -> Result<Self, DoorError> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(DoorError::Start)?;
-        let channel = runtime.block_on(async {
-            match tokio::time::timeout(patience, reach(address, patience)).await {
-                Ok(reached) => reached,
-                Err(_) => Err(DoorError::Silent(address.to_owned())),
-            }
-        })?;
-        Ok(Self { runtime, channel })
+        let line = runtime.block_on(call.connect(address, patience))?;
+        Ok(Self { runtime, line })
     }
 
     /// Waits for an answer.

@@ -5,6 +5,7 @@ use clap::{Args, ValueEnum};
 use crate::cli::Globals;
 use crate::cli::answer::{left_out_text, reason_word, write_presets, write_snapshot, write_trace};
 use crate::cli::ask;
+use crate::cli::daemon::CallArgs;
 use crate::cli::exit::Exit;
 use crate::cli::output::{Format, Output};
 use crate::cli::question::{QuestionArgs, QuestionError, set, set_list, set_object};
@@ -54,6 +55,10 @@ pub struct FieldsCommand {
     #[arg(long, value_name = "ADDRESS", env = "PLACET_ADDRESS")]
     pub address: Option<String>,
 
+    /// How that daemon is called.
+    #[command(flatten)]
+    pub call: CallArgs,
+
     /// Who asks about what.
     #[command(flatten)]
     pub question: QuestionArgs,
@@ -76,7 +81,8 @@ pub(super) fn run(command: &FieldsCommand, globals: &Globals, output: &mut Outpu
         Ok(request) => request,
         Err(error) => return ask::refuse(&error, output),
     };
-    let (profile, address) = (request.profile.clone(), command.address.as_deref());
+    let profile = request.profile.clone();
+    let address = command.address.as_deref().map(|address| (address, &command.call));
     let response = match ask::ask(globals, address, &profile, output, |door| door.fields(request)) {
         Ok(response) => response,
         Err(exit) => return exit,

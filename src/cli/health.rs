@@ -11,6 +11,7 @@ use tonic_health::pb::health_client::HealthClient;
 
 use crate::cli::Globals;
 use crate::cli::answer::{BAD, GOOD, paint};
+use crate::cli::daemon::CallArgs;
 use crate::cli::door::{DoorError, Remote};
 use crate::cli::exit::Exit;
 use crate::cli::output::{Format, Output};
@@ -22,7 +23,8 @@ use crate::source::diagnostic::quote;
                   placet health                              can questions be answered?\n  \
                   placet health liveness                     is the process alive?\n  \
                   placet health profile/news                 is this profile served?\n  \
-                  placet health --address 10.0.0.5:7422      ask a listener for health elsewhere\n\n\
+                  placet health --address 10.0.0.5:7422      ask a listener for health elsewhere\n  \
+                  placet health --address 10.0.0.5:7420 --tls-ca ca.crt\n\n\
                   Ends with 0 if it is SERVING, with 1 if it is not, and with 4 if nobody answers.")]
 pub struct HealthCommand {
     /// Name that is asked about, as grpc.health.v1 has it: `liveness`, `profile/<id>`; empty for the daemon as a whole
@@ -37,6 +39,10 @@ pub struct HealthCommand {
         default_value = "127.0.0.1:7420"
     )]
     pub address: String,
+
+    /// How it is called.
+    #[command(flatten)]
+    pub call: CallArgs,
 
     /// Milliseconds to wait for the answer
     #[arg(
@@ -82,8 +88,12 @@ pub(super) fn run(command: &HealthCommand, globals: &Globals, output: &mut Outpu
 /// Returns what the daemon says of a name; nothing if it does not know the name.
 fn ask(command: &HealthCommand) -> Result<Option<ServingStatus>, DoorError> {
     let patience = Duration::from_millis(command.timeout_ms);
-    let remote = Remote::open(&command.address, patience)?;
-    let mut client = HealthClient::new(remote.channel.clone());
+    let call = CallArgs {
+        is_public: true,
+        ..command.call.clone()
+    };
+    let remote = Remote::open(&command.address, &call, patience)?;
+    let mut client = HealthClient::new(remote.line.clone());
     let request = HealthCheckRequest {
         service: command.name.clone(),
     };

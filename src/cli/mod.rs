@@ -16,6 +16,7 @@
 mod answer;
 mod ask;
 pub mod check;
+pub mod daemon;
 mod door;
 pub mod exit;
 pub mod fields;

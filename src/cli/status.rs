@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use crate::cli::Globals;
 use crate::cli::answer::{BAD, GOOD, paint};
 use crate::cli::ask::write_json;
+use crate::cli::daemon::CallArgs;
 use crate::cli::door::{DoorError, Remote};
 use crate::cli::exit::Exit;
 use crate::cli::output::{Format, Output};
@@ -31,6 +32,10 @@ pub struct StatusCommand {
         default_value = "127.0.0.1:7423"
     )]
     pub address: String,
+
+    /// How it is called.
+    #[command(flatten)]
+    pub call: CallArgs,
 
     /// Profile to tell of; without it, all
     #[arg(long, value_name = "ID", env = "PLACET_PROFILE", default_value = "")]
@@ -76,8 +81,12 @@ pub(super) fn run(command: &StatusCommand, globals: &Globals, output: &mut Outpu
 }
 
 fn ask(command: &StatusCommand) -> Result<v1::GetStatusResponse, DoorError> {
-    let remote = Remote::open(&command.address, Duration::from_millis(command.timeout_ms))?;
-    let mut client = PolicyAdminServiceClient::new(remote.channel.clone());
+    let remote = Remote::open(
+        &command.address,
+        &command.call,
+        Duration::from_millis(command.timeout_ms),
+    )?;
+    let mut client = PolicyAdminServiceClient::new(remote.line.clone());
     let request = v1::GetStatusRequest {
         profile: command.profile.clone(),
         include_reads: command.reads,

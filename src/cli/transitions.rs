@@ -5,6 +5,7 @@ use clap::Args;
 use crate::cli::Globals;
 use crate::cli::answer::{BAD, GOOD, paint, reason_word, write_missing, write_snapshot, write_trace};
 use crate::cli::ask;
+use crate::cli::daemon::CallArgs;
 use crate::cli::exit::Exit;
 use crate::cli::output::{Format, Output};
 use crate::cli::question::{QuestionArgs, QuestionError, set};
@@ -31,6 +32,10 @@ pub struct TransitionsCommand {
     #[arg(long, value_name = "ADDRESS", env = "PLACET_ADDRESS")]
     pub address: Option<String>,
 
+    /// How that daemon is called.
+    #[command(flatten)]
+    pub call: CallArgs,
+
     /// Who asks about what.
     #[command(flatten)]
     pub question: QuestionArgs,
@@ -42,7 +47,8 @@ pub(super) fn run(command: &TransitionsCommand, globals: &Globals, output: &mut 
         Ok(request) => request,
         Err(error) => return ask::refuse(&error, output),
     };
-    let (profile, address) = (request.profile.clone(), command.address.as_deref());
+    let profile = request.profile.clone();
+    let address = command.address.as_deref().map(|address| (address, &command.call));
     let response = match ask::ask(globals, address, &profile, output, |door| {
         door.transitions(request)
     }) {

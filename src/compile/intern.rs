@@ -6,12 +6,13 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use crate::model::collection::{self as compiled, Collection};
+use crate::model::grant::Constraint;
 use crate::model::id::{ActionId, CollectionId, FieldId, OriginId, StateId, WorkflowId};
 use crate::model::origin::Origin;
 use crate::model::{Action, Model, Settings};
 use crate::policy::collection::{Filtering, Unreadable, Unwritable};
 use crate::policy::grant::Selection;
-use crate::policy::{Policy, Selector, Title};
+use crate::policy::{Policy, Title};
 use crate::source::file::SourceMap;
 use crate::source::span::Span;
 use crate::vocab::effect::{Operation, Reason};
@@ -70,17 +71,13 @@ impl<'s> Interner<'s> {
         }
     }
 
-    /// A rule makes known what it is for; what it is not for stays unknown.
+    /// A rule makes known what it names, be it what it is for or what it is not for.
     fn intern_selection(&mut self, selection: &Selection) {
-        if let Selector::Only(names) = &selection.actions {
-            for name in names {
-                self.model.action_names.intern(&name.value);
-            }
+        for name in selection.actions.names() {
+            self.model.action_names.intern(&name.value);
         }
-        if let Selector::Only(names) = &selection.collections {
-            for name in names {
-                self.model.collection_names.intern(&name.value);
-            }
+        for name in selection.collections.names() {
+            self.model.collection_names.intern(&name.value);
         }
         for name in selection.states.names() {
             self.model.state_names.intern(&name.value);
@@ -248,7 +245,10 @@ impl<'s> Interner<'s> {
                 .into(),
             codes: codes(&policy.settings.codes),
         };
+        let writes_clock =
+            |constraint: &Constraint| constraint.presets.iter().any(|(_, operand)| operand.is_clock());
         self.model.looks_at_clock = self.model.conditions.iter().any(|program| program.looks_at_clock)
+            || self.model.constraints.iter().any(writes_clock)
             || self
                 .model
                 .transitions

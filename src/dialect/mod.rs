@@ -25,6 +25,7 @@ mod directus_item;
 mod directus_lower;
 mod directus_older;
 mod directus_pattern;
+mod directus_role;
 mod directus_rows;
 mod directus_schema;
 mod directus_system;

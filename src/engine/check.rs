@@ -308,7 +308,7 @@ impl<'q> Judge<'_, 'q> {
         let state = self.facts.state_of_stored()?;
         let (target, leads) = target_from(self.facts, transition, &state);
         let position = self.facts.position(operation, target)?;
-        let conditional = match self.gate(id, transition, state, leads, trace) {
+        let conditional = match self.gate(id, transition, operation, (&state, &position), leads, trace) {
             Gate::Open { conditional } => conditional,
             Gate::Shut(mut decision) => {
                 decision.transition = Some(id);
@@ -383,7 +383,8 @@ impl<'q> Judge<'_, 'q> {
         &self,
         id: TransitionId,
         transition: &'q Transition,
-        state: State<'q>,
+        operation: Operation,
+        (state, position): (&State<'q>, &Position<'q>),
         leads: Truth,
         trace: &mut T,
     ) -> Gate<'q> {
@@ -397,8 +398,8 @@ impl<'q> Judge<'_, 'q> {
         };
         let mut conditional = false;
         let offered = match &transition.from {
-            Some(from) => matches_state(&state, from),
-            None => self.offers(&state, id),
+            Some(from) => matches_state(state, from),
+            None => self.offers(state, id),
         };
         match offered.and(leads) {
             Truth::True => {}
@@ -420,11 +421,11 @@ impl<'q> Judge<'_, 'q> {
             return refuse(Reason::NotOffered, None);
         }
         if let Some(when) = transition.when {
-            let position = Position::resting(state);
             let bout = Bout {
                 facts,
                 action: transition.actions.first().copied(),
-                position: &position,
+                operation,
+                position,
             };
             let mut notes = Notes::new();
             match bout.stored(when, &mut notes) {
@@ -569,6 +570,7 @@ impl<'q> Judge<'_, 'q> {
         let bout = Bout {
             facts: self.facts,
             action: step.action,
+            operation: step.operation,
             position,
         };
         if self.facts.model.constraint_slots.is_empty() {

@@ -29,7 +29,7 @@ pub(super) fn find_comparison<'q>(
             if !prefix.is_empty() || !is_left && leaf.operand_name.as_ref() != name {
                 return;
             }
-            let truth = scene(&after).alone(leaf);
+            let truth = plain(&after).alone(leaf);
             if truth != Truth::Open && best.as_ref().is_none_or(|(_, _, best)| truth > *best) {
                 best = Some((leaf, is_left, truth));
             }
@@ -49,7 +49,7 @@ pub(super) fn find_comparison<'q>(
             turned(operator, leaf)
         }
     });
-    let before = scene(facts);
+    let before = plain(facts);
     let values = match operator {
         None => Vec::new(),
         Some(operator) if operator.operand() == Form::Flag => Vec::new(),
@@ -64,12 +64,14 @@ pub(super) fn find_comparison<'q>(
     })
 }
 
-fn scene<'s>(facts: &'s Facts<'s>) -> Scene<'s> {
+/// Returns what conditions on the stored item look at, for no action.
+pub(super) fn plain<'s>(facts: &'s Facts<'s>) -> Scene<'s> {
     Scene {
         facts,
         action: None,
         item: Item::Stored,
         state: None,
+        named: None,
         creates: false,
         depth: 0,
     }

@@ -81,6 +81,8 @@ pub(super) struct Scene<'s> {
     pub(super) item: Item<'s>,
     /// The state that the item would have, if it moves or is new; `None` for the stored item.
     pub(super) state: Option<&'s str>,
+    /// The state that the request asks for in another way than by its changes; nothing is asked of a related item.
+    pub(super) named: Option<&'s str>,
     /// Whether the item is being made, so that its attributes are what is proposed.
     pub(super) creates: bool,
     /// How many `_some_permitted` are around this one.
@@ -216,6 +218,7 @@ impl<'s> Scene<'s> {
             let scene = Scene {
                 item: Item::Related(item.view()),
                 state: None,
+                named: None,
                 ..*self
             };
             // Of an item that is told by its key alone, nothing else is known.

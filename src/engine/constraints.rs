@@ -213,20 +213,6 @@ impl<'q> Bout<'_, 'q> {
         }
     }
 
-    /// The state that the request asks for in another way than by its changes.
-    fn submitted_state(&self, operation: Operation) -> Option<&str> {
-        let asked = match operation {
-            Operation::Create => self.facts.names_new_state(),
-            Operation::Read | Operation::Update | Operation::Delete | Operation::Other => {
-                self.position.stays != Truth::True
-            }
-        };
-        match self.position.target() {
-            State::Named(name, _) if asked => Some(name.as_ref()),
-            State::Named(..) | State::None | State::Open => None,
-        }
-    }
-
     /// Runs step six and returns the refusal, if there is one.
     pub(super) fn constrain<T: Trace>(
         &self,
@@ -349,7 +335,7 @@ impl<'q> Bout<'_, 'q> {
             }
         };
         run(
-            &self.scene(Item::Submitted(presets), self.submitted_state(operation)),
+            &self.scene(Item::Submitted(presets), None),
             constraint
                 .submitted
                 .filter(|_| writes(operation))
@@ -379,10 +365,7 @@ impl<'q> Bout<'_, 'q> {
             scene.blame(program)
         };
         if part == Outcome::Submitted {
-            blame(
-                &self.scene(Item::Submitted(presets), self.submitted_state(operation)),
-                constraint.submitted,
-            )
+            blame(&self.scene(Item::Submitted(presets), None), constraint.submitted)
         } else if part == Outcome::Require {
             blame(&self.as_would_be(presets, operation), constraint.require)
         } else {

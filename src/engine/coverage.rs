@@ -407,9 +407,12 @@ impl<'q> Weighing<'_, 'q> {
             .filter(|each| each.reason != Reason::FieldOutOfReach)
             .peekable();
         let star = self.asked.star;
+        // Whatever may be read is denied if something would be shown, and all of it is taken away.
+        let is_star_denied =
+            || !self.denied.rules.is_empty() && self.tally.matching.iter().any(|each| each.touches);
         let is_denied = (star || in_reach.peek().is_some())
             && in_reach.all(|each| each.reason == Reason::Denied)
-            && (!star || !self.denied.rules.is_empty());
+            && (!star || is_star_denied());
         let reason = if is_denied {
             Reason::Denied
         } else {

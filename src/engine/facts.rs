@@ -260,9 +260,9 @@ impl<'q> Facts<'q> {
                 .and_then(|collection| collection.initial_state)
                 .map(|id| self.known(id))
         };
-        // A name outweighs a null, whichever part of the question tells it.
+        // A name that is asked for outweighs a null that is written.
         let told = match (written, asked) {
-            (Some(State::None), Some(asked)) => Some(asked),
+            (Some(State::None), Some(asked)) if !self.query.to_state.is_empty() => Some(asked),
             (written, asked) => written.or(asked),
         };
         Ok(told.or_else(initial).unwrap_or(State::None))
@@ -302,10 +302,7 @@ impl<'q> Facts<'q> {
         value: &'q Value<'q>,
         conflict: QueryError,
     ) -> Result<State<'q>, QueryError> {
-        let by_value = match view_text(value.view()) {
-            Some(text) if !text.is_empty() => self.named(text),
-            Some(_) | None => State::None,
-        };
+        let by_value = state_by_value(self.model, value.view());
         if name.is_empty() {
             return Ok(by_value);
         }
@@ -327,6 +324,20 @@ impl<'q> Facts<'q> {
             .chain(told.iter().map(AsRef::as_ref))
             .collect();
         super::role::roles_of_owner(self.model, &self.owner, &names)
+    }
+}
+
+/// Returns the state that a value of its field tells: numbers and booleans name one as they are written, null and an empty text
+/// are none, and of a list or an object nothing is known.
+pub(super) fn state_by_value<'v>(model: &Model, value: View<'v>) -> State<'v> {
+    match view_text(value) {
+        Some(text) if text.is_empty() => State::None,
+        Some(text) => {
+            let id = model.state_names.id(&text);
+            State::Named(text, id)
+        }
+        None if matches!(value, View::Null) => State::None,
+        None => State::Open,
     }
 }
 
@@ -386,7 +397,7 @@ fn owner<'q>(
 
 /// The owner's id as the owner field tells it: the value itself, or the key of the related item.
 #[inline(never)]
-fn owner_of_value<'q>(
+pub(super) fn owner_of_value<'q>(
     model: &Model,
     collection: &Collection,
     field: &str,

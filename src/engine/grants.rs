@@ -309,10 +309,8 @@ impl<'q> Bout<'_, 'q> {
             return None;
         }
         let fit = reach.meet(self.matches(&grant.selection, grant.networks.as_deref(), notes));
-        if fit.truth == Truth::Open {
-            tally.any_open = true;
-        }
         if fit.truth == Truth::False || fit.truth == Truth::Open && !fit.is_aside(any_item) {
+            tally.any_open |= fit.truth == Truth::Open;
             self.event(trace, rule, fit.part, fit.truth == Truth::Open, |event| {
                 event.leaf = self.blame(&grant.selection, fit.part);
             });

@@ -35,4 +35,5 @@ mod programs;
 mod related;
 mod selection;
 mod test;
+mod unknown;
 mod variable;

@@ -21,6 +21,7 @@ pub(super) enum Found<'s> {
 }
 
 impl<'s> Scene<'s> {
+    /// Tells whether the request submits the field: by its changes, by presets where these are asked, or as the state.
     pub(super) fn is_submitted(&self, leaf: &Leaf) -> bool {
         let Left::Field(path) = &leaf.left else {
             return false;
@@ -28,7 +29,9 @@ impl<'s> Scene<'s> {
         let Some(field) = path.first() else { return false };
         let presets = match self.item {
             Item::AsWouldBe(presets) | Item::Submitted(presets) => presets.values.as_slice(),
-            Item::Stored | Item::Related(_) => &[],
+            Item::Stored => &[],
+            // A request submits fields of the item, never those of others.
+            Item::Related(_) => return false,
         };
         self.facts.query.changes.get(field).is_some()
             || self.submitted_state(field).is_some()
@@ -155,10 +158,8 @@ impl<'s> Scene<'s> {
 
     /// The state that is asked for by its name, or by a transition, is submitted as well.
     fn submitted_state(&self, name: &str) -> Option<&'s str> {
-        let state = self
-            .state
-            .filter(|_| self.is_submitted_table() && self.is_state_field(name));
-        state.filter(|_| self.facts.query.changes.get(name).is_none())
+        self.named
+            .filter(|_| self.is_state_field(name) && self.facts.query.changes.get(name).is_none())
     }
 
     fn is_state_field(&self, name: &str) -> bool {

@@ -18,6 +18,8 @@ pub(super) struct Touched<'q> {
     pub(super) transitions: Vec<TransitionId>,
     /// Roles that rules name in such a way that holding them may allow; `None` if any role may.
     pub(super) roles: Option<Bits>,
+    /// What constraints write into fields.
+    pub(super) presets: Vec<(&'q str, &'q Operand)>,
     /// Networks that some allow or constraint demands.
     pub(super) networks: Vec<&'q [Network]>,
     /// Whether some allow is for one's own items, or for those of people with the same role.
@@ -46,6 +48,7 @@ pub(super) fn touched<'q>(model: &'q Model, query: &Query<'q>) -> Touched<'q> {
         programs: Vec::new(),
         transitions,
         roles: Some(Bits::default()),
+        presets: Vec::new(),
         networks: Vec::new(),
         is_scoped: false,
     };
@@ -109,12 +112,12 @@ fn touch<'q>(
             touched.is_scoped |= grant.selection.scope != Scope::Any;
         }
         if depth == 0 {
-            touch_roles(
-                model,
-                &grant.selection.roles,
-                grant.effect == Effect::Allow,
-                touched,
-            );
+            let allows = grant.effect == Effect::Allow;
+            touch_roles(model, &grant.selection.roles, allows, touched);
+            if allows && grant.selection.when.is_some() && !grant.neutral {
+                // Beside an allow with a condition, neutral ones do not count.
+                touch_roles(model, &grant.selection.roles, false, touched);
+            }
         }
     }
     let constraints = model
@@ -126,13 +129,17 @@ fn touch<'q>(
         touched.programs.extend(program(constraint.require));
         touched.programs.extend(program(constraint.submitted));
         if depth == 0 {
+            let names = &model.field_names;
+            let presets = constraint.presets.iter();
+            touched
+                .presets
+                .extend(presets.map(|(field, operand)| (names.name(field.index()), operand)));
             touched.networks.extend(constraint.networks.as_deref());
-            touch_roles(
-                model,
-                &constraint.selection.roles,
-                !constraint.presets.is_empty(),
-                touched,
-            );
+            // It asks something of whoever it is for, and may bring what others ask.
+            touch_roles(model, &constraint.selection.roles, false, touched);
+            if !constraint.presets.is_empty() {
+                touch_roles(model, &constraint.selection.roles, true, touched);
+            }
         }
     }
     if depth >= crate::vocab::limits::PERMITTED_DEPTH_MAX {

@@ -6,14 +6,13 @@ use smallvec::SmallVec;
 
 use crate::model::bits::Bits;
 use crate::model::grant::{Grant, Held, Mask, Scope};
-use crate::model::id::{ActionId, CollectionId, StateId};
+use crate::model::id::{ActionId, CollectionId};
 use crate::vocab::limits::PERMITTED_DEPTH_MAX;
 use crate::vocab::value::{Value, View};
 
-use super::compare::view_text;
 use super::condition::{Item, Notes, Scene, Truth};
-use super::facts::{Position, State, told_owner_roles};
-use super::role::{counts, roles_of_owner};
+use super::facts::{Position, State, owner_of_value, state_by_value, told_owner_roles};
+use super::role::{counts, of_owners, roles_of_owner};
 
 /// Tells whether the subject's grants of this action admit a related item; without any such grant every item is admitted.
 ///
@@ -40,15 +39,7 @@ pub(super) fn admits<'s, 'm: 's>(
         .is_some_and(|owner| !owner.is_empty() && facts.identity.id == Some(owner));
     let mut roles = facts.effective.site().clone();
     if owns {
-        for role in facts
-            .model
-            .roles
-            .owner
-            .iter()
-            .filter_map(|role| facts.model.roles.row(*role))
-        {
-            roles.union(&role.closure);
-        }
+        roles.union(&of_owners(facts));
     }
     let owner_roles = match (owner.as_deref(), item) {
         (Some(id), Value::Object(attributes)) => {
@@ -126,6 +117,7 @@ fn matches_item<'s>(
             let inner = Scene {
                 item: Item::Related(item.view()),
                 state: None,
+                named: None,
                 depth: scene.depth + 1,
                 ..*scene
             };
@@ -170,12 +162,8 @@ fn in_scope(scene: &Scene<'_>, grant: &Grant, owner: Option<&str>, owns: bool, o
 fn owner_of<'s>(scene: &Scene<'s>, collection: CollectionId, item: &'s Value<'s>) -> Option<Cow<'s, str>> {
     let row = scene.facts.model.collection(collection)?;
     let Value::Object(object) = item else { return None };
-    match object.get(row.owner_field.as_deref()?)? {
-        Value::Object(owner) => view_text(owner.get("id")?.view()),
-        value @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::Text(_) | Value::List(_)) => {
-            view_text(value.view())
-        }
-    }
+    let field = row.owner_field.as_deref()?;
+    owner_of_value(scene.facts.model, row, field, object.get(field)?)
 }
 
 fn state_of<'s>(scene: &Scene<'s>, collection: CollectionId, item: &'s Value<'s>) -> State<'s> {
@@ -188,14 +176,5 @@ fn state_of<'s>(scene: &Scene<'s>, collection: CollectionId, item: &'s Value<'s>
         View::Object(object) => field.and_then(|field| object.get(field)),
         View::Null | View::Bool(_) | View::Number(_) | View::Text(_) | View::List(_) => None,
     };
-    match value {
-        None => State::Open,
-        Some(value) => match view_text(value.view()) {
-            Some(text) => {
-                let id = model.state_names.find(&text).map(StateId::new);
-                State::Named(text, id)
-            }
-            None => State::None,
-        },
-    }
+    value.map_or(State::Open, |value| state_by_value(model, value.view()))
 }

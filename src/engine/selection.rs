@@ -3,11 +3,12 @@
 use crate::model::bits::Bits;
 use crate::model::grant::{Held, Mask, Scope, Selection};
 use crate::model::id::{ActionId, ConditionId, TransitionId};
+use crate::vocab::effect::Operation;
 use crate::vocab::network::Network;
 
 use super::condition::{Item, Notes, Scene, Truth};
 use super::decision::Rule;
-use super::facts::{Facts, Position};
+use super::facts::{Facts, Position, State};
 use super::role::{counts, of_owners};
 use super::trace::{Event, Outcome, Settled, Trace};
 
@@ -15,6 +16,7 @@ use super::trace::{Event, Outcome, Settled, Trace};
 pub(super) struct Bout<'f, 'q> {
     pub(super) facts: &'f Facts<'q>,
     pub(super) action: Option<ActionId>,
+    pub(super) operation: Operation,
     pub(super) position: &'f Position<'q>,
 }
 
@@ -255,6 +257,20 @@ impl<'q> Bout<'_, 'q> {
         self.scene(Item::Stored, None).credit(program)
     }
 
+    /// The state that the request asks for in another way than by its changes.
+    fn named_state(&self) -> Option<&str> {
+        let asked = match self.operation {
+            Operation::Create => self.facts.names_new_state(),
+            Operation::Read | Operation::Update | Operation::Delete | Operation::Other => {
+                self.position.stays != Truth::True
+            }
+        };
+        match self.position.target() {
+            State::Named(name, _) if asked => Some(name.as_ref()),
+            State::Named(..) | State::None | State::Open => None,
+        }
+    }
+
     /// Returns what a condition looks at.
     pub(super) fn scene<'s>(&'s self, item: Item<'s>, state: Option<&'s str>) -> Scene<'s> {
         Scene {
@@ -262,6 +278,7 @@ impl<'q> Bout<'_, 'q> {
             action: self.action,
             item,
             state,
+            named: self.named_state(),
             creates: false,
             depth: 0,
         }

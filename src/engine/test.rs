@@ -74,22 +74,32 @@ fn test_null<'s>(scene: &Scene<'s>, leaf: &'s Leaf) -> Truth {
             Truth::of(holds(&side))
         }
     };
-    // Whatever the elements are that a list is written with, null is none of them.
+    let is_among = || {
+        each_element(scene, &leaf.right, &mut |element| {
+            if element.is_open() {
+                Truth::Open
+            } else {
+                Truth::of(element.is_null())
+            }
+        })
+    };
+    // Whatever the elements are that a list is written with, a stored null is none of them.
     let written = match &leaf.right {
         Operand::List(parts) => Some(parts.is_empty()),
         Operand::Value(Value::List(values)) => Some(values.is_empty()),
         Operand::Value(_) | Operand::Variable(_) => None,
     };
     match leaf.operator {
+        Operator::In if is_submitted => is_among(),
+        Operator::Nin if is_submitted => is_among().not(),
         Operator::In if written.is_some() => Truth::False,
-        Operator::Nin if written.is_some() => Truth::of(is_submitted || written == Some(true)),
+        Operator::Nin if written.is_some() => Truth::of(written == Some(true)),
         Operator::Null => Truth::True,
         Operator::Empty => Truth::of(!is_submitted),
         Operator::Nempty => Truth::of(is_submitted),
         Operator::Is => right(&Side::is_null),
         Operator::Eq if is_submitted => right(&Side::is_null),
         Operator::Neq if is_submitted => right(&|side| !side.is_null()),
-        Operator::Nin if is_submitted => right(&|side| !side.is_null()),
         Operator::Nin => right(&|side| side.elements().is_some_and(<[_]>::is_empty)),
         Operator::Eq
         | Operator::Neq
@@ -130,16 +140,18 @@ fn test_null<'s>(scene: &Scene<'s>, leaf: &'s Leaf) -> Truth {
 
 /// Tests an operator whose right side is one value.
 fn test_one<'s>(scene: &Scene<'s>, leaf: &'s Leaf, left: &Side<'s>) -> Truth {
+    let is_submitted = scene.is_submitted_table();
+    if is_submitted && !is_fit(leaf.operator, left) {
+        return Truth::False;
+    }
     let right = scene.operand(&leaf.right);
     if matches!(right, Side::Open) {
         return Truth::Open;
     }
     if right.is_null() {
-        // Nothing compares with null; `_is` alone asks for it, and the left side is a value here.
-        return Truth::False;
-    }
-    if scene.is_submitted_table() && !is_fit(leaf.operator, left) {
-        return Truth::False;
+        // Nothing stored compares with null; `_is` alone asks for it, and the left side is a value here. What is submitted
+        // is told apart from it.
+        return Truth::of(is_submitted && leaf.operator == Operator::Neq);
     }
     let compared = |holds: fn(Ordering) -> bool| order(left, &right).is_some_and(holds);
     Truth::of(match leaf.operator {

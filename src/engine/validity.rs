@@ -13,10 +13,14 @@ use crate::model::condition::{Leaf, Left, Operand, Variable};
 use crate::vocab::limits::VALIDITY_TRIALS_MAX;
 use crate::vocab::operator::Function;
 use crate::vocab::time::{Step, from_milliseconds, parse_instant};
-use crate::vocab::value::{Object, Value, View};
+use crate::vocab::value::View;
 
 use super::check::check;
+use super::compare::{Side, apply};
+use super::comparison::plain;
+use super::condition::Scene;
 use super::decision::Decision;
+use super::facts::Facts;
 use super::programs::{each_leaf, touched};
 use super::query::Query;
 
@@ -72,51 +76,115 @@ fn flips(model: &Model, query: &Query<'_>) -> Vec<Timestamp> {
         moments.extend(transition.opens);
         moments.extend(transition.closes);
     }
-    for program in touched.programs.iter().filter(|program| program.looks_at_clock) {
-        each_leaf(&program.root, &mut Vec::new(), &mut |leaf, prefix| {
-            flips_of(leaf, prefix, query, &mut moments);
-        });
+    let Ok(facts) = Facts::bind(model, query) else {
+        return moments;
+    };
+    let look = Look {
+        scene: plain(&facts),
+        presets: &touched.presets,
+    };
+    // A preset may write the clock into any field.
+    let writes_clock = touched.presets.iter().any(|(_, operand)| operand.is_clock());
+    for program in &touched.programs {
+        if program.looks_at_clock || writes_clock {
+            each_leaf(&program.root, &mut Vec::new(), &mut |leaf, prefix| {
+                look.flips_of(leaf, prefix, &mut moments);
+            });
+        }
     }
     moments
 }
 
-fn flips_of(leaf: &Leaf, prefix: &[&str], query: &Query<'_>, moments: &mut Vec<Timestamp>) {
-    let now = query.context.now;
-    if let Left::Fact(Variable::Now(step)) = &leaf.left {
-        let mut values = SmallVec::<[View<'_>; 4]>::new();
-        operand_values(&leaf.right, query, &mut values);
-        match leaf.function {
-            Some(function) => rounds(function, &values, *step, now, moments),
-            None => values
-                .iter()
-                .filter_map(|value| instant(*value))
-                .for_each(|at| reach(*step, at, moments)),
+/// Where the sides of comparisons are looked up.
+struct Look<'l> {
+    scene: Scene<'l>,
+    /// What constraints write into fields.
+    presets: &'l [(&'l str, &'l Operand)],
+}
+
+impl<'l> Look<'l> {
+    fn flips_of(&self, leaf: &'l Leaf, prefix: &[&str], moments: &mut Vec<Timestamp>) {
+        let now = self.scene.facts.query.context.now;
+        let mut clocks = Vec::new();
+        let mut values = Points::new();
+        match &leaf.left {
+            Left::Field(path) => {
+                self.presets_of(path, prefix, &mut clocks, &mut values);
+                let path: Vec<&str> = prefix
+                    .iter()
+                    .copied()
+                    .chain(path.iter().map(AsRef::as_ref))
+                    .collect();
+                let query = self.scene.facts.query;
+                collect(View::Object(&query.resource.attributes), &path, &mut values);
+                collect(View::Object(&query.changes), &path, &mut values);
+            }
+            Left::Fact(Variable::Now(step)) => clocks.push(*step),
+            Left::Fact(variable) => self.variable_points(variable, &mut values),
+        }
+        let mut steps = Vec::new();
+        let mut others = Points::new();
+        self.sides(&leaf.right, &mut steps, &mut others);
+        for clock in clocks {
+            match leaf.function {
+                Some(function) => rounds(function, &others, clock, now, moments),
+                None => others
+                    .iter()
+                    .filter_map(|point| point.instant)
+                    .for_each(|at| reach(clock, at, moments)),
+            }
+        }
+        for at in values.iter().filter_map(|point| point.instant) {
+            for step in &steps {
+                reach(*step, at, moments);
+            }
         }
     }
-    let mut steps = Vec::new();
-    clock_steps(&leaf.right, &mut steps);
-    if steps.is_empty() {
-        return;
-    }
-    let mut values = SmallVec::<[View<'_>; 4]>::new();
-    match &leaf.left {
-        Left::Field(path) => {
-            let path: Vec<&str> = prefix
-                .iter()
-                .copied()
-                .chain(path.iter().map(AsRef::as_ref))
-                .collect();
-            collect(View::Object(&query.resource.attributes), &path, &mut values);
-            collect(View::Object(&query.changes), &path, &mut values);
+
+    /// What presets may write into the field that a path begins with.
+    fn presets_of(
+        &self,
+        path: &[Box<str>],
+        prefix: &[&str],
+        clocks: &mut Vec<Option<Step>>,
+        values: &mut Points,
+    ) {
+        let [field] = path else { return };
+        let own = self
+            .presets
+            .iter()
+            .filter(|(name, _)| prefix.is_empty() && *name == field.as_ref());
+        for (_, operand) in own {
+            self.sides(operand, clocks, values);
         }
-        Left::Fact(variable) => variable_values(variable, query, &mut values),
     }
-    for at in values.iter().filter_map(|value| instant(*value)) {
-        for step in &steps {
-            reach(*step, at, moments);
+
+    /// The steps by which an operand looks at the clock, and its values: lists and facts of the request are resolved.
+    fn sides(&self, operand: &'l Operand, steps: &mut Vec<Option<Step>>, values: &mut Points) {
+        match operand {
+            Operand::Value(value) => collect(value.view(), &[], values),
+            Operand::Variable(Variable::Now(step)) => steps.push(*step),
+            Operand::Variable(variable) => self.variable_points(variable, values),
+            Operand::List(parts) => parts.iter().for_each(|part| self.sides(part, steps, values)),
+        }
+    }
+
+    fn variable_points(&self, variable: &'l Variable, values: &mut Points) {
+        match self.scene.variable(variable) {
+            Side::View(view) => collect(view, &[], values),
+            Side::List(list) => list.iter().for_each(|value| collect(value.view(), &[], values)),
+            Side::Instant(_) | Side::Open => {}
         }
     }
 }
+
+/// What a value may be compared with the clock as.
+struct Point {
+    instant: Option<Timestamp>,
+    number: Option<f64>,
+}
+
+type Points = SmallVec<[Point; 4]>;
 
 /// Adds the first moments at which the clock, a step away, has reached, and has passed, a moment.
 fn reach(step: Option<Step>, at: Timestamp, moments: &mut Vec<Timestamp>) {
@@ -155,7 +223,7 @@ fn first_reaching(step: Option<Step>, goal: Timestamp) -> Option<Timestamp> {
 /// Adds the next moments at which a part of the clock is, or has just been, one of the values.
 fn rounds(
     function: Function,
-    values: &[View<'_>],
+    values: &[Point],
     step: Option<Step>,
     now: Timestamp,
     moments: &mut Vec<Timestamp>,
@@ -173,7 +241,7 @@ fn rounds(
         return;
     };
     if function == Function::Year {
-        for year in values.iter().filter_map(|value| number(*value)) {
+        for year in values.iter().filter_map(|point| point.number) {
             for year in [year, year + 1.0] {
                 let start = parse_instant(&format!("{year:04}-01-01"));
                 moments.extend(start.and_then(|start| first_reaching(step, start)));
@@ -195,9 +263,9 @@ fn rounds(
         return;
     };
     let part = |at: &jiff::Zoned| {
-        let side = super::compare::Side::Instant(at.timestamp());
-        match super::compare::apply(function, &side) {
-            Ok(super::compare::Side::View(View::Number(part))) => Some(part),
+        let side = Side::Instant(at.timestamp());
+        match apply(function, &side) {
+            Ok(Side::View(View::Number(part))) => Some(part),
             _ => None,
         }
     };
@@ -212,7 +280,7 @@ fn rounds(
             let side = |part: Option<f64>| part.map(|part| part.total_cmp(&value));
             side(before) != side(after)
         };
-        if values.iter().filter_map(|value| number(*value)).any(crosses) {
+        if values.iter().filter_map(|point| point.number).any(crosses) {
             moments.extend(first_reaching(step, boundary.timestamp()));
         }
         before = after;
@@ -235,50 +303,17 @@ fn instant(value: View<'_>) -> Option<Timestamp> {
     }
 }
 
-/// The steps by which an operand looks at the clock.
-fn clock_steps(operand: &Operand, steps: &mut Vec<Option<Step>>) {
-    match operand {
-        Operand::Variable(Variable::Now(step)) => steps.push(*step),
-        Operand::Variable(_) | Operand::Value(_) => {}
-        Operand::List(parts) => parts.iter().for_each(|part| clock_steps(part, steps)),
-    }
-}
-
-/// The values of an operand, lists and facts of the request resolved.
-fn operand_values<'v>(operand: &'v Operand, query: &'v Query<'v>, values: &mut SmallVec<[View<'v>; 4]>) {
-    match operand {
-        Operand::Value(Value::List(list)) => values.extend(list.iter().map(Value::view)),
-        Operand::Value(value) => values.push(value.view()),
-        Operand::Variable(variable) => variable_values(variable, query, values),
-        Operand::List(parts) => parts.iter().for_each(|part| operand_values(part, query, values)),
-    }
-}
-
-fn variable_values<'v>(variable: &'v Variable, query: &'v Query<'v>, values: &mut SmallVec<[View<'v>; 4]>) {
-    let (object, path): (&Object<'v>, _) = match variable {
-        Variable::CurrentUser(path) => (&query.subject.attributes, path),
-        Variable::Context(path) => (&query.context.attributes, path),
-        // Roles, owners and items are no moments.
-        Variable::Now(_)
-        | Variable::CurrentRole(_)
-        | Variable::CurrentRoles(_)
-        | Variable::CurrentPolicies(_)
-        | Variable::OwnerId
-        | Variable::OwnerRoles
-        | Variable::Item => return,
-    };
-    let path: Vec<&str> = path.iter().map(AsRef::as_ref).collect();
-    collect(View::Object(object), &path, values);
-}
-
 /// Collects what a path leads to, through every element of the lists on its way.
-fn collect<'v>(value: View<'v>, path: &[&str], values: &mut SmallVec<[View<'v>; 4]>) {
+fn collect(value: View<'_>, path: &[&str], values: &mut Points) {
     if let View::List(items) = value {
         items.iter().for_each(|item| collect(item.view(), path, values));
         return;
     }
     let Some((first, rest)) = path.split_first() else {
-        values.push(value);
+        values.push(Point {
+            instant: instant(value),
+            number: number(value),
+        });
         return;
     };
     if let View::Object(object) = value

@@ -113,6 +113,17 @@ pub enum Operand {
     List(Box<[Operand]>),
 }
 
+impl Operand {
+    /// Tells whether the operand is the clock, or lists it.
+    pub fn is_clock(&self) -> bool {
+        match self {
+            Operand::Value(_) => false,
+            Operand::Variable(variable) => matches!(variable, Variable::Now(_)),
+            Operand::List(parts) => parts.iter().any(Operand::is_clock),
+        }
+    }
+}
+
 /// A fact of the request.
 #[derive(Clone, Debug)]
 pub enum Variable {

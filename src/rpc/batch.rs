@@ -1,14 +1,16 @@
 //! `CheckBatch`: many questions of one subject, all answered from one version.
 
-use prost::Message;
 use tonic::Status;
 
+use super::check::Decided;
 use super::decode::{Asked, Decoder, lay_over};
 use super::encode::Encoder;
+use super::out::Out;
+use super::proto::fields as field;
 use super::proto::v1;
 use super::violation::{Path, Violations};
 use super::wire::Bounded;
-use super::{Budget, DecisionService, find, snapshot_info, status};
+use super::{Budget, DecisionService, find, status, write_snapshot};
 use crate::engine::missing::Trials;
 use crate::engine::query::Query;
 use crate::vocab::call::Call;
@@ -21,7 +23,7 @@ impl DecisionService {
     ///
     /// A status if what the questions share makes no sense, or no profile can answer.
     pub fn check_batch(&self, request: &v1::CheckBatchRequest) -> Result<v1::CheckBatchResponse, Status> {
-        self.check_batch_bytes(&request.encode_to_vec(), Budget::default())
+        self.ask(Call::CheckBatch, request)
     }
 
     /// Does the same with a request as it comes over the wire, as long as the budget lasts.
@@ -29,11 +31,12 @@ impl DecisionService {
     /// # Errors
     ///
     /// As [`Self::check_batch`], and if the time is over before all questions are answered.
-    pub(super) fn check_batch_bytes(
+    pub(super) fn write_check_batch(
         &self,
         bytes: &[u8],
         budget: Budget,
-    ) -> Result<v1::CheckBatchResponse, Status> {
+        out: &mut Out<'_>,
+    ) -> Result<(), Status> {
         let mut checks: Bounded<&[u8], BATCH_CHECKS_MAX> = Bounded::default();
         let asked = self.read(bytes, &[1..=5], |field| {
             if field.number == 6 {
@@ -58,7 +61,7 @@ impl DecisionService {
         let snapshot = find(&published, asked.name, asked.digest)?;
         let encoder = self.encoder(snapshot, Call::CheckBatch);
         let mut trials = Trials::of_request();
-        let mut results = Vec::with_capacity(checks.entries.len());
+        write_snapshot(out, field::check_batch_response::SNAPSHOT, snapshot);
         for (index, bytes) in checks.entries.into_iter().enumerate() {
             if budget.is_over() {
                 return Err(status::deadline_exceeded());
@@ -66,62 +69,42 @@ impl DecisionService {
             let path = path.index(index);
             let item = self.read(bytes, &[1..=1, 3..=3, 6..=12], |_| Ok(()))?;
             let common = own_context(&mut decoder, &path, &item, &mut query);
-            results.push(self.check_item(
-                &mut decoder,
-                &encoder,
-                &path,
-                &item,
-                &mut query,
-                asked.explain,
-                &mut trials,
-            ));
+            decoder.question(&path, &item, &mut query);
+            let readable = decoder.settle();
+            out.part(field::check_batch_response::RESULTS, |out| {
+                // Any text is an id of a check, and it is repeated as it came.
+                out.text(field::check_result::ID, item.name);
+                let decided = readable.and_then(|()| {
+                    encoder
+                        .decide(&query, asked.explain, &mut trials)
+                        .map_err(|error| Violations::of_query(&path, &error))
+                });
+                self.write_result(out, &encoder, &query, decided);
+            });
             decoder.check_form()?;
             if let Some(common) = common {
                 query.context = common;
             }
         }
-        Ok(v1::CheckBatchResponse {
-            snapshot: Some(snapshot_info(snapshot)),
-            results,
-        })
+        Ok(())
     }
 
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "one step of a loop, apart for its length"
-    )]
-    fn check_item<'a>(
+    /// Writes what became of one question: a decision, or why there is none.
+    fn write_result(
         &self,
-        decoder: &mut Decoder,
-        encoder: &Encoder<'a>,
-        path: &Path<'_>,
-        item: &Asked<'a>,
-        query: &mut Query<'a>,
-        explain: bool,
-        budget: &mut Trials,
-    ) -> v1::CheckResult {
-        use v1::check_result::Result as Wire;
-        // Any text is an id of a check, and it is repeated as it came.
-        let id = item.name.to_owned();
-        decoder.question(path, item, query);
-        let decided = decoder.settle().and_then(|()| {
-            self.decide(encoder, query, explain, budget)
-                .map_err(|error| Violations::of_query(path, &error))
-        });
+        out: &mut Out<'_>,
+        encoder: &Encoder<'_>,
+        query: &Query<'_>,
+        decided: Result<Decided<'_>, Violations>,
+    ) {
         match decided {
-            Ok((decision, trace)) => v1::CheckResult {
-                id,
-                trace,
-                result: Some(Wire::Decision(decision)),
-            },
-            Err(violations) => {
-                let error = status::invalid_check(&violations);
-                v1::CheckResult {
-                    id,
-                    trace: None,
-                    result: Some(Wire::Error(error)),
-                }
+            Ok(decided) => {
+                encoder.trace(out, field::check_result::TRACE, query, &decided);
+                self.write_decision(out, field::check_result::DECISION, encoder, query, &decided);
             }
+            Err(violations) => out.part(field::check_result::ERROR, |out| {
+                status::invalid_check(out, &violations);
+            }),
         }
     }
 }

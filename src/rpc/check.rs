@@ -1,17 +1,32 @@
 //! `Check`: one question, one decision.
 
-use prost::Message;
 use tonic::Status;
 
-use super::encode::{Detail, Encoder};
+use super::encode::{Detail, Encoder, Outlook};
+use super::out::{Nested, Out};
+use super::proto::fields as field;
 use super::proto::v1;
+use super::trace::Account;
 use super::violation::{Path, Violations};
-use super::{DecisionService, find, outlook, snapshot_info, status};
+use super::{DecisionService, find, outlook, status, write_snapshot};
 use crate::engine::check::{check, check_traced};
+use crate::engine::decision::Decision;
 use crate::engine::missing::Trials;
 use crate::engine::query::{Query, QueryError};
+use crate::engine::role;
 use crate::engine::trace::Recorder;
 use crate::vocab::call::Call;
+
+/// A question that is decided, with all that its answer tells.
+#[derive(Debug)]
+pub(super) struct Decided<'q> {
+    /// The decision.
+    pub(super) decision: Decision<'q>,
+    /// What the answer tells beyond it.
+    pub(super) outlook: Outlook<'q>,
+    /// How it was reached.
+    pub(super) account: Account,
+}
 
 impl DecisionService {
     /// Decides one question.
@@ -20,11 +35,11 @@ impl DecisionService {
     ///
     /// A status if the request makes no sense, or no profile can answer it.
     pub fn check(&self, request: &v1::CheckRequest) -> Result<v1::CheckResponse, Status> {
-        self.check_bytes(&request.encode_to_vec())
+        self.ask(Call::Check, request)
     }
 
     /// Does the same with a request as it comes over the wire.
-    pub(super) fn check_bytes(&self, bytes: &[u8]) -> Result<v1::CheckResponse, Status> {
+    pub(super) fn write_check(&self, bytes: &[u8], out: &mut Out<'_>) -> Result<(), Status> {
         let asked = self.read(bytes, &[1..=12], |_| Ok(()))?;
         let mut decoder = self.decoder();
         let mut query = decoder.head(&asked);
@@ -33,42 +48,63 @@ impl DecisionService {
 
         let published = self.store.current();
         let snapshot = find(&published, asked.name, asked.digest)?;
-        let (decision, trace) = self
-            .decide(
-                &self.encoder(snapshot, Call::Check),
-                &query,
-                asked.explain,
-                &mut Trials::of_request(),
-            )
+        let encoder = self.encoder(snapshot, Call::Check);
+        let decided = encoder
+            .decide(&query, asked.explain, &mut Trials::of_request())
             .map_err(|error| status::invalid(&Violations::of_query(&Path::ROOT, &error)))?;
-        Ok(v1::CheckResponse {
-            snapshot: Some(snapshot_info(snapshot)),
-            trace,
-            decision: Some(decision),
-        })
+        write_snapshot(out, field::check_response::SNAPSHOT, snapshot);
+        encoder.trace(out, field::check_response::TRACE, &query, &decided);
+        self.write_decision(out, field::check_response::DECISION, &encoder, &query, &decided);
+        Ok(())
     }
 
-    /// Decides one question and writes the answer, with a trace if one is asked for.
+    /// Counts and writes a decision, under an id of its own.
+    pub(super) fn write_decision(
+        &self,
+        out: &mut Out<'_>,
+        to: Nested,
+        encoder: &Encoder<'_>,
+        query: &Query<'_>,
+        decided: &Decided<'_>,
+    ) {
+        let Decided {
+            decision, outlook, ..
+        } = decided;
+        out.part(to, |out| {
+            encoder.decision(out, self.ids.next(), query, decision, outlook);
+        });
+    }
+}
+
+impl<'m> Encoder<'m> {
+    /// Decides one question, with an account of how if one is asked for.
+    ///
+    /// # Errors
+    ///
+    /// A [`QueryError`] if the question cannot be meant.
     pub(super) fn decide<'q>(
         &self,
-        encoder: &Encoder<'q>,
         query: &'q Query<'q>,
         explain: bool,
         budget: &mut Trials,
-    ) -> Result<(v1::Decision, Option<v1::Trace>), QueryError> {
-        let model = encoder.model;
-        let (decision, trace) = if explain && encoder.detail == Detail::Full {
+    ) -> Result<Decided<'q>, QueryError>
+    where
+        'm: 'q,
+    {
+        let model: &'q _ = self.model;
+        let (decision, account) = if explain && self.detail == Detail::Full {
             let mut recorder = Recorder::default();
             let decision = check_traced(model, query, &mut recorder)?;
-            let trace = encoder.trace(query, &recorder, &decision)?;
-            (decision, Some(trace))
+            let told = Box::new((recorder, role::list(model, query)?));
+            (decision, Account::Told(told))
         } else {
-            (check(model, query)?, explain.then(Encoder::withheld))
+            (check(model, query)?, Account::silent(explain))
         };
-        let outlook = outlook(model, query, &decision, encoder.detail, budget);
-        Ok((
-            encoder.decision(self.ids.next(), query, &decision, &outlook),
-            trace,
-        ))
+        let outlook = outlook(model, query, &decision, self.detail, budget);
+        Ok(Decided {
+            decision,
+            outlook,
+            account,
+        })
     }
 }

@@ -1,15 +1,12 @@
-//! Words and values of ours as the wire has them, and the few that come back.
+//! Words and values of ours as the wire has them.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
-use prost_types::value::Kind;
 
 use super::proto::v1;
-use crate::model::origin::Origin;
 use crate::vocab::effect::{Effect, Operation, Reason};
 use crate::vocab::operator::Operator;
-use crate::vocab::value::{Object, Value};
 
 /// Returns the effect of the wire.
 pub(super) fn effect(effect: Effect) -> v1::Effect {
@@ -107,15 +104,6 @@ pub(super) fn operator(operator: Operator) -> v1::Operator {
     }
 }
 
-/// Returns a place in a profile as the wire has it.
-pub(super) fn origin(origin: &Origin) -> v1::Origin {
-    v1::Origin {
-        file: origin.file.to_string(),
-        line: origin.line,
-        column: origin.column,
-    }
-}
-
 /// Returns a length of time as the wire has it; one beyond its range is the longest it has.
 pub(super) fn duration(length: Duration) -> prost_types::Duration {
     prost_types::Duration {
@@ -135,37 +123,6 @@ pub(super) fn moment(moment: Timestamp) -> prost_types::Timestamp {
         };
     }
     prost_types::Timestamp { seconds, nanos }
-}
-
-/// Returns a value as the wire has it.
-pub(super) fn value(from: &Value<'_>) -> prost_types::Value {
-    let kind = match from {
-        Value::Null => Kind::NullValue(prost_types::NullValue::NullValue.into()),
-        Value::Bool(value) => Kind::BoolValue(*value),
-        Value::Number(value) => Kind::NumberValue(*value),
-        Value::Text(value) => Kind::StringValue(value.as_ref().to_owned()),
-        Value::List(values) => Kind::ListValue(prost_types::ListValue {
-            values: values.iter().map(value).collect(),
-        }),
-        Value::Object(value) => Kind::StructValue(object(value)),
-    };
-    prost_types::Value { kind: Some(kind) }
-}
-
-/// Returns named values as the wire has them.
-pub(super) fn object(from: &Object<'_>) -> prost_types::Struct {
-    let fields = from.iter().map(|(name, each)| (name.to_owned(), value(each)));
-    prost_types::Struct {
-        fields: fields.collect(),
-    }
-}
-
-/// Returns presets as the wire has them; nothing if there are none.
-pub(super) fn presets(from: &[(&str, Value<'_>)]) -> Option<prost_types::Struct> {
-    let fields = from.iter().map(|(name, each)| ((*name).to_owned(), value(each)));
-    (!from.is_empty()).then(|| prost_types::Struct {
-        fields: fields.collect(),
-    })
 }
 
 #[cfg(test)]

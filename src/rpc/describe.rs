@@ -1,10 +1,11 @@
 //! `DescribeWorkflow`: states, transitions and what these demand, the same for everybody.
 
-use prost::Message;
 use tonic::Status;
 
 use super::convert;
 use super::encode::Encoder;
+use super::out::{Out, message};
+use super::proto::fields as field;
 use super::proto::v1;
 use super::violation::Path;
 use super::{DecisionService, find, snapshot_info, status};
@@ -25,14 +26,11 @@ impl DecisionService {
         &self,
         request: &v1::DescribeWorkflowRequest,
     ) -> Result<v1::DescribeWorkflowResponse, Status> {
-        self.describe_workflow_bytes(&request.encode_to_vec())
+        self.ask(Call::DescribeWorkflow, request)
     }
 
     /// Does the same with a request as it comes over the wire.
-    pub(super) fn describe_workflow_bytes(
-        &self,
-        bytes: &[u8],
-    ) -> Result<v1::DescribeWorkflowResponse, Status> {
+    pub(super) fn write_workflow(&self, bytes: &[u8], out: &mut Out<'_>) -> Result<(), Status> {
         let (mut collection, mut locale, mut workflow) = ("", "", "");
         let request = self.read(bytes, &[1..=5], |field| {
             match field.number {
@@ -64,10 +62,11 @@ impl DecisionService {
             locale,
             explain: request.explain,
         };
-        Ok(v1::DescribeWorkflowResponse {
+        out.whole(&v1::DescribeWorkflowResponse {
             snapshot: Some(snapshot_info(snapshot)),
             workflow: Some(writer.workflow(id, workflow)),
         })
+        .map_err(|_| status::fault())
     }
 }
 
@@ -113,7 +112,7 @@ impl Writer<'_> {
         collections.sort_unstable();
         v1::Workflow {
             id: name.to_owned(),
-            title: title(&workflow.title, self.locale, name),
+            title: title(&workflow.title, self.locale, name).to_owned(),
             initial_state: workflow
                 .initial_state
                 .map(|state| self.state_name(state))
@@ -129,7 +128,7 @@ impl Writer<'_> {
     fn state(&self, state: &State) -> v1::WorkflowState {
         let name = self.state_name(state.id);
         v1::WorkflowState {
-            title: title(&state.title, self.locale, &name),
+            title: title(&state.title, self.locale, &name).to_owned(),
             id: name,
             transitions: state.offers.iter().map(|id| self.transition_name(*id)).collect(),
             origin: None,
@@ -159,7 +158,7 @@ impl Writer<'_> {
         };
         v1::WorkflowTransition {
             id: transition.name.to_string(),
-            title: title(&transition.title, self.locale, &transition.name),
+            title: title(&transition.title, self.locale, &transition.name).to_owned(),
             to_state,
             targets,
             from_states: self.states_of(id, transition, workflow),
@@ -210,7 +209,11 @@ impl Writer<'_> {
                 .approvals
                 .iter()
                 .fold(0, |sum, rule| sum.saturating_add(rule.count)),
-            roles: self.encoder.approver_roles(&transition.approvals),
+            roles: self
+                .encoder
+                .roles(&self.encoder.approver_roles(&transition.approvals))
+                .map(str::to_owned)
+                .collect(),
         })
     }
 
@@ -231,7 +234,10 @@ impl Writer<'_> {
 
     fn origin(&self, id: OriginId) -> Option<v1::Origin> {
         if self.explain {
-            self.encoder.origin(id)
+            // As it stands in a workflow, so it stands everywhere.
+            let holder: v1::Workflow =
+                message(|out| self.encoder.origin(out, field::workflow::ORIGIN, Some(id)));
+            holder.origin
         } else {
             None
         }
@@ -239,6 +245,6 @@ impl Writer<'_> {
 }
 
 /// Returns a title in a language, else as the profile has it, else the id.
-pub(super) fn title(title: &Title, locale: &str, id: &str) -> String {
-    title.in_locale(locale).unwrap_or(id).to_owned()
+pub(super) fn title<'t>(title: &'t Title, locale: &str, id: &'t str) -> &'t str {
+    title.in_locale(locale).unwrap_or(id)
 }

@@ -2,9 +2,10 @@
 
 use jiff::Timestamp;
 
-use super::convert;
+use super::out::{Nested, Out, Text, Words};
+use super::proto::fields as field;
 use super::proto::v1;
-use super::words;
+use super::{DecisionId, convert, words};
 use crate::engine::decision::{Alternative, Decision, Fact, LeftOut, Rule, Violation};
 use crate::engine::query::Query;
 use crate::model::Model;
@@ -15,6 +16,7 @@ use crate::observe::counts::DecisionCounts;
 use crate::vocab::call::Call;
 use crate::vocab::effect::{Effect, Reason};
 use crate::vocab::limits::{DECIDING_GRANTS_MAX, MISSING_ALTERNATIVES_MAX, MISSING_FACTS_MAX};
+use crate::vocab::value::Value;
 
 /// How much an answer explains; set per listener, since ids and origins tell about other people's rights.
 #[derive(
@@ -38,8 +40,8 @@ pub(super) struct Encoder<'m> {
     pub(super) model: &'m Model,
     /// How much is told.
     pub(super) detail: Detail,
-    /// Where decisions are counted; nowhere while an answer is only explained.
-    pub(super) counts: Option<&'m DecisionCounts>,
+    /// Where decisions are counted.
+    pub(super) counts: &'m DecisionCounts,
     /// The call that is answered.
     pub(super) call: Call,
 }
@@ -53,81 +55,70 @@ pub(super) struct Outlook<'q> {
     pub(super) valid_until: Option<Timestamp>,
 }
 
-impl Encoder<'_> {
+impl<'m> Encoder<'m> {
     /// Counts a decision.
     pub(super) fn count(&self, effect: Effect, reason: Reason) {
-        if let Some(counts) = self.counts {
-            counts.add(self.call, effect, reason);
-        }
-    }
-
-    /// Returns an encoder for what is decided once more, to explain it.
-    pub(super) fn uncounted(&self) -> Self {
-        Self {
-            counts: None,
-            ..*self
-        }
+        self.counts.add(self.call, effect, reason);
     }
 
     /// Counts and writes a decision.
     pub(super) fn decision(
         &self,
-        id: String,
+        out: &mut Out<'_>,
+        id: DecisionId,
         query: &Query<'_>,
         decision: &Decision<'_>,
         outlook: &Outlook<'_>,
-    ) -> v1::Decision {
+    ) {
         self.count(decision.effect, decision.reason);
-        let is_allow = decision.is_allow();
-        v1::Decision {
-            id,
-            effect: convert::effect(decision.effect).into(),
-            reason: convert::reason(decision.reason).into(),
-            message: self.message(query, decision),
-            grants: self.rules(&decision.deciding),
-            obligations: is_allow.then(|| obligations(decision)),
-            left_out: if is_allow {
-                self.left_out(&decision.left_out)
-            } else {
-                Vec::new()
-            },
-            violations: decision
-                .violations
-                .iter()
-                .map(|violation| self.violation(violation))
-                .collect(),
-            missing: self.missing(decision, &outlook.missing),
-            valid_until: outlook.valid_until.map(convert::moment),
-            conditional: decision.conditional,
-            cms_code: self.cms_code(query, decision),
+        out.words(field::decision::ID, |words| id.write(words));
+        out.word(field::decision::EFFECT, convert::effect(decision.effect));
+        out.word(field::decision::REASON, convert::reason(decision.reason));
+        self.message(out, field::decision::MESSAGE, query, decision);
+        self.rules(out, field::decision::GRANTS, decision.deciding.iter().copied());
+        if decision.is_allow() {
+            out.part(field::decision::OBLIGATIONS, |out| {
+                out.flag(
+                    field::obligations::EXPLANATION_REQUIRED,
+                    decision.explanation_required,
+                );
+                presets(out, field::obligations::PRESETS, &decision.presets);
+            });
+            self.left_out(out, field::decision::LEFT_OUT, &decision.left_out);
         }
+        for violation in &decision.violations {
+            out.part(field::decision::VIOLATIONS, |out| self.violation(out, violation));
+        }
+        self.missing(out, field::decision::MISSING, decision, &outlook.missing);
+        out.moment(field::decision::VALID_UNTIL, outlook.valid_until);
+        out.flag(field::decision::CONDITIONAL, decision.conditional);
+        out.text(field::decision::CMS_CODE, self.cms_code(query, decision));
     }
 
     /// Writes why a decision is as it is, for people.
-    pub(super) fn message(&self, query: &Query<'_>, decision: &Decision<'_>) -> String {
+    pub(super) fn message(&self, out: &mut Out<'_>, to: Text, query: &Query<'_>, decision: &Decision<'_>) {
+        self.told(out, to, |text| words::sentence(text, self.model, query, decision));
+    }
+
+    /// Writes what is for people, and only where everything is told.
+    pub(super) fn told(&self, out: &mut Out<'_>, to: Text, write: impl FnOnce(&mut Words<'_>)) {
         match self.detail {
-            Detail::Full => words::sentence(self.model, query, decision),
-            Detail::None | Detail::Code => String::new(),
+            Detail::Full => out.words(to, write),
+            Detail::None | Detail::Code => {}
         }
     }
 
     /// Writes rules, those with one name once.
-    pub(super) fn rules(&self, rules: &[Rule]) -> Vec<v1::GrantRef> {
-        let mut written: Vec<v1::GrantRef> = Vec::with_capacity(rules.len().min(DECIDING_GRANTS_MAX));
-        if self.detail == Detail::None {
-            return written;
+    pub(super) fn rules(&self, out: &mut Out<'_>, to: Nested, rules: impl Iterator<Item = Rule>) {
+        if self.detail != Detail::None {
+            out.distinct(to, rules.take(DECIDING_GRANTS_MAX), |out, rule| {
+                self.rule(out, rule)
+            });
         }
-        for rule in rules.iter().take(DECIDING_GRANTS_MAX) {
-            let rule = self.rule(*rule);
-            if !written.contains(&rule) {
-                written.push(rule);
-            }
-        }
-        written
     }
 
     /// Writes a rule.
-    pub(super) fn rule(&self, rule: Rule) -> v1::GrantRef {
+    pub(super) fn rule(&self, out: &mut Out<'_>, rule: Rule) {
         let (kind, effect) = match rule {
             Rule::Grant(id) => (
                 v1::RuleKind::Grant,
@@ -138,85 +129,96 @@ impl Encoder<'_> {
             Rule::Administrator(_) => (v1::RuleKind::Role, Some(Effect::Allow)),
             Rule::Transition(_) => (v1::RuleKind::Transition, None),
         };
-        v1::GrantRef {
-            id: self.rule_id(rule),
-            origin: rule_origin(self.model, rule).and_then(|id| self.origin(id)),
-            effect: effect.map_or(v1::Effect::Unspecified, convert::effect).into(),
-            kind: kind.into(),
-        }
+        self.rule_id(out, field::grant_ref::ID, rule);
+        self.origin(out, field::grant_ref::ORIGIN, rule_origin(self.model, rule));
+        let effect = effect.map_or(v1::Effect::Unspecified, convert::effect);
+        out.word(field::grant_ref::EFFECT, effect);
+        out.word(field::grant_ref::KIND, kind);
     }
 
-    /// Returns how answers call a rule: by its own name, else by its place, or by a number where places are not told.
-    fn rule_id(&self, rule: Rule) -> String {
-        match self.detail {
-            Detail::None => String::new(),
-            Detail::Code => own_name(self.model, rule).map_or_else(|| number(rule), str::to_owned),
-            Detail::Full => rule_name(self.model, rule),
+    /// Writes how answers call a rule: by its own name, else by its place, or by a number where places are not told.
+    fn rule_id(&self, out: &mut Out<'_>, to: Text, rule: Rule) {
+        match (self.detail, own_name(self.model, rule)) {
+            (Detail::None, _) => {}
+            (Detail::Code | Detail::Full, Some(name)) => out.text(to, name),
+            (Detail::Code, None) => out.words(to, |words| number(words, rule)),
+            (Detail::Full, None) => out.words(to, |words| rule_name(words, self.model, rule)),
         }
     }
 
     /// Writes where something was declared, if that is told.
-    pub(super) fn origin(&self, id: OriginId) -> Option<v1::Origin> {
-        match self.detail {
-            Detail::Full => self.model.origin(id).map(convert::origin),
+    pub(super) fn origin(&self, out: &mut Out<'_>, to: Nested, id: Option<OriginId>) {
+        let origin = match self.detail {
+            Detail::Full => id.and_then(|id| self.model.origin(id)),
             Detail::None | Detail::Code => None,
+        };
+        if let Some(origin) = origin {
+            out.part(to, |out| {
+                out.text(field::origin::FILE, &origin.file);
+                out.number(field::origin::LINE, origin.line);
+                out.number(field::origin::COLUMN, origin.column);
+            });
         }
     }
 
     /// Writes fields that are taken away.
-    pub(super) fn left_out(&self, fields: &[LeftOut<'_>]) -> Vec<v1::LeftOut> {
-        let write = |each: &LeftOut<'_>| v1::LeftOut {
-            field: each.field.to_owned(),
-            reason: convert::reason(each.reason).into(),
-            message: match self.detail {
-                Detail::Full => words::field(each.reason, each.field),
-                Detail::None | Detail::Code => String::new(),
-            },
-            grants: self.rules(&each.rules.iter().map(|id| Rule::Grant(*id)).collect::<Vec<_>>()),
-        };
-        fields.iter().map(write).collect()
+    pub(super) fn left_out(&self, out: &mut Out<'_>, to: Nested, fields: &[LeftOut<'_>]) {
+        for each in fields {
+            out.part(to, |out| {
+                out.text(field::left_out::FIELD, each.field);
+                out.word(field::left_out::REASON, convert::reason(each.reason));
+                self.told(out, field::left_out::MESSAGE, |text| {
+                    words::field(text, each.reason, each.field);
+                });
+                let rules = each.rules.iter().map(|id| Rule::Grant(*id));
+                self.rules(out, field::left_out::GRANTS, rules);
+            });
+        }
     }
 
     /// Writes ways to turn a denial into an allow.
-    pub(super) fn missing(&self, decision: &Decision<'_>, ways: &[Alternative<'_>]) -> Vec<v1::Missing> {
+    pub(super) fn missing(
+        &self,
+        out: &mut Out<'_>,
+        to: Nested,
+        decision: &Decision<'_>,
+        ways: &[Alternative<'_>],
+    ) {
         if decision.is_allow() || self.detail != Detail::Full {
-            return Vec::new();
+            return;
         }
         let small = ways.iter().filter(|way| way.facts.len() <= MISSING_FACTS_MAX);
-        let write = |way: &Alternative<'_>| v1::Missing {
-            facts: way
-                .facts
-                .iter()
-                .map(|fact| self.fact(decision, way, fact))
-                .collect(),
-        };
-        small.take(MISSING_ALTERNATIVES_MAX).map(write).collect()
+        for way in small.take(MISSING_ALTERNATIVES_MAX) {
+            out.part(to, |out| {
+                for fact in &way.facts {
+                    out.part(field::missing::FACTS, |out| self.fact(out, decision, way, fact));
+                }
+            });
+        }
     }
 
-    /// Writes names of roles.
-    pub(super) fn roles(&self, roles: &Bits) -> Vec<String> {
-        roles
-            .iter()
-            .map(|role| self.model.roles.names.name(role).to_owned())
-            .collect()
+    /// Returns the names of roles.
+    pub(super) fn roles(&self, roles: &Bits) -> impl Iterator<Item = &'m str> {
+        let model = self.model;
+        roles.iter().map(|role| model.roles.names.name(role))
     }
 
-    /// Writes the roles that may approve, over all rules; nothing if one of them takes anybody.
-    pub(super) fn approver_roles(&self, rules: &[ApprovalRule]) -> Vec<String> {
+    /// Returns the roles that may approve, over all rules; nothing if one of them takes anybody.
+    pub(super) fn approver_roles(&self, rules: &[ApprovalRule]) -> Bits {
         let mut all = Bits::default();
         for rule in rules {
             match &rule.roles {
                 Some(roles) => all.union(roles),
-                None => return Vec::new(),
+                None => return Bits::default(),
             }
         }
-        self.roles(&all)
+        all
     }
 
-    /// Writes the code by which the CMS reports such a refusal: that of a rule that refuses, of the action, of the profile.
-    fn cms_code(&self, query: &Query<'_>, decision: &Decision<'_>) -> String {
+    /// Returns the code by which the CMS reports such a refusal: that of a rule that refuses, of the action, of the profile.
+    fn cms_code(&self, query: &Query<'_>, decision: &Decision<'_>) -> &'m str {
         if decision.is_allow() {
-            return String::new();
+            return "";
         }
         let model = self.model;
         let reason = &decision.reason;
@@ -244,95 +246,100 @@ impl Encoder<'_> {
             .or_else(of_action)
             .or_else(|| model.settings.codes.get(reason).map(AsRef::as_ref))
             .unwrap_or_default()
-            .to_owned()
     }
 
-    fn violation(&self, violation: &Violation<'_>) -> v1::Violation {
-        let tells_words = self.detail == Detail::Full;
-        v1::Violation {
-            field: violation.field.to_owned(),
-            operator: convert::operator_named(violation.operator).into(),
-            origin: rule_origin(self.model, violation.rule).and_then(|id| self.origin(id)),
-            constraint: self.rule_id(violation.rule),
-            message: if tells_words {
-                words::violation(self.model, violation)
-            } else {
-                String::new()
-            },
-            code: violation.code.to_owned(),
+    fn violation(&self, out: &mut Out<'_>, violation: &Violation<'_>) {
+        let rule = violation.rule;
+        out.text(field::violation::FIELD, violation.field);
+        out.word(
+            field::violation::OPERATOR,
+            convert::operator_named(violation.operator),
+        );
+        self.origin(out, field::violation::ORIGIN, rule_origin(self.model, rule));
+        self.rule_id(out, field::violation::CONSTRAINT, rule);
+        self.told(out, field::violation::MESSAGE, |text| {
+            words::violation(text, self.model, violation);
+        });
+        out.text(field::violation::CODE, violation.code);
+    }
+
+    fn fact(&self, out: &mut Out<'_>, decision: &Decision<'_>, way: &Alternative<'_>, fact: &Fact<'_>) {
+        use field::missing_fact as to;
+        match fact {
+            Fact::Role(role) => out.text(to::ROLE, self.model.roles.names.name(role.index())),
+            Fact::Explanation => out.flag(to::EXPLANATION, true),
+            Fact::Approvals { rule, count } => out.part(to::APPROVALS, |out| {
+                self.approvals(out, decision.transition, *rule, *count);
+            }),
+            Fact::State(state) => out.text(to::STATE, state),
+            // The engine names a fact of the request that is no attribute by its place there.
+            Fact::Attribute("resource.content_digest") => out.flag(to::CONTENT_DIGEST, true),
+            Fact::Attribute(name) => out.part(to::ATTRIBUTE, |out| attribute(out, way, name)),
+            Fact::Networks(networks) => out.part(to::NETWORKS, |out| {
+                for network in *networks {
+                    out.words(field::missing_networks::NETWORKS, |words| {
+                        words.show(network);
+                    });
+                }
+            }),
+            Fact::Ownership => out.flag(to::OWNERSHIP, true),
+            Fact::Time(moment) => out.moment(to::TIME, Some(*moment)),
         }
     }
 
-    fn fact(&self, decision: &Decision<'_>, way: &Alternative<'_>, fact: &Fact<'_>) -> v1::MissingFact {
-        use v1::missing_fact::Fact as Wire;
-        let fact = match fact {
-            Fact::Role(role) => Wire::Role(self.model.roles.names.name(role.index()).to_owned()),
-            Fact::Explanation => Wire::Explanation(true),
-            Fact::Approvals { rule, count } => {
-                Wire::Approvals(self.approvals(decision.transition, *rule, *count))
-            }
-            Fact::State(state) => Wire::State((*state).to_owned()),
-            // The engine names a fact of the request that is no attribute by its place there.
-            Fact::Attribute("resource.content_digest") => Wire::ContentDigest(true),
-            Fact::Attribute(name) => Wire::Attribute(attribute(way, name)),
-            Fact::Networks(networks) => Wire::Networks(v1::MissingNetworks {
-                networks: networks.iter().map(ToString::to_string).collect(),
-            }),
-            Fact::Ownership => Wire::Ownership(true),
-            Fact::Time(moment) => Wire::Time(convert::moment(*moment)),
-        };
-        v1::MissingFact { fact: Some(fact) }
-    }
-
-    fn approvals(&self, transition: Option<TransitionId>, rule: usize, count: u32) -> v1::MissingApprovals {
+    fn approvals(&self, out: &mut Out<'_>, transition: Option<TransitionId>, rule: usize, count: u32) {
         let transition = transition.and_then(|id| self.model.transition(id));
         let rule = transition.and_then(|transition| transition.approvals.get(rule));
-        v1::MissingApprovals {
-            count,
-            roles: rule
-                .and_then(|rule| rule.roles.as_ref())
-                .map(|roles| self.roles(roles))
-                .unwrap_or_default(),
-            transition: transition
-                .map(|transition| transition.name.to_string())
-                .unwrap_or_default(),
+        out.number(field::missing_approvals::COUNT, count);
+        for role in rule
+            .and_then(|rule| rule.roles.as_ref())
+            .into_iter()
+            .flat_map(|roles| self.roles(roles))
+        {
+            out.text(field::missing_approvals::ROLES, role);
         }
+        let name = transition.map_or("", |transition| &transition.name);
+        out.text(field::missing_approvals::TRANSITION, name);
     }
 }
 
-fn attribute(way: &Alternative<'_>, name: &str) -> v1::MissingAttribute {
+fn attribute(out: &mut Out<'_>, way: &Alternative<'_>, name: &str) {
+    use field::missing_attribute as to;
     let comparison = way.comparisons.iter().find(|comparison| comparison.name == name);
+    match comparison.and_then(|comparison| comparison.function) {
+        Some(function) => out.words(to::PATH, |words| {
+            words.put(function.name()).put("(").put(name).put(")");
+        }),
+        None => out.text(to::PATH, name),
+    }
     let operator = comparison.and_then(|comparison| comparison.operator);
-    v1::MissingAttribute {
-        path: match comparison.and_then(|comparison| comparison.function) {
-            Some(function) => format!("{}({name})", function.name()),
-            None => name.to_owned(),
-        },
-        operator: operator
-            .map_or(v1::Operator::Unspecified, convert::operator)
-            .into(),
-        values: comparison
-            .map(|comparison| comparison.values.iter().map(convert::value).collect())
-            .unwrap_or_default(),
-        absent: true,
+    out.word(
+        to::OPERATOR,
+        operator.map_or(v1::Operator::Unspecified, convert::operator),
+    );
+    for value in comparison.iter().flat_map(|comparison| &comparison.values) {
+        out.value(to::VALUES, value);
     }
+    out.flag(to::ABSENT, true);
 }
 
-fn obligations(decision: &Decision<'_>) -> v1::Obligations {
-    v1::Obligations {
-        explanation_required: decision.explanation_required,
-        presets: convert::presets(&decision.presets),
+/// Writes presets; nothing if there are none.
+pub(super) fn presets(out: &mut Out<'_>, to: Nested, from: &[(&str, Value<'_>)]) {
+    if from.is_empty() {
+        return;
     }
+    let mut sorted: Vec<_> = from.iter().map(|(name, value)| (*name, value)).collect();
+    sorted.sort_by_key(|(name, _)| *name);
+    out.named(to, sorted.into_iter());
 }
 
-/// Returns the name of a rule in answers: its own, else one made of where it stands.
-pub(super) fn rule_name(model: &Model, rule: Rule) -> String {
-    match own_name(model, rule) {
-        Some(name) => name.to_owned(),
-        None => rule_origin(model, rule)
-            .and_then(|id| model.origin(id))
-            .map(|origin| format!("{}:{}:{}", origin.file, origin.line, origin.column))
-            .unwrap_or_default(),
+/// Writes the name of a rule in answers: its own, else one made of where it stands.
+pub(super) fn rule_name(out: &mut Words<'_>, model: &Model, rule: Rule) {
+    if let Some(name) = own_name(model, rule) {
+        out.put(name);
+    } else if let Some(origin) = rule_origin(model, rule).and_then(|id| model.origin(id)) {
+        out.put(&origin.file).put(":").count(origin.line.into());
+        out.put(":").count(origin.column.into());
     }
 }
 
@@ -348,7 +355,7 @@ fn own_name(model: &Model, rule: Rule) -> Option<&str> {
 }
 
 /// Numbers a rule without a name among those of its kind, from 1: the same as long as the profile is, and telling no place.
-fn number(rule: Rule) -> String {
+fn number(out: &mut Words<'_>, rule: Rule) {
     let (kind, index) = match rule {
         Rule::Grant(id) => ("grant", id.index()),
         Rule::Constraint(id) => ("constraint", id.index()),
@@ -356,7 +363,7 @@ fn number(rule: Rule) -> String {
         Rule::Administrator(id) => ("role", id.index()),
         Rule::Transition(id) => ("transition", id.index()),
     };
-    format!("{kind}#{}", index + 1)
+    out.put(kind).put("#").count(index as u64 + 1);
 }
 
 /// Returns the code by which the CMS reports that a rule refuses.
@@ -369,7 +376,7 @@ fn rule_code(model: &Model, rule: Rule) -> Option<&str> {
 }
 
 /// Returns where a rule was declared.
-pub(super) fn rule_origin(model: &Model, rule: Rule) -> Option<OriginId> {
+fn rule_origin(model: &Model, rule: Rule) -> Option<OriginId> {
     match rule {
         Rule::Grant(id) => model.grant(id).map(|grant| grant.selection.origin),
         Rule::Constraint(id) => model.constraint(id).map(|constraint| constraint.selection.origin),

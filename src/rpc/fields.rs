@@ -1,15 +1,17 @@
 //! `FilterFields`: which fields may be read or written, and the item without the others.
 
 use jiff::Timestamp;
-use prost::Message;
 use tonic::Status;
 
+use super::check::Decided;
 use super::decode::Asked;
-use super::encode::{Detail, Encoder};
+use super::encode::{Detail, Encoder, presets};
+use super::out::{Nested, Out};
+use super::proto::fields as field;
 use super::proto::v1;
 use super::violation::{Path, Violations};
 use super::wire::Part;
-use super::{DecisionService, convert, find, snapshot_info, status, words};
+use super::{DecisionService, convert, find, status, trace, words, write_snapshot};
 use crate::engine::check::check;
 use crate::engine::fields::{self, Filtered};
 use crate::engine::missing::Trials;
@@ -38,11 +40,11 @@ impl DecisionService {
         &self,
         request: &v1::FilterFieldsRequest,
     ) -> Result<v1::FilterFieldsResponse, Status> {
-        self.filter_fields_bytes(&request.encode_to_vec())
+        self.ask(Call::FilterFields, request)
     }
 
     /// Does the same with a request as it comes over the wire.
-    pub(super) fn filter_fields_bytes(&self, bytes: &[u8]) -> Result<v1::FilterFieldsResponse, Status> {
+    pub(super) fn write_filtered_fields(&self, bytes: &[u8], out: &mut Out<'_>) -> Result<(), Status> {
         let (mut operation, mut document) = (0, Part::default());
         let request = self.read(bytes, &[1..=8, 10..=10, 12..=12], |field| {
             match field.number {
@@ -68,17 +70,7 @@ impl DecisionService {
             query.fields = document.iter().map(|(name, _)| name).collect();
         }
         let is_open_question = !wish.names_fields && wish.document.is_none();
-        // A document without anything in it has no fields, which is another question than that for all fields.
-        let filtered = if query.fields.is_empty() && !is_open_question {
-            fields::filter(model, &query).map(|all| Filtered {
-                allowed: Vec::new(),
-                denied: Vec::new(),
-                ..all
-            })
-        } else {
-            fields::filter(model, &query)
-        };
-        let filtered = filtered.map_err(malformed)?;
+        let filtered = filter(model, &query, is_open_question).map_err(malformed)?;
         for _ in &filtered.allowed {
             encoder.count(Effect::Allow, Reason::Allowed);
         }
@@ -89,23 +81,32 @@ impl DecisionService {
             Some(document) => Some(fields::filter_document(model, &query, document).map_err(malformed)?),
             None => None,
         };
-        let summary = self
-            .summarize(&encoder, &query, &filtered, request.explain)
-            .map_err(malformed)?;
-        Ok(v1::FilterFieldsResponse {
-            snapshot: Some(snapshot_info(snapshot)),
-            trace: summary.trace,
-            allowed: filtered.allowed.iter().map(|name| (*name).to_owned()).collect(),
-            denied: encoder.left_out(&filtered.denied),
-            document: document.as_ref().map(convert::object),
-            presets: convert::presets(&filtered.presets),
-            filter_fields: uses(&encoder, &query.filter_fields, &filtered),
-            others_allowed: is_open_question && filtered.others_allowed,
-            conditional: summary.conditional,
-            valid_until: summary.valid_until.map(convert::moment),
-            reason: convert::reason(filtered.item.reason).into(),
-            message: encoder.message(&query, &filtered.item),
-        })
+        let denied = filtered.denied.iter().map(|left_out| left_out.field);
+        let names = filtered.allowed.iter().copied().chain(denied);
+        let all = asking(&query, names.collect());
+        let summary = summarize(&encoder, &query, &all, &filtered, request.explain).map_err(malformed)?;
+        use field::filter_fields_response as to;
+        write_snapshot(out, to::SNAPSHOT, snapshot);
+        match &summary.traced {
+            Some(traced) => encoder.trace(out, to::TRACE, &all, traced),
+            None if request.explain => trace::withheld(out, to::TRACE),
+            None => {}
+        }
+        for name in &filtered.allowed {
+            out.text(to::ALLOWED, name);
+        }
+        encoder.left_out(out, to::DENIED, &filtered.denied);
+        if let Some(document) = &document {
+            out.object(to::DOCUMENT, document);
+        }
+        presets(out, to::PRESETS, &filtered.presets);
+        uses(out, to::FILTER_FIELDS, &encoder, &query.filter_fields, &filtered);
+        out.flag(to::OTHERS_ALLOWED, is_open_question && filtered.others_allowed);
+        out.flag(to::CONDITIONAL, summary.conditional);
+        out.moment(to::VALID_UNTIL, summary.valid_until);
+        out.word(to::REASON, convert::reason(filtered.item.reason));
+        encoder.message(out, to::MESSAGE, &query, &filtered.item);
+        Ok(())
     }
 
     fn decode<'a>(
@@ -150,54 +151,73 @@ impl DecisionService {
             },
         ))
     }
+}
 
-    /// Finds what holds for the fields together: the trace, until when, whether for some item only.
-    fn summarize<'q>(
-        &self,
-        encoder: &Encoder<'q>,
-        query: &'q Query<'q>,
-        filtered: &Filtered<'q>,
-        explain: bool,
-    ) -> Result<Summary, QueryError> {
-        let model = encoder.model;
-        let asking = |fields: Names<'q>| Query {
-            fields,
-            ..query.clone()
-        };
-        let denied = filtered.denied.iter().map(|left_out| left_out.field);
-        let all = asking(filtered.allowed.iter().copied().chain(denied).collect());
-        let mut summary = Summary::default();
-        if explain {
-            summary.trace = Some(match encoder.detail {
-                // Of this answer the trace alone is told.
-                Detail::Full => self
-                    .decide(&encoder.uncounted(), &all, true, &mut Trials::none())?
-                    .1
-                    .unwrap_or_default(),
-                Detail::None | Detail::Code => Encoder::withheld(),
-            });
-        }
-        if query.resource.any_item && !filtered.allowed.is_empty() {
-            let allowed = asking(filtered.allowed.iter().copied().collect());
-            summary.conditional = check(model, &allowed)?.conditional;
-        }
-        if model.looks_at_clock {
-            for name in &all.fields {
-                let alone = asking([*name].into_iter().collect());
-                let decision = check(model, &alone)?;
-                let until = valid_until(model, &alone, &decision);
-                summary.valid_until = [summary.valid_until, until].into_iter().flatten().min();
-            }
-        }
-        Ok(summary)
+/// Judges the fields that are asked about: those that are named, or, if the question is open, all.
+fn filter<'q>(
+    model: &'q Model,
+    query: &'q Query<'q>,
+    is_open_question: bool,
+) -> Result<Filtered<'q>, QueryError> {
+    let filtered = fields::filter(model, query)?;
+    if is_open_question || !query.fields.is_empty() {
+        return Ok(filtered);
+    }
+    // A document without anything in it has no fields, which is another question than that for all fields.
+    Ok(Filtered {
+        allowed: Vec::new(),
+        denied: Vec::new(),
+        ..filtered
+    })
+}
+
+/// Returns the same question about other fields.
+fn asking<'q>(query: &Query<'q>, fields: Names<'q>) -> Query<'q> {
+    Query {
+        fields,
+        ..query.clone()
     }
 }
 
-#[derive(Default)]
-struct Summary {
-    trace: Option<v1::Trace>,
+/// What holds for the fields together.
+struct Summary<'q> {
+    /// How the decision on all of them is reached, if that is told.
+    traced: Option<Decided<'q>>,
     conditional: bool,
     valid_until: Option<Timestamp>,
+}
+
+/// Finds what holds for the fields together; `all` asks for each of them.
+fn summarize<'q>(
+    encoder: &Encoder<'q>,
+    query: &Query<'q>,
+    all: &'q Query<'q>,
+    filtered: &Filtered<'q>,
+    explain: bool,
+) -> Result<Summary<'q>, QueryError> {
+    let model = encoder.model;
+    let traced = match encoder.detail {
+        Detail::Full if explain => Some(encoder.decide(all, true, &mut Trials::none())?),
+        Detail::Full | Detail::None | Detail::Code => None,
+    };
+    let mut summary = Summary {
+        traced,
+        conditional: false,
+        valid_until: None,
+    };
+    if query.resource.any_item && !filtered.allowed.is_empty() {
+        let allowed = asking(query, filtered.allowed.iter().copied().collect());
+        summary.conditional = check(model, &allowed)?.conditional;
+    }
+    if model.looks_at_clock {
+        for name in &all.fields {
+            let alone = asking(query, [*name].into_iter().collect());
+            let decision = check(model, &alone)?;
+            let until = valid_until(model, &alone, &decision);
+            summary.valid_until = [summary.valid_until, until].into_iter().flatten().min();
+        }
+    }
+    Ok(summary)
 }
 
 /// Names the action if the request does not, and refuses one that does something else than the operation.
@@ -235,19 +255,16 @@ fn names_no_item(resource: &Resource<'_>) -> bool {
         && resource.content_digest.is_empty()
 }
 
-fn uses(encoder: &Encoder<'_>, names: &Names<'_>, filtered: &Filtered<'_>) -> Vec<v1::FilterFieldUse> {
-    let write = |name: &&str| {
+fn uses(out: &mut Out<'_>, field: Nested, encoder: &Encoder<'_>, names: &Names<'_>, filtered: &Filtered<'_>) {
+    use field::filter_field_use as to;
+    for name in names {
         let denied = filtered.filter_denied.iter().find(|(denied, _)| denied == name);
         let reason = denied.map_or(Reason::Allowed, |(_, reason)| *reason);
-        v1::FilterFieldUse {
-            field: (*name).to_owned(),
-            usable: denied.is_none(),
-            reason: convert::reason(reason).into(),
-            message: match encoder.detail {
-                Detail::Full => words::field(reason, name),
-                Detail::None | Detail::Code => String::new(),
-            },
-        }
-    };
-    names.iter().map(write).collect()
+        out.part(field, |out| {
+            out.text(to::FIELD, name);
+            out.flag(to::USABLE, denied.is_none());
+            out.word(to::REASON, convert::reason(reason));
+            encoder.told(out, to::MESSAGE, |text| words::field(text, reason, name));
+        });
+    }
 }

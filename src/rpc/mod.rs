@@ -1,8 +1,8 @@
 //! The room `rpc`: the doors of the daemon, from the wire to the engine and back.
 //!
 //! **In** comes a message of the contract in `proto/placet/v1`; `decode.rs` checks it against every limit and borrows a question
-//! from it, the engine answers, and [`encode`] writes names, origins and sentences. **Out** goes a message, or a status that
-//! only `status.rs` can make.
+//! from it, the engine answers, and [`encode`] writes names, origins and sentences straight into the bytes that are sent
+//! (`out.rs`). **Out** goes a message, or a status that only `status.rs` can make.
 //!
 //! What holds here:
 //!
@@ -10,6 +10,7 @@
 //! * A denial is an answer. Only a request that makes no sense, or that no profile can answer, ends in a status.
 //! * Each call is a plain function of [`DecisionService`], which tools and tests call as they are; [`service`] finds it by its
 //!   name and goes from bytes to bytes, which is all that the door of the daemon knows of it.
+//! * An answer is written once, as bytes; tools and tests that want it as a message read those.
 //! * Types of the wire and types of the engine meet in `decode.rs`, `encode.rs`, `convert.rs` and `trace.rs` alone.
 //! * No status and no log repeats what a policy says, nor anything of a person but names that the caller sent.
 //!
@@ -25,6 +26,7 @@ mod describe;
 pub mod encode;
 mod fields;
 pub mod json;
+mod out;
 mod plan;
 pub mod proto;
 mod reads;
@@ -42,6 +44,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use jiff::Timestamp;
+use prost::Message;
 use tonic::Status;
 
 use crate::engine;
@@ -54,7 +57,8 @@ use crate::store::snapshot::{Published, Snapshot, Unserved};
 use crate::vocab::call::Call;
 use decode::{Asked, Decoder, Numbers};
 use encode::{Detail, Encoder, Outlook};
-use proto::v1;
+use out::{Nested, Out, Words};
+use proto::{fields as field, v1};
 use wire::{Broken, Field};
 
 /// Answers the questions of the contract from what a store serves.
@@ -95,6 +99,13 @@ impl DecisionService {
         Asked::read(bytes, shared, own).map_err(|broken| status::malformed(&broken.to_string()))
     }
 
+    /// Answers a request that is there as a message, with a message.
+    fn ask<A: Message + Default>(&self, call: Call, request: &impl Message) -> Result<A, Status> {
+        let mut answer = Vec::new();
+        self.answer(call, &request.encode_to_vec(), Budget::default(), &mut answer)?;
+        A::decode(answer.as_slice()).map_err(|_| status::fault())
+    }
+
     fn decoder(&self) -> Decoder {
         Decoder::new((self.clock)())
     }
@@ -103,7 +114,7 @@ impl DecisionService {
         Encoder {
             model: &snapshot.model,
             detail: self.detail,
-            counts: Some(&snapshot.counts),
+            counts: &snapshot.counts,
             call,
         }
     }
@@ -133,14 +144,22 @@ fn find<'p>(published: &'p Published, profile: &str, digest: &str) -> Result<&'p
 }
 
 /// Writes which version answers.
+fn write_snapshot(out: &mut Out<'_>, to: Nested, snapshot: &Snapshot) {
+    out.part(to, |out| write_version(out, snapshot));
+}
+
+/// Returns which version answers, as a message.
 fn snapshot_info(snapshot: &Snapshot) -> v1::SnapshotInfo {
-    v1::SnapshotInfo {
-        profile: snapshot.profile.to_string(),
-        generation: snapshot.generation,
-        digest: snapshot.digest.to_string(),
-        loaded_at: Some(convert::moment(snapshot.loaded_at)),
-        stale: snapshot.is_stale,
-    }
+    out::message(|out| write_version(out, snapshot))
+}
+
+fn write_version(out: &mut Out<'_>, snapshot: &Snapshot) {
+    use field::snapshot_info as to;
+    out.text(to::PROFILE, &snapshot.profile);
+    out.number(to::GENERATION, snapshot.generation);
+    out.text(to::DIGEST, &snapshot.digest);
+    out.moment(to::LOADED_AT, Some(snapshot.loaded_at));
+    out.flag(to::STALE, snapshot.is_stale);
 }
 
 /// Finds what an answer tells beyond its decision; the answers of one request share the budget.
@@ -198,8 +217,23 @@ impl DecisionIds {
         }
     }
 
-    fn next(&self) -> String {
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
-        format!("{:016x}-{number:x}", self.process)
+    fn next(&self) -> DecisionId {
+        DecisionId {
+            process: self.process,
+            number: self.next.fetch_add(1, Ordering::Relaxed),
+        }
+    }
+}
+
+/// Names one decision.
+#[derive(Clone, Copy, Debug)]
+struct DecisionId {
+    process: u64,
+    number: u64,
+}
+
+impl DecisionId {
+    fn write(self, out: &mut Words<'_>) {
+        out.hex(self.process, 16).put("-").hex(self.number, 1);
     }
 }

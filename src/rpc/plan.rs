@@ -1,12 +1,12 @@
 //! `PlanQuery`: the filter that a listing needs.
 
-use prost::Message;
 use tonic::Status;
 
 use super::proto::v1;
 use super::violation::Path;
 use super::wire::Bounded;
 use super::{DecisionService, find, status};
+use crate::vocab::call::Call;
 use crate::vocab::limits::PLAN_TARGETS_MAX;
 
 impl DecisionService {
@@ -16,11 +16,11 @@ impl DecisionService {
     ///
     /// A status in any case.
     pub fn plan_query(&self, request: &v1::PlanQueryRequest) -> Result<v1::PlanQueryResponse, Status> {
-        self.plan_query_bytes(&request.encode_to_vec())
+        self.ask(Call::PlanQuery, request)
     }
 
     /// Does the same with a request as it comes over the wire.
-    pub(super) fn plan_query_bytes(&self, bytes: &[u8]) -> Result<v1::PlanQueryResponse, Status> {
+    pub(super) fn write_plan(&self, bytes: &[u8]) -> Result<(), Status> {
         let mut collection = "";
         let mut targets: Bounded<i32, PLAN_TARGETS_MAX> = Bounded::default();
         let request = self.read(bytes, &[1..=6, 8..=8, 12..=12], |field| {

@@ -18,3 +18,16 @@ pub const DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/plac
 pub mod v1 {
     tonic::include_proto!("placet.v1");
 }
+
+/// Holds a module for each message of the contract, with a constant for each of its fields: number, type, and whether it is
+/// written even if it holds nothing.
+#[allow(
+    dead_code,
+    unreachable_pub,
+    reason = "generated code: most messages are never written by hand"
+)]
+pub(super) mod fields {
+    use crate::rpc::out::{Double, Flag, Nested, Number, Text, Word};
+
+    include!(concat!(env!("OUT_DIR"), "/placet_fields.rs"));
+}

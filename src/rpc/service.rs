@@ -1,8 +1,8 @@
 //! The calls of `PolicyDecisionService` by name, from the bytes of a request to those of its answer.
 
-use prost::Message;
 use tonic::Status;
 
+use super::out::Out;
 use super::proto::v1::policy_decision_service_server::SERVICE_NAME;
 use super::{Budget, DecisionService, status};
 use crate::vocab::call::Call;
@@ -43,17 +43,15 @@ impl DecisionService {
         budget: Budget,
         out: &mut Vec<u8>,
     ) -> Result<(), Status> {
-        fn write(answer: &impl Message, out: &mut Vec<u8>) -> Result<(), Status> {
-            answer.encode(out).map_err(|_| status::fault())
-        }
+        let out = &mut Out::new(out);
         match call {
-            Call::Check => write(&self.check_bytes(message)?, out),
-            Call::CheckBatch => write(&self.check_batch_bytes(message, budget)?, out),
-            Call::ListAllowedActions => write(&self.list_allowed_actions_bytes(message)?, out),
-            Call::ListAllowedTransitions => write(&self.list_allowed_transitions_bytes(message)?, out),
-            Call::FilterFields => write(&self.filter_fields_bytes(message)?, out),
-            Call::PlanQuery => write(&self.plan_query_bytes(message)?, out),
-            Call::DescribeWorkflow => write(&self.describe_workflow_bytes(message)?, out),
+            Call::Check => self.write_check(message, out),
+            Call::CheckBatch => self.write_check_batch(message, budget, out),
+            Call::ListAllowedActions => self.write_allowed_actions(message, out),
+            Call::ListAllowedTransitions => self.write_allowed_transitions(message, out),
+            Call::FilterFields => self.write_filtered_fields(message, out),
+            Call::PlanQuery => self.write_plan(message),
+            Call::DescribeWorkflow => self.write_workflow(message, out),
             Call::GetStatus | Call::Reload | Call::WatchStatus | Call::Other => Err(status::unknown_call()),
         }
     }

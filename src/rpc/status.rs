@@ -9,7 +9,8 @@ use std::time::Duration;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
-use super::proto::v1;
+use super::out::Out;
+use super::proto::fields as field;
 use super::violation::{Path, Violations};
 use crate::source::diagnostic::quote;
 use crate::vocab::limits::{BODY_TIME_MAX, HEADER_BYTES_MAX};
@@ -30,15 +31,14 @@ pub(super) fn invalid(violations: &Violations) -> Status {
 }
 
 /// Says the same of one question of a batch.
-pub(super) fn invalid_check(violations: &Violations) -> v1::CheckError {
-    let field_violations = violations.list().iter().map(|violation| v1::FieldViolation {
-        field: violation.field.clone(),
-        description: violation.description.clone(),
-    });
-    v1::CheckError {
-        code: Code::InvalidArgument.into(),
-        message: violations.summary(),
-        field_violations: field_violations.collect(),
+pub(super) fn invalid_check(out: &mut Out<'_>, violations: &Violations) {
+    out.number(field::check_error::CODE, Code::InvalidArgument as u64);
+    out.text(field::check_error::MESSAGE, &violations.summary());
+    for violation in violations.list() {
+        out.part(field::check_error::FIELD_VIOLATIONS, |out| {
+            out.text(field::field_violation::FIELD, &violation.field);
+            out.text(field::field_violation::DESCRIPTION, &violation.description);
+        });
     }
 }
 

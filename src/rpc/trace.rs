@@ -1,97 +1,119 @@
 //! How a decision was reached, as the wire tells it.
 
+use super::check::Decided;
 use super::encode::Encoder;
+use super::out::{Nested, Out, Words};
+use super::proto::fields as field;
 use super::proto::v1;
 use crate::engine::condition::Truth;
 use crate::engine::decision::Decision;
-use crate::engine::query::{Query, QueryError};
-use crate::engine::role::{self, Holding, How};
+use crate::engine::query::Query;
+use crate::engine::role::{Holding, How};
 use crate::engine::trace::{Event, Outcome, Recorder};
 use crate::vocab::limits::TRACE_EVENTS_MAX;
 
-impl Encoder<'_> {
-    /// Writes how a decision was reached.
-    ///
-    /// # Errors
-    ///
-    /// A [`QueryError`] if the question cannot be meant.
-    pub(super) fn trace(
-        &self,
-        query: &Query<'_>,
-        recorder: &Recorder,
-        decision: &Decision<'_>,
-    ) -> Result<v1::Trace, QueryError> {
-        // A rule for all collections but this one is no candidate.
-        let events = || {
-            recorder
-                .events
-                .iter()
-                .filter(|event| event.outcome != Outcome::Collection)
-        };
-        Ok(v1::Trace {
-            roles: self.effective_roles(query)?,
-            events: events()
-                .take(TRACE_EVENTS_MAX)
-                .map(|event| self.event(event, decision))
-                .collect(),
-            truncated: events().nth(TRACE_EVENTS_MAX).is_some(),
-            withheld: false,
-        })
-    }
+/// What an answer tells of how it was reached.
+#[derive(Debug)]
+pub(super) enum Account {
+    /// Nothing: nobody asked.
+    Unasked,
+    /// That this listener does not tell it.
+    Withheld,
+    /// Everything: what became of each rule, and the roles.
+    Told(Box<(Recorder, Vec<Holding>)>),
+}
 
-    /// Writes that this listener does not tell how a decision was reached.
-    pub(super) fn withheld() -> v1::Trace {
-        v1::Trace {
-            withheld: true,
-            ..v1::Trace::default()
+impl Account {
+    /// Returns the account of an answer that does not tell how it was reached.
+    pub(super) fn silent(is_asked: bool) -> Self {
+        if is_asked { Self::Withheld } else { Self::Unasked }
+    }
+}
+
+impl Encoder<'_> {
+    /// Writes how a decision was reached, if that was asked.
+    pub(super) fn trace(&self, out: &mut Out<'_>, to: Nested, query: &Query<'_>, decided: &Decided<'_>) {
+        match &decided.account {
+            Account::Unasked => {}
+            Account::Withheld => withheld(out, to),
+            Account::Told(told) => {
+                let (recorder, holdings) = &**told;
+                out.part(to, |out| {
+                    self.steps(out, query, &decided.decision, recorder, holdings);
+                });
+            }
         }
     }
 
-    fn effective_roles(&self, query: &Query<'_>) -> Result<Vec<v1::EffectiveRole>, QueryError> {
+    fn steps(
+        &self,
+        out: &mut Out<'_>,
+        query: &Query<'_>,
+        decision: &Decision<'_>,
+        recorder: &Recorder,
+        holdings: &[Holding],
+    ) {
+        for holding in holdings {
+            out.part(field::trace::ROLES, |out| {
+                self.effective_role(out, query, *holding)
+            });
+        }
+        // A rule for all collections but this one is no candidate.
+        let mut events = recorder
+            .events
+            .iter()
+            .filter(|event| event.outcome != Outcome::Collection);
+        for event in events.by_ref().take(TRACE_EVENTS_MAX) {
+            out.part(field::trace::EVENTS, |out| self.event(out, event, decision));
+        }
+        out.flag(field::trace::TRUNCATED, events.next().is_some());
+    }
+
+    fn effective_role(&self, out: &mut Out<'_>, query: &Query<'_>, holding: Holding) {
+        use field::effective_role as to;
         let roles = &self.model.roles;
-        let via = |how: How| match how {
-            How::Inherited(by) => roles.names.name(by.index()).to_owned(),
-            How::Group(group) => roles.group_names.name(group.index()).to_owned(),
+        let via = match holding.how {
+            How::Inherited(by) => roles.names.name(by.index()),
+            How::Group(group) => roles.group_names.name(group.index()),
             How::Local(node) => node
                 .and_then(|node| query.resource.ancestors.get(node))
-                .map_or_else(String::new, |ancestor| ancestor.id.to_owned()),
-            How::Implicit | How::Own | How::Users | How::Owner => String::new(),
+                .map_or("", |ancestor| ancestor.id),
+            How::Implicit | How::Own | How::Users | How::Owner => "",
         };
-        let write = |holding: Holding| v1::EffectiveRole {
-            role: roles.names.name(holding.role.index()).to_owned(),
-            source: source(holding.how).into(),
-            via: via(holding.how),
-            administrator: roles.administrators.contains(holding.role.index()),
-            outside_networks: holding.is_outside,
-        };
-        Ok(role::list(self.model, query)?.into_iter().map(write).collect())
+        out.text(to::ROLE, roles.names.name(holding.role.index()));
+        out.word(to::SOURCE, source(holding.how));
+        out.text(to::VIA, via);
+        out.flag(
+            to::ADMINISTRATOR,
+            roles.administrators.contains(holding.role.index()),
+        );
+        out.flag(to::OUTSIDE_NETWORKS, holding.is_outside);
     }
 
-    fn event(&self, event: &Event, decision: &Decision<'_>) -> v1::TraceEvent {
-        let leaf_result = event
-            .leaf
-            .as_ref()
-            .map_or(v1::LeafResult::Unspecified, |leaf| leaf_result(leaf.truth));
-        v1::TraceEvent {
-            rule: Some(self.rule(event.rule)),
-            outcome: outcome(event.outcome).into(),
-            detail: self.event_words(event),
-            leaf: event
-                .leaf
-                .as_ref()
-                .map_or_else(String::new, |leaf| leaf.text.clone()),
-            leaf_result: leaf_result.into(),
-            fields: event.fields.clone(),
-            decisive: decision.deciding.contains(&event.rule)
-                || decision
-                    .violations
-                    .iter()
-                    .any(|violation| violation.rule == event.rule),
+    fn event(&self, out: &mut Out<'_>, event: &Event, decision: &Decision<'_>) {
+        use field::trace_event as to;
+        out.part(to::RULE, |out| self.rule(out, event.rule));
+        out.word(to::OUTCOME, outcome(event.outcome));
+        out.words(to::DETAIL, |words| self.event_words(words, event));
+        if let Some(leaf) = &event.leaf {
+            out.text(to::LEAF, &leaf.text);
+            out.word(to::LEAF_RESULT, leaf_result(leaf.truth));
         }
+        for name in &event.fields {
+            out.text(to::FIELDS, name);
+        }
+        let is_violated = || {
+            let mut rules = decision.violations.iter().map(|violation| violation.rule);
+            rules.any(|rule| rule == event.rule)
+        };
+        out.flag(
+            to::DECISIVE,
+            decision.deciding.contains(&event.rule) || is_violated(),
+        );
     }
 
     /// Writes what became of a rule, for people.
-    fn event_words(&self, event: &Event) -> String {
+    fn event_words(&self, out: &mut Words<'_>, event: &Event) {
         let words = match event.outcome {
             Outcome::Matched => "fits",
             Outcome::Roles => "is for other roles",
@@ -112,19 +134,20 @@ impl Encoder<'_> {
             Outcome::Time => "is closed at this time",
             Outcome::Approvals => "lacks approvals",
         };
-        let asked = event
-            .action
-            .map(|action| self.model.action_names.name(action.index()));
-        let open = if event.open {
-            " (the request does not tell enough)"
-        } else {
-            ""
-        };
-        match asked {
-            Some(action) => format!("for `{action}`: {words}{open}"),
-            None => format!("{words}{open}"),
+        if let Some(action) = event.action {
+            let action = self.model.action_names.name(action.index());
+            out.put("for `").put(action).put("`: ");
+        }
+        out.put(words);
+        if event.open {
+            out.put(" (the request does not tell enough)");
         }
     }
+}
+
+/// Writes that this listener does not tell how a decision was reached.
+pub(super) fn withheld(out: &mut Out<'_>, to: Nested) {
+    out.part(to, |out| out.flag(field::trace::WITHHELD, true));
 }
 
 fn leaf_result(truth: Truth) -> v1::LeafResult {

@@ -1,13 +1,15 @@
 //! `ListAllowedTransitions`: what the state of an item offers and the subject may do, and what the rest lacks.
 
-use prost::Message;
 use tonic::Status;
 
 use super::describe::title;
 use super::encode::{Detail, Encoder};
+use super::out::{Nested, Out};
+use super::proto::fields as field;
 use super::proto::v1;
+use super::trace;
 use super::violation::{Path, Violations};
-use super::{DecisionService, convert, find, outlook, snapshot_info, status, words};
+use super::{DecisionService, convert, find, outlook, status, words, write_snapshot};
 use crate::engine::approvals::{self, Progress};
 use crate::engine::decision::ApprovalCount;
 use crate::engine::fields::action_of;
@@ -29,14 +31,11 @@ impl DecisionService {
         &self,
         request: &v1::ListAllowedTransitionsRequest,
     ) -> Result<v1::ListAllowedTransitionsResponse, Status> {
-        self.list_allowed_transitions_bytes(&request.encode_to_vec())
+        self.ask(Call::ListAllowedTransitions, request)
     }
 
     /// Does the same with a request as it comes over the wire.
-    pub(super) fn list_allowed_transitions_bytes(
-        &self,
-        bytes: &[u8],
-    ) -> Result<v1::ListAllowedTransitionsResponse, Status> {
+    pub(super) fn write_allowed_transitions(&self, bytes: &[u8], out: &mut Out<'_>) -> Result<(), Status> {
         let (mut include_denied, mut locale) = (false, "");
         let request = self.read(bytes, &[1..=5, 7..=7], |field| {
             match field.number {
@@ -55,7 +54,6 @@ impl DecisionService {
         let published = self.store.current();
         let snapshot = find(&published, request.name, request.digest)?;
         let mut writer = Writer {
-            service: self,
             encoder: self.encoder(snapshot, Call::ListAllowedTransitions),
             locale,
             explain: request.explain,
@@ -63,38 +61,37 @@ impl DecisionService {
         };
         let malformed = |error| status::invalid(&Violations::of_query(&Path::ROOT, &error));
         let offers = transitions::list(&snapshot.model, &query).map_err(malformed)?;
-        let mut answer = v1::ListAllowedTransitionsResponse {
-            snapshot: Some(snapshot_info(snapshot)),
-            ..v1::ListAllowedTransitionsResponse::default()
-        };
-        if let Some(reason) = transitions::find_obstacle(&snapshot.model, &query).map_err(malformed)? {
-            answer.set_reason(convert::reason(reason));
-            answer.message = match self.detail {
-                Detail::Full => words::nothing_offered(reason, &query),
-                Detail::None | Detail::Code => String::new(),
-            };
+        let obstacle = transitions::find_obstacle(&snapshot.model, &query).map_err(malformed)?;
+        use field::list_allowed_transitions_response as to;
+        write_snapshot(out, to::SNAPSHOT, snapshot);
+        let listed = || offers.iter().filter(|offered| offered.listed);
+        for offered in listed() {
+            let decision = &offered.decision;
+            writer.encoder.count(decision.effect, decision.reason);
         }
-        for offered in offers.iter().filter(|offered| offered.listed) {
+        let (open, others): (Vec<_>, Vec<_>) = listed().partition(|offered| offered.decision.is_allow());
+        for offered in open {
             writer
-                .encoder
-                .count(offered.decision.effect, offered.decision.reason);
-            if offered.decision.is_allow() {
-                answer
-                    .transitions
-                    .push(writer.option(&query, offered).map_err(malformed)?);
-            } else if include_denied {
-                answer
-                    .denied
-                    .push(writer.option(&query, offered).map_err(malformed)?);
-            }
+                .option(out, to::TRANSITIONS, &query, offered)
+                .map_err(malformed)?;
         }
-        Ok(answer)
+        for offered in others.into_iter().filter(|_| include_denied) {
+            writer
+                .option(out, to::DENIED, &query, offered)
+                .map_err(malformed)?;
+        }
+        if let Some(reason) = obstacle {
+            out.word(to::REASON, convert::reason(reason));
+            writer.encoder.told(out, to::MESSAGE, |text| {
+                words::nothing_offered(text, reason, &query);
+            });
+        }
+        Ok(())
     }
 }
 
 /// Writes what a state offers.
 struct Writer<'w> {
-    service: &'w DecisionService,
     encoder: Encoder<'w>,
     locale: &'w str,
     explain: bool,
@@ -104,49 +101,61 @@ struct Writer<'w> {
 impl Writer<'_> {
     fn option(
         &mut self,
+        out: &mut Out<'_>,
+        field: Nested,
         query: &Query<'_>,
         offered: &Offered<'_>,
-    ) -> Result<v1::TransitionOption, QueryError> {
-        let model = self.encoder.model;
+    ) -> Result<(), QueryError> {
+        use field::transition_option as to;
+        let (encoder, model) = (&self.encoder, self.encoder.model);
         let target = offered.target.unwrap_or_default();
         let asked = as_check(model, query, offered, target);
         let decision = &offered.decision;
         let transition = offered.transition.and_then(|id| model.transition(id));
-        let outlook = outlook(model, &asked, decision, self.encoder.detail, &mut self.budget);
-        Ok(v1::TransitionOption {
-            id: transition
-                .map_or(target, |transition| &transition.name)
-                .to_owned(),
-            trace: self.trace(&asked)?,
-            title: self.title(query, transition, target),
-            to_state: target.to_owned(),
-            requires_explanation: decision.explanation_required
-                || decision.reason == Reason::ExplanationRequired,
-            approvals: match transition {
-                Some(transition) => self.approvals(query, transition)?,
-                None => None,
-            },
-            reason: convert::reason(decision.reason).into(),
-            message: self.encoder.message(&asked, decision),
-            missing: self.encoder.missing(decision, &outlook.missing),
-            grants: self.encoder.rules(&decision.deciding),
-            valid_until: outlook.valid_until.map(convert::moment),
-            conditional: decision.conditional,
-        })
+        let outlook = outlook(model, &asked, decision, encoder.detail, &mut self.budget);
+        let progress = match transition {
+            Some(transition) if !transition.approvals.is_empty() => {
+                Some((transition, approvals::progress(model, query, transition)?))
+            }
+            Some(_) | None => None,
+        };
+        // Of this answer the account alone is told.
+        let traced = match (self.explain, encoder.detail) {
+            (true, Detail::Full) => Some(encoder.decide(&asked, true, &mut Trials::none())?),
+            (true, Detail::None | Detail::Code) | (false, _) => None,
+        };
+        out.part(field, |out| {
+            out.text(to::ID, transition.map_or(target, |transition| &transition.name));
+            match traced {
+                Some(traced) => encoder.trace(out, to::TRACE, &asked, &traced),
+                None if self.explain => trace::withheld(out, to::TRACE),
+                None => {}
+            }
+            out.text(to::TITLE, self.title(query, transition, target));
+            out.text(to::TO_STATE, target);
+            out.flag(
+                to::REQUIRES_EXPLANATION,
+                decision.explanation_required || decision.reason == Reason::ExplanationRequired,
+            );
+            if let Some((transition, progress)) = &progress {
+                out.part(to::APPROVALS, |out| self.approvals(out, transition, progress));
+            }
+            out.word(to::REASON, convert::reason(decision.reason));
+            encoder.message(out, to::MESSAGE, &asked, decision);
+            encoder.missing(out, to::MISSING, decision, &outlook.missing);
+            encoder.rules(out, to::GRANTS, decision.deciding.iter().copied());
+            out.moment(to::VALID_UNTIL, outlook.valid_until);
+            out.flag(to::CONDITIONAL, decision.conditional);
+        });
+        Ok(())
     }
 
-    fn trace(&self, asked: &Query<'_>) -> Result<Option<v1::Trace>, QueryError> {
-        match (self.explain, self.encoder.detail) {
-            (false, _) => Ok(None),
-            (true, Detail::None | Detail::Code) => Ok(Some(Encoder::withheld())),
-            (true, Detail::Full) => self
-                .service
-                .decide(&self.encoder.uncounted(), asked, true, &mut Trials::none())
-                .map(|(_, trace)| trace),
-        }
-    }
-
-    fn title(&self, query: &Query<'_>, transition: Option<&Transition>, target: &str) -> String {
+    fn title<'t>(
+        &'t self,
+        query: &Query<'_>,
+        transition: Option<&'t Transition>,
+        target: &'t str,
+    ) -> &'t str {
         if let Some(transition) = transition {
             return title(&transition.title, self.locale, &transition.name);
         }
@@ -155,34 +164,30 @@ impl Writer<'_> {
         let state = states
             .iter()
             .find(|state| model.state_names.name(state.id.index()) == target);
-        state.map_or_else(
-            || target.to_owned(),
-            |state| title(&state.title, self.locale, target),
-        )
+        state.map_or(target, |state| title(&state.title, self.locale, target))
     }
 
-    fn approvals(
-        &self,
-        query: &Query<'_>,
-        transition: &Transition,
-    ) -> Result<Option<v1::ApprovalProgress>, QueryError> {
-        if transition.approvals.is_empty() {
-            return Ok(None);
-        }
-        let Progress { counts, approved_by } = approvals::progress(self.encoder.model, query, transition)?;
+    fn approvals(&self, out: &mut Out<'_>, transition: &Transition, progress: &Progress) {
+        use field::approval_progress as to;
         let sum = |number: fn(&ApprovalCount) -> u32| {
-            counts
+            progress
+                .counts
                 .iter()
                 .fold(0_u32, |sum, count| sum.saturating_add(number(count)))
         };
         let (needed, given) = (sum(|count| count.needed), sum(|count| count.given));
-        Ok(Some(v1::ApprovalProgress {
-            needed,
-            given,
-            missing: needed.saturating_sub(given),
-            roles: self.encoder.approver_roles(&transition.approvals),
-            approved_by,
-        }))
+        out.number(to::NEEDED, needed);
+        out.number(to::GIVEN, given);
+        out.number(to::MISSING, needed.saturating_sub(given));
+        for role in self
+            .encoder
+            .roles(&self.encoder.approver_roles(&transition.approvals))
+        {
+            out.text(to::ROLES, role);
+        }
+        for subject in &progress.approved_by {
+            out.text(to::APPROVED_BY, subject);
+        }
     }
 }
 

@@ -3,84 +3,76 @@
 //! The sentences repeat names of the request and of rules, never a stored value. [`sentence`] is the whole table.
 
 use super::encode::rule_name;
+use super::out::Words;
 use crate::engine::decision::{Decision, Rule, Violation};
 use crate::engine::query::Query;
 use crate::engine::role::list;
 use crate::model::Model;
-use crate::source::diagnostic::quote;
 use crate::vocab::effect::Reason;
 
-/// Returns why a decision is as it is, in one sentence.
-pub(super) fn sentence(model: &Model, query: &Query<'_>, decision: &Decision<'_>) -> String {
-    let what = Asked { query };
+/// Writes why a decision is as it is, in one sentence.
+pub(super) fn sentence(out: &mut Words<'_>, model: &Model, query: &Query<'_>, decision: &Decision<'_>) {
     let about = decision.about.unwrap_or_default();
     match decision.reason {
-        Reason::Allowed => allowed(model, decision),
-        Reason::NoGrant => format!("no role of the subject may {what}{}", outside(model, query)),
+        Reason::Allowed => allowed(out, model, decision),
+        Reason::NoGrant => {
+            asked(out.put("no role of the subject may "), query);
+            outside(out, model, query);
+        }
         Reason::NoMatchingGrant => {
-            let but = "but not on this item or under these circumstances";
-            format!(
-                "the subject may {what} in general, {but}{}",
-                outside(model, query)
-            )
+            asked(out.put("the subject may "), query);
+            out.put(" in general, but not on this item or under these circumstances");
+            outside(out, model, query);
         }
         Reason::Denied if about.is_empty() => {
-            format!("{} refuses to {what}", rules(model, decision, "a rule"))
+            rules(out, model, decision);
+            asked(out.put(" refuses to "), query);
         }
-        Reason::Denied => format!(
-            "{} takes the field {} away",
-            rules(model, decision, "a rule"),
-            quote(about)
-        ),
-        Reason::Violation => violated(model, decision),
-        Reason::Network => format!(
-            "the request does not come from where {} demands",
-            rules(model, decision, "a rule")
-        ),
-        Reason::ExplanationRequired => format!("to {what} needs an explanation, and none was given"),
-        Reason::ApprovalMissing => approvals(model, decision),
-        Reason::NotOffered => not_offered(query),
-        Reason::UnknownCollection => {
-            format!(
-                "the profile knows no collection {}",
-                quote(named(about, query.resource.collection))
-            )
+        Reason::Denied => {
+            rules(out, model, decision);
+            out.put(" takes the field ").quote(about).put(" away");
         }
-        Reason::UnknownAction => format!(
-            "the profile knows no action {}",
-            quote(named(about, query.action))
-        ),
-        Reason::UnknownTransition => {
-            format!(
-                "the profile knows no transition {}",
-                quote(named(about, query.transition))
-            )
+        Reason::Violation => violated(out, model, decision),
+        Reason::Network => {
+            rules(out.put("the request does not come from where "), model, decision);
+            out.put(" demands");
         }
-        Reason::UnknownRole => "the profile knows none of the subject's roles and groups".to_owned(),
-        Reason::MissingAttribute => lacking(decision),
+        Reason::ExplanationRequired => {
+            asked(out.put("to "), query);
+            out.put(" needs an explanation, and none was given");
+        }
+        Reason::ApprovalMissing => approvals(out, model, decision),
+        Reason::NotOffered => not_offered(out, query),
+        Reason::UnknownCollection => unknown(out, "collection", about, query.resource.collection),
+        Reason::UnknownAction => unknown(out, "action", about, query.action),
+        Reason::UnknownTransition => unknown(out, "transition", about, query.transition),
+        Reason::UnknownRole => {
+            out.put("the profile knows none of the subject's roles and groups");
+        }
+        Reason::MissingAttribute => lacking(out, decision),
         Reason::BrokenRule => {
-            format!(
-                "{} is known to be broken and therefore refuses",
-                rules(model, decision, "a rule")
-            )
+            rules(out, model, decision);
+            out.put(" is known to be broken and therefore refuses");
         }
-        Reason::Fault => "deciding went wrong, so the answer is no".to_owned(),
-        Reason::FieldOutOfReach | Reason::FieldNotCovered => field(decision.reason, about),
+        Reason::Fault => {
+            out.put("deciding went wrong, so the answer is no");
+        }
+        Reason::FieldOutOfReach | Reason::FieldNotCovered => field(out, decision.reason, about),
     }
 }
 
-/// Returns why one field is taken away, in one sentence.
-pub(super) fn field(reason: Reason, field: &str) -> String {
-    let field = quote(field);
-    match reason {
-        Reason::Allowed => format!("the field {field} is open"),
-        Reason::FieldOutOfReach => format!("no rule opens the field {field} to the subject"),
-        Reason::FieldNotCovered => {
-            format!("the field {field} is open to the subject in general, but not on this item or so")
-        }
-        Reason::Denied => format!("a rule takes the field {field} away"),
-        Reason::Violation => format!("the field {field} breaks a rule with this value"),
-        Reason::MissingAttribute => format!("the request lacks a fact that decides on the field {field}"),
+/// Writes why one field is taken away, in one sentence.
+pub(super) fn field(out: &mut Words<'_>, reason: Reason, field: &str) {
+    let (before, after) = match reason {
+        Reason::Allowed => ("the field ", " is open"),
+        Reason::FieldOutOfReach => ("no rule opens the field ", " to the subject"),
+        Reason::FieldNotCovered => (
+            "the field ",
+            " is open to the subject in general, but not on this item or so",
+        ),
+        Reason::Denied => ("a rule takes the field ", " away"),
+        Reason::Violation => ("the field ", " breaks a rule with this value"),
+        Reason::MissingAttribute => ("the request lacks a fact that decides on the field ", ""),
         Reason::NoGrant
         | Reason::NoMatchingGrant
         | Reason::UnknownRole
@@ -90,19 +82,26 @@ pub(super) fn field(reason: Reason, field: &str) -> String {
         | Reason::NotOffered
         | Reason::Network
         | Reason::ExplanationRequired
-        | Reason::ApprovalMissing => format!("the item as such is not open, so the field {field} is not"),
-        Reason::BrokenRule => format!("a broken rule takes the field {field} away"),
-        Reason::Fault => format!("deciding on the field {field} went wrong, so the answer is no"),
-    }
+        | Reason::ApprovalMissing => ("the item as such is not open, so the field ", " is not"),
+        Reason::BrokenRule => ("a broken rule takes the field ", " away"),
+        Reason::Fault => ("deciding on the field ", " went wrong, so the answer is no"),
+    };
+    out.put(before).quote(field).put(after);
 }
 
-/// Returns why there is nothing that a list of transitions could name, in one sentence.
-pub(super) fn nothing_offered(reason: Reason, query: &Query<'_>) -> String {
-    let collection = quote(query.resource.collection);
+/// Writes why there is nothing that a list of transitions could name, in one sentence.
+pub(super) fn nothing_offered(out: &mut Words<'_>, reason: Reason, query: &Query<'_>) {
+    let collection = query.resource.collection;
     match reason {
-        Reason::UnknownCollection => format!("the profile knows no collection {collection}"),
-        Reason::UnknownTransition => format!("the collection {collection} has no workflow"),
-        Reason::UnknownAction => "no action of the profile creates items".to_owned(),
+        Reason::UnknownCollection => unknown(out, "collection", "", collection),
+        Reason::UnknownTransition => {
+            out.put("the collection ")
+                .quote(collection)
+                .put(" has no workflow");
+        }
+        Reason::UnknownAction => {
+            out.put("no action of the profile creates items");
+        }
         Reason::Allowed
         | Reason::NoGrant
         | Reason::NoMatchingGrant
@@ -117,117 +116,120 @@ pub(super) fn nothing_offered(reason: Reason, query: &Query<'_>) -> String {
         | Reason::UnknownRole
         | Reason::MissingAttribute
         | Reason::BrokenRule
-        | Reason::Fault => match query.resource.state {
-            "" => format!("the workflow of {collection} does not have the state of the item"),
-            state => format!(
-                "the workflow of {collection} does not have the state {}",
-                quote(state)
-            ),
-        },
+        | Reason::Fault => {
+            out.put("the workflow of ")
+                .quote(collection)
+                .put(" does not have the state ");
+            match query.resource.state {
+                "" => out.put("of the item"),
+                state => out.quote(state),
+            };
+        }
     }
 }
 
-/// Returns what is wrong with the item as it would be, in one sentence.
-pub(super) fn violation(model: &Model, violation: &Violation<'_>) -> String {
-    let rule = quote(&rule_name(model, violation.rule));
+/// Writes what is wrong with the item as it would be, in one sentence.
+pub(super) fn violation(out: &mut Words<'_>, model: &Model, violation: &Violation<'_>) {
+    let name = |out: &mut Words<'_>| rule_name(out, model, violation.rule);
     if violation.field.is_empty() {
-        return format!("the rule {rule} does not hold");
+        out.put("the rule ").quote_made(name).put(" does not hold");
+        return;
     }
-    format!(
-        "the field {} does not satisfy {} of the rule {rule}",
-        quote(violation.field),
-        quote(violation.operator)
-    )
+    out.put("the field ").quote(violation.field);
+    out.put(" does not satisfy ").quote(violation.operator);
+    out.put(" of the rule ").quote_made(name);
 }
 
-/// What the request asks, as words after "may" or "to": "`update` `articles` in state `draft`".
-struct Asked<'q> {
-    query: &'q Query<'q>,
-}
-
-impl std::fmt::Display for Asked<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let query = self.query;
-        match (query.action, query.transition) {
-            ("", transition) => write!(f, "execute {}", quote(transition))?,
-            (action, "") => write!(f, "{}", quote(action))?,
-            (action, transition) => write!(f, "{} and execute {}", quote(action), quote(transition))?,
-        }
-        if !query.resource.collection.is_empty() {
-            write!(f, " in {}", quote(query.resource.collection))?;
-        }
-        if !query.resource.state.is_empty() {
-            write!(f, " (state {})", quote(query.resource.state))?;
-        }
-        Ok(())
+/// Writes what the request asks, after "may" or "to": "`update` in `articles` (state `draft`)".
+fn asked(out: &mut Words<'_>, query: &Query<'_>) {
+    match (query.action, query.transition) {
+        ("", transition) => out.put("execute ").quote(transition),
+        (action, "") => out.quote(action),
+        (action, transition) => out.quote(action).put(" and execute ").quote(transition),
+    };
+    if !query.resource.collection.is_empty() {
+        out.put(" in ").quote(query.resource.collection);
+    }
+    if !query.resource.state.is_empty() {
+        out.put(" (state ").quote(query.resource.state).put(")");
     }
 }
 
-fn allowed(model: &Model, decision: &Decision<'_>) -> String {
+fn allowed(out: &mut Words<'_>, model: &Model, decision: &Decision<'_>) {
     match decision.deciding.first() {
-        None => "no permission is asked for that".to_owned(),
+        None => {
+            out.put("no permission is asked for that");
+        }
         Some(Rule::Administrator(role)) => {
             let role = model.roles.names.name(role.index());
-            format!("{} is an administrator", quote(role))
+            out.quote(role).put(" is an administrator");
         }
         Some(Rule::Grant(_) | Rule::Constraint(_) | Rule::DocumentGrant(_) | Rule::Transition(_)) => {
-            format!("allowed by {}", rules(model, decision, "a rule"))
+            rules(out.put("allowed by "), model, decision);
         }
     }
 }
 
-fn violated(model: &Model, decision: &Decision<'_>) -> String {
+fn violated(out: &mut Words<'_>, model: &Model, decision: &Decision<'_>) {
     match decision.violations.as_slice() {
-        [] => "the item as it would be breaks a rule".to_owned(),
-        [only] => violation(model, only),
-        [first, more @ ..] => format!("{} (and {} more)", violation(model, first), more.len()),
+        [] => {
+            out.put("the item as it would be breaks a rule");
+        }
+        [only] => violation(out, model, only),
+        [first, more @ ..] => {
+            violation(out, model, first);
+            out.put(" (and ").count(more.len() as u64).put(" more)");
+        }
     }
 }
 
-fn approvals(model: &Model, decision: &Decision<'_>) -> String {
+fn approvals(out: &mut Words<'_>, model: &Model, decision: &Decision<'_>) {
     let name = decision
         .transition
         .and_then(|id| model.transition(id))
         .map_or("", |transition| &transition.name);
-    let (needed, given) = decision.approvals.iter().fold((0, 0), |(needed, given), count| {
-        (needed + count.needed, given + count.given)
-    });
-    format!("the transition {} has {given} of {needed} approvals", quote(name))
+    let (needed, given) = decision
+        .approvals
+        .iter()
+        .fold((0_u64, 0_u64), |(needed, given), count| {
+            (needed + u64::from(count.needed), given + u64::from(count.given))
+        });
+    out.put("the transition ").quote(name).put(" has ").count(given);
+    out.put(" of ").count(needed).put(" approvals");
 }
 
-fn not_offered(query: &Query<'_>) -> String {
-    let way = if query.transition.is_empty() {
-        match query.to_state {
-            "" => "this change of state".to_owned(),
-            state => format!("the way to the state {}", quote(state)),
-        }
-    } else {
-        format!("the transition {}", quote(query.transition))
+fn not_offered(out: &mut Words<'_>, query: &Query<'_>) {
+    match (query.transition, query.to_state) {
+        ("", "") => out.put("this change of state"),
+        ("", state) => out.put("the way to the state ").quote(state),
+        (transition, _) => out.put("the transition ").quote(transition),
     };
     match query.resource.state {
-        "" => format!("{way} is not open now"),
-        state => format!("{way} is not open from the state {} now", quote(state)),
-    }
+        "" => out.put(" is not open now"),
+        state => out.put(" is not open from the state ").quote(state).put(" now"),
+    };
 }
 
-fn lacking(decision: &Decision<'_>) -> String {
+fn lacking(out: &mut Words<'_>, decision: &Decision<'_>) {
     match decision.lacking.as_slice() {
-        [] => "the request lacks a fact that a rule needs".to_owned(),
-        [only] => format!("the request does not tell {}, which a rule needs", quote(only)),
+        [] => out.put("the request lacks a fact that a rule needs"),
+        [only] => out
+            .put("the request does not tell ")
+            .quote(only)
+            .put(", which a rule needs"),
         [first, more @ ..] => {
-            format!(
-                "the request does not tell {} and {} more that rules need",
-                quote(first),
-                more.len()
-            )
+            out.put("the request does not tell ").quote(first);
+            out.put(" and ")
+                .count(more.len() as u64)
+                .put(" more that rules need")
         }
-    }
+    };
 }
 
-/// Says which roles of the subject do not count for where the request comes from; nothing if all of them do.
-fn outside(model: &Model, query: &Query<'_>) -> String {
+/// Writes which roles of the subject do not count for where the request comes from; nothing if all of them do.
+fn outside(out: &mut Words<'_>, model: &Model, query: &Query<'_>) {
     if !model.roles.has_networks {
-        return String::new();
+        return;
     }
     let holdings = list(model, query).unwrap_or_default();
     let names: Vec<&str> = holdings
@@ -235,38 +237,40 @@ fn outside(model: &Model, query: &Query<'_>) -> String {
         .filter(|holding| holding.is_outside)
         .map(|holding| model.roles.names.name(holding.role.index()))
         .collect();
-    let why = if query.context.ip.is_empty() {
+    match names.as_slice() {
+        [] => return,
+        [only] => out
+            .put("; the role ")
+            .quote(only)
+            .put(" counts in its networks alone, and "),
+        [first, more @ ..] => {
+            out.put("; the role ").quote(first);
+            out.put(" and ").count(more.len() as u64);
+            out.put(" more count in their networks alone, and ")
+        }
+    };
+    out.put(if query.context.ip.is_empty() {
         "the request tells no address"
     } else {
         "the request comes from elsewhere"
+    });
+}
+
+/// Writes the rules that decided, by name: the first, and how many more.
+fn rules(out: &mut Words<'_>, model: &Model, decision: &Decision<'_>) {
+    let Some((first, more)) = decision.deciding.split_first() else {
+        out.put("a rule");
+        return;
     };
-    match names.as_slice() {
-        [] => String::new(),
-        [only] => format!(
-            "; the role {} counts in its networks alone, and {why}",
-            quote(only)
-        ),
-        [first, more @ ..] => format!(
-            "; the role {} and {} more count in their networks alone, and {why}",
-            quote(first),
-            more.len()
-        ),
+    out.put("the rule ")
+        .quote_made(|out| rule_name(out, model, *first));
+    if !more.is_empty() {
+        out.put(" (and ").count(more.len() as u64).put(" more)");
     }
 }
 
-/// Returns the rules that decided, by name: the first, and how many more.
-fn rules(model: &Model, decision: &Decision<'_>, nameless: &str) -> String {
-    let Some(first) = decision.deciding.first() else {
-        return nameless.to_owned();
-    };
-    let first = quote(&rule_name(model, *first));
-    match decision.deciding.len() - 1 {
-        0 => format!("the rule {first}"),
-        more => format!("the rule {first} (and {more} more)"),
-    }
-}
-
-/// Returns what the engine names, else what the request does.
-fn named<'n>(about: &'n str, asked: &'n str) -> &'n str {
-    if about.is_empty() { asked } else { about }
+/// Writes that the profile does not know what the engine names, else what the request does.
+fn unknown(out: &mut Words<'_>, what: &str, about: &str, asked: &str) {
+    let name = if about.is_empty() { asked } else { about };
+    out.put("the profile knows no ").put(what).put(" ").quote(name);
 }

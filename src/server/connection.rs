@@ -1,23 +1,29 @@
-//! One connection: its handshakes, its requests, and its end.
+//! One connection that has been taken in: the beginning of HTTP/2, its requests, and its end.
 
+use std::error::Error;
 use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use http_body::Body;
+use hyper::body::Incoming;
 use hyper::server::conn::http2::Builder;
+use hyper::service::Service;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::oneshot;
-use tokio_rustls::TlsAcceptor;
+use tokio_util::either::Either;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
+use tonic::codegen::http::{Request, Response};
 
 use crate::server::door::{Door, Hall};
-use crate::server::tls::names_of;
+use crate::server::greeter::Guest;
+use crate::server::tally::Connections;
 use crate::vocab::limits;
 
 /// Says how connections live and end.
@@ -29,64 +35,85 @@ pub(super) struct Manners {
     pub(super) age: Option<Duration>,
 }
 
-/// Serves a connection to its end.
-pub(super) async fn serve<T>(stream: T, hall: Arc<Hall>, manners: Manners)
-where
-    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let Some(identity) = &hall.identity else {
-        return serve_clear(stream, Door::new(Arc::clone(&hall), Vec::new()), hall, manners).await;
-    };
-    let accepting = TlsAcceptor::from(identity.config()).accept(stream);
-    let stream = match tokio::time::timeout(limits::HANDSHAKE_TIME_MAX, accepting).await {
-        Ok(Ok(stream)) => stream,
-        Ok(Err(error)) => {
-            hall.tally.failed_handshakes.up();
-            tracing::debug!(listener = %hall.name, %error, "handshake failed");
-            return;
-        }
-        Err(_) => {
-            hall.tally.failed_handshakes.up();
-            tracing::debug!(listener = %hall.name, "handshake took too long");
+/// Serves a connection for gRPC to its end.
+pub(super) async fn serve(guest: Guest, hall: Arc<Hall>, manners: Manners) {
+    let Guest {
+        stream,
+        names,
+        arrived,
+        leaving,
+    } = guest;
+    let stream = match stream.resume() {
+        Ok(stream) => stream,
+        Err(error) => {
+            tracing::debug!(listener = %hall.name, %error, "connection is lost");
             return;
         }
     };
-    let certificates = stream.get_ref().1.peer_certificates();
-    let names = certificates
-        .and_then(|chain| chain.first())
-        .map(names_of)
-        .unwrap_or_default();
-    serve_clear(stream, Door::new(Arc::clone(&hall), names), hall, manners).await;
+    let about = About {
+        name: Arc::clone(&hall.name),
+        counts: Arc::clone(&hall.tally.grpc),
+        arrived,
+    };
+    let door = Door::new(hall, names);
+    match stream {
+        Either::Left(stream) => converse(stream, door, about, manners).await,
+        Either::Right(stream) => converse(stream, door, about, manners).await,
+    }
+    drop(leaving);
 }
 
-async fn serve_clear<T>(stream: T, door: Door, hall: Arc<Hall>, manners: Manners)
+/// Says which connection it is.
+#[derive(Clone, Debug)]
+pub(super) struct About {
+    /// What the log calls the listener.
+    pub(super) name: Arc<str>,
+    /// What is counted of its connections.
+    pub(super) counts: Arc<Connections>,
+    /// When it was accepted.
+    pub(super) arrived: Instant,
+}
+
+/// Speaks HTTP/2 with a client, and lets a service answer him.
+pub(super) async fn converse<T, S, B>(stream: T, service: S, about: About, manners: Manners)
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    S: Service<Request<Incoming>, Response = Response<B>>,
+    S::Error: Into<Box<dyn Error + Send + Sync>>,
+    S::Future: Send + 'static,
+    B: Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     let greeted = Arc::new(AtomicBool::new(false));
     let stream = Listened {
         inner: stream,
         heard: 0,
+        since_rest: 0,
         greeted: Arc::clone(&greeted),
     };
+    let (name, counts) = (Arc::clone(&about.name), Arc::clone(&about.counts));
     let (drain, mut draining) = oneshot::channel();
     let (cut, mut cutting) = oneshot::channel();
     // Times and signals are a task of their own: the connection itself is woken for each packet and asks for nothing else.
     let _attendant = AbortOnDropHandle::new(tokio::spawn(attend(
-        Arc::clone(&hall),
-        greeted,
+        about,
+        Arc::clone(&greeted),
         manners,
         drain,
         cut,
     )));
-    let mut connection = pin!(http2().serve_connection(TokioIo::new(stream), door));
+    let mut connection = pin!(http2().serve_connection(TokioIo::new(stream), service));
     let mut is_draining = false;
     loop {
         tokio::select! {
             biased;
             ended = connection.as_mut() => {
                 if let Err(error) = ended {
-                    tracing::debug!(listener = %hall.name, %error, "connection failed");
+                    if !greeted.load(Ordering::Relaxed) {
+                        counts.failed_handshakes.up();
+                    }
+                    tracing::debug!(listener = %name, %error, "connection failed");
                 }
                 return;
             }
@@ -98,7 +125,7 @@ where
             }
             order = &mut cutting => {
                 if let Ok(why) = order {
-                    tracing::debug!(listener = %hall.name, why, "connection is cut");
+                    tracing::debug!(listener = %name, why, "connection is cut");
                 }
                 return;
             }
@@ -108,48 +135,60 @@ where
 
 /// Tells a connection when to finish, and cuts it where it does not even begin.
 async fn attend(
-    hall: Arc<Hall>,
+    about: About,
     greeted: Arc<AtomicBool>,
     manners: Manners,
     drain: oneshot::Sender<()>,
     cut: oneshot::Sender<&'static str>,
 ) {
     let Manners { closing, age } = manners;
+    let mut aged = pin!(async {
+        match age {
+            Some(age) => tokio::time::sleep_until((about.arrived + spread(age)).into()).await,
+            None => std::future::pending().await,
+        }
+    });
     let early = tokio::select! {
-        () = closing.cancelled() => true,
-        () = tokio::time::sleep(limits::HANDSHAKE_TIME_MAX) => false,
+        () = closing.cancelled() => Some(Order::Close),
+        () = &mut aged => Some(Order::Age),
+        () = tokio::time::sleep_until((about.arrived + limits::HANDSHAKE_TIME_MAX).into()) => None,
     };
     if !greeted.load(Ordering::Relaxed) {
-        hall.tally.failed_handshakes.up();
+        about.counts.failed_handshakes.up();
         let _ = cut.send("the client does not speak HTTP/2, or too slowly");
         return;
     }
-    if !early {
-        let aged = async {
-            match age {
-                Some(age) => tokio::time::sleep(spread(age)).await,
-                None => std::future::pending().await,
+    let order = match early {
+        Some(order) => order,
+        None => tokio::select! {
+            () = closing.cancelled() => Order::Close,
+            () = &mut aged => Order::Age,
+        },
+    };
+    let _ = drain.send(());
+    match order {
+        Order::Age => tokio::select! {
+            // The daemon has a limit of its own for its end.
+            () = closing.cancelled() => std::future::pending().await,
+            () = tokio::time::sleep(limits::AGED_TIME_MAX) => {
+                let _ = cut.send("it is old, and does not end");
             }
-        };
-        tokio::select! {
-            () = closing.cancelled() => {}
-            () = aged => {
-                let _ = drain.send(());
-                tokio::select! {
-                    // The daemon has a limit of its own for its end.
-                    () = closing.cancelled() => std::future::pending().await,
-                    () = tokio::time::sleep(limits::AGED_TIME_MAX) => {
-                        let _ = cut.send("it is old, and does not end");
-                    }
-                }
-                return;
-            }
+        },
+        Order::Close => {
+            // Whoever holds the other end must not take its loss for an order.
+            std::future::pending::<()>().await;
+            drop(cut);
         }
     }
-    let _ = drain.send(());
-    // Whoever holds the other ends must not take this for an order.
-    std::future::pending::<()>().await;
-    drop(cut);
+}
+
+/// Why a connection shall finish.
+#[derive(Clone, Copy, Debug)]
+enum Order {
+    /// The daemon ends.
+    Close,
+    /// It is old.
+    Age,
 }
 
 /// Returns about so much time, so that connections that began together do not end together.
@@ -175,15 +214,40 @@ fn http2() -> Builder<TokioExecutor> {
     builder
 }
 
-/// A stream that notices when enough has come for the beginning of HTTP/2.
+/// A stream that notices when enough has come for the beginning of HTTP/2, and that rests when much has come at once, so that a
+/// client who sends without end keeps nobody waiting.
 struct Listened<T> {
     inner: T,
     heard: usize,
+    since_rest: usize,
     greeted: Arc<AtomicBool>,
 }
 
+/// What HTTP/2 begins with.
+const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
 /// The preface, and the head of the settings that must follow it.
-const GREETING_BYTES: usize = 24 + 9;
+const GREETING_BYTES: usize = PREFACE.len() + 9;
+
+/// How much of a connection is read before it is the turn of the others.
+const TURN_BYTES: usize = 16 * 1024;
+
+impl<T> Listened<T> {
+    /// Counts what has come of the greeting, and notices when it is whole.
+    fn hear(&mut self, words: &[u8]) {
+        for byte in words.iter().take(GREETING_BYTES - self.heard) {
+            if PREFACE.get(self.heard).is_some_and(|expected| expected != byte) {
+                // It is none, and never becomes one.
+                self.heard = GREETING_BYTES;
+                return;
+            }
+            self.heard += 1;
+        }
+        if self.heard == GREETING_BYTES {
+            self.greeted.store(true, Ordering::Relaxed);
+        }
+    }
+}
 
 impl<T: AsyncRead + Unpin> AsyncRead for Listened<T> {
     fn poll_read(
@@ -191,13 +255,20 @@ impl<T: AsyncRead + Unpin> AsyncRead for Listened<T> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if self.since_rest >= TURN_BYTES {
+            self.since_rest = 0;
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         let before = buffer.filled().len();
         let poll = Pin::new(&mut self.inner).poll_read(context, buffer);
+        match &poll {
+            Poll::Ready(_) => self.since_rest += buffer.filled().len() - before,
+            // Nothing is left to be read: it is the turn of the others anyway.
+            Poll::Pending => self.since_rest = 0,
+        }
         if self.heard < GREETING_BYTES {
-            self.heard += buffer.filled().len() - before;
-            if self.heard >= GREETING_BYTES {
-                self.greeted.store(true, Ordering::Relaxed);
-            }
+            self.hear(buffer.filled().get(before..).unwrap_or_default());
         }
         poll
     }
@@ -220,16 +291,10 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Listened<T> {
         Pin::new(&mut self.inner).poll_shutdown(context)
     }
 
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffers: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write_vectored(context, buffers)
-    }
-
+    /// No: a connection that writes pieces together sends each answer from a quarter of a kibibyte on by a call of its own. This
+    /// one gathers answers up to a kibibyte, of which many leave at once.
     fn is_write_vectored(&self) -> bool {
-        self.inner.is_write_vectored()
+        false
     }
 }
 

@@ -5,6 +5,7 @@
 
 use tonic::codegen::http::{HeaderMap, HeaderName, HeaderValue};
 
+use crate::server::head::Head;
 use crate::vocab::limits::REQUEST_ID_BYTES_MAX;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -18,16 +19,13 @@ pub(super) struct Correlation {
 }
 
 impl Correlation {
-    /// Reads the headers of a request; nothing if none of these is among them, which costs two look-ups and no memory.
-    pub(super) fn of(headers: &HeaderMap) -> Option<Box<Self>> {
-        let find = |name: &HeaderName, is_sound: fn(&[u8]) -> bool| {
-            headers
-                .get(name)
-                .filter(|value| is_sound(value.as_bytes()))
-                .cloned()
+    /// Keeps what is sound of the headers of a request; nothing if none of these is among them, which costs no memory.
+    pub(super) fn of(head: &Head<'_>) -> Option<Box<Self>> {
+        let keep = |value: Option<&HeaderValue>, is_sound: fn(&[u8]) -> bool| {
+            value.filter(|value| is_sound(value.as_bytes())).cloned()
         };
-        let request_id = find(&REQUEST_ID, is_request_id);
-        let trace_parent = find(&TRACE_PARENT, is_trace_parent);
+        let request_id = keep(head.request_id, is_request_id);
+        let trace_parent = keep(head.trace_parent, is_trace_parent);
         (request_id.is_some() || trace_parent.is_some()).then(|| {
             Box::new(Self {
                 request_id,
@@ -108,15 +106,17 @@ mod tests {
             ("x-request-id", b"req-1/\xc2\xb7"),
             ("traceparent", PARENT.as_bytes()),
         ]);
-        let correlation = Correlation::of(&asked).unwrap();
+        let correlation = Correlation::of(&Head::read(&asked)).unwrap();
         let mut answer = HeaderMap::new();
         correlation.repeat(&mut answer);
         assert_eq!(answer, headers(&[("traceparent", PARENT.as_bytes())]));
         assert_eq!(correlation.request_id(), None);
         assert_eq!(correlation.trace_id(), Some("4bf92f3577b34da6a3ce929d0e0e4736"));
 
-        assert!(Correlation::of(&headers(&[("x-request-id", b"a b")])).is_none());
-        let correlation = Correlation::of(&headers(&[("x-request-id", b"req-1")])).unwrap();
+        let odd = headers(&[("x-request-id", b"a b")]);
+        assert!(Correlation::of(&Head::read(&odd)).is_none());
+        let plain = headers(&[("x-request-id", b"req-1")]);
+        let correlation = Correlation::of(&Head::read(&plain)).unwrap();
         assert_eq!(
             (correlation.request_id(), correlation.trace_id()),
             (Some("req-1"), None)

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use hyper::body::Incoming;
 use tonic::codegen::Service as _;
-use tonic::codegen::http::{HeaderMap, Method, Request, Response, StatusCode, header};
+use tonic::codegen::http::{Method, Request, Response, StatusCode};
 use tonic::service::Routes;
 use tonic::{Code, Status};
 
@@ -24,6 +24,7 @@ use crate::rpc::{DecisionService, service, status};
 use crate::server::callers::{CallerBook, Known};
 use crate::server::calls::{ADMINISTRATION, Calls};
 use crate::server::correlation::Correlation;
+use crate::server::head::Head;
 use crate::server::tally::Tally;
 use crate::server::tls::Identity;
 use crate::server::unary::{AnswerBody, Packing, Unary, not_grpc, patience, refusal};
@@ -92,7 +93,8 @@ impl Door {
     fn enter(&self, request: Request<Incoming>) -> Result<Answering, Box<Response<AnswerBody>>> {
         let path = request.uri().path();
         let is_probe = path.starts_with(HEALTH_PATH);
-        let correlation = Correlation::of(request.headers());
+        let head = Head::read(request.headers());
+        let correlation = Correlation::of(&head);
         let permit = Permit::take(&self.0, call_of(path), correlation);
         let refused = |status: Status| {
             permit.count_refusal(&status);
@@ -102,9 +104,9 @@ impl Door {
             if permit.is_too_much() {
                 return Err(refused(status::overloaded("requests")));
             }
-            self.judge(path, request.headers()).map_err(refused)?;
+            self.judge(path, &head).map_err(refused)?;
         }
-        if header_bytes(request.headers()) > HEADER_BYTES_MAX {
+        if head.bytes > HEADER_BYTES_MAX {
             return Err(refused(status::headers_too_large()));
         }
         if service::in_path(path).is_none() {
@@ -113,14 +115,14 @@ impl Door {
         if request.method() != Method::POST {
             return Err(Box::new(not_grpc(StatusCode::METHOD_NOT_ALLOWED)));
         }
-        if !is_grpc(request.headers()) {
+        if !head.is_grpc() {
             return Err(Box::new(not_grpc(StatusCode::UNSUPPORTED_MEDIA_TYPE)));
         }
         if permit.call == Call::Other {
             return Err(refused(status::unknown_call()));
         }
-        let packing = Packing::of(request.headers()).map_err(refused)?;
-        let patience = patience(request.headers()).map_err(refused)?;
+        let packing = Packing::of(&head).map_err(refused)?;
+        let patience = patience(&head).map_err(refused)?;
         let deadline = patience.and_then(|patience| permit.begun.checked_add(patience));
         Ok(Answering::Decision(Unary::new(
             permit,
@@ -131,7 +133,7 @@ impl Door {
     }
 
     /// Tells whether the caller may call this here.
-    fn judge(&self, path: &str, headers: &HeaderMap) -> Result<(), Status> {
+    fn judge(&self, path: &str, head: &Head<'_>) -> Result<(), Status> {
         let (hall, needed) = (&self.0.hall, Calls::needed(path));
         if !hall.calls.include(needed) {
             return Err(status::not_offered(&needed.to_string()));
@@ -140,7 +142,7 @@ impl Door {
             return Ok(());
         };
         let known = Known {
-            token: token(headers),
+            token: head.token(),
             names: &self.0.names,
         };
         match callers.calls_of(known) {
@@ -149,26 +151,6 @@ impl Door {
             Some(_) => Err(status::not_permitted(&needed.to_string())),
         }
     }
-}
-
-fn token(headers: &HeaderMap) -> Option<&[u8]> {
-    let value = headers.get(header::AUTHORIZATION)?.as_bytes();
-    let (scheme, token) = value.split_at_checked(7)?;
-    scheme.eq_ignore_ascii_case(b"Bearer ").then_some(token)
-}
-
-fn is_grpc(headers: &HeaderMap) -> bool {
-    headers
-        .get(header::CONTENT_TYPE)
-        .is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
-}
-
-/// Returns the bytes of headers as HTTP/2 counts them.
-fn header_bytes(headers: &HeaderMap) -> usize {
-    headers
-        .iter()
-        .map(|(name, value)| name.as_str().len() + value.len() + 32)
-        .sum()
 }
 
 impl hyper::service::Service<Request<Incoming>> for Door {
@@ -487,19 +469,5 @@ mod tests {
         assert!(permit.gather(1, 5));
         permit.let_go(1);
         assert_eq!(hall.room.gathered.load(Ordering::Relaxed), 0);
-    }
-
-    #[test]
-    fn tokens_are_those_of_bearers() {
-        let token_of = |value: &'static str| {
-            let mut headers = HeaderMap::new();
-            headers.insert(header::AUTHORIZATION, value.parse().unwrap());
-            token(&headers).map(<[u8]>::to_vec)
-        };
-        assert_eq!(token_of("Bearer abc"), Some(b"abc".to_vec()));
-        assert_eq!(token_of("bearer abc"), Some(b"abc".to_vec()));
-        for other in ["Basic abc", "Bearer", "abc", ""] {
-            assert_eq!(token_of(other), None, "{other}");
-        }
     }
 }

@@ -12,12 +12,12 @@ use socket2::{Domain, Protocol, Socket, Type};
 use crate::server::config::{Address, Listener, Mode, Owner};
 use crate::vocab::limits::BACKLOG_MAX;
 
-/// A place that is taken, with as many sockets as there are threads to serve it.
+/// A place that is taken.
 #[derive(Debug)]
 pub(super) enum Bound {
-    /// Sockets that share an address; the system spreads connections over them.
-    Tcp(Vec<TcpListener>),
-    /// The one socket of a path.
+    /// An address.
+    Tcp(TcpListener),
+    /// A path.
     Unix(UnixListener, SocketFile),
 }
 
@@ -25,19 +25,16 @@ impl Bound {
     /// Returns where this is, with the port that was found if any would do.
     pub(super) fn address(&self) -> io::Result<String> {
         match self {
-            Self::Tcp(sockets) => match sockets.first() {
-                Some(socket) => Ok(socket.local_addr()?.to_string()),
-                None => Err(io::ErrorKind::NotConnected.into()),
-            },
+            Self::Tcp(socket) => Ok(socket.local_addr()?.to_string()),
             Self::Unix(_, file) => Ok(format!("unix:{}", file.path.display())),
         }
     }
 }
 
 /// Takes the place of a listener.
-pub(super) fn bind(listener: &Listener, sockets: usize) -> io::Result<Bound> {
+pub(super) fn bind(listener: &Listener) -> io::Result<Bound> {
     match &listener.address {
-        Address::Tcp(address) => bind_tcp(*address, sockets).map(Bound::Tcp),
+        Address::Tcp(address) => bind_tcp(*address).map(Bound::Tcp),
         Address::Unix(path) => {
             let (socket, file) = bind_unix(path, listener.mode, listener.owner.as_ref())?;
             Ok(Bound::Unix(socket, file))
@@ -47,23 +44,10 @@ pub(super) fn bind(listener: &Listener, sockets: usize) -> io::Result<Bound> {
     }
 }
 
-fn bind_tcp(address: SocketAddr, sockets: usize) -> io::Result<Vec<TcpListener>> {
-    // The first one does not share: whoever shares would take the port of a daemon that runs already, without a word.
-    let first = tcp_socket(address, false)?;
-    if sockets <= 1 {
-        return Ok(vec![first]);
-    }
-    let address = first.local_addr()?;
-    drop(first);
-    (0..sockets).map(|_| tcp_socket(address, true)).collect()
-}
-
-fn tcp_socket(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {
+/// Takes an address, alone: whoever shares one would take the port of a daemon that runs already, without a word.
+pub(super) fn bind_tcp(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
-    if shared {
-        socket.set_reuse_port(true)?;
-    }
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG_MAX)?;
@@ -196,14 +180,9 @@ mod tests {
 
     #[test]
     fn a_port_that_is_taken_is_not_shared() {
-        for (first, second) in [(1, 1), (1, 2), (2, 1), (2, 2)] {
-            let taken = bind_tcp("127.0.0.1:0".parse().unwrap(), first).unwrap();
-            assert_eq!(taken.len(), first);
-            let address = taken[0].local_addr().unwrap();
-            assert!(taken.iter().all(|socket| socket.local_addr().unwrap() == address));
-            let error = bind_tcp(address, second).unwrap_err();
-            assert_eq!(error.kind(), io::ErrorKind::AddrInUse, "{first}, {second}");
-        }
+        let taken = bind_tcp("127.0.0.1:0".parse().unwrap()).unwrap();
+        let error = bind_tcp(taken.local_addr().unwrap()).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
     }
 
     #[test]

@@ -17,7 +17,7 @@ use prometheus_client::registry::Registry;
 
 use crate::observe::counts::{CallCounts, Counter, ReloadCounts, Spread};
 use crate::observe::logging;
-use crate::server::tally::Tally;
+use crate::server::tally::{Connections, PageCounts, Tally};
 use crate::source::diagnostic::Severity;
 use crate::store::PolicyStore;
 use crate::store::clock::Clock;
@@ -26,7 +26,7 @@ use crate::store::snapshot::{Entry, Published};
 use crate::vocab::effect::Effect;
 
 /// Lists every metric: its name, what it is, its labels, and what it tells. Counters end in `_total` where they are shown.
-pub const METRICS: [(&str, MetricType, &[&str], &str); 24] = [
+pub const METRICS: [(&str, MetricType, &[&str], &str); 26] = [
     (
         "placet_decisions",
         MetricType::Counter,
@@ -48,20 +48,32 @@ pub const METRICS: [(&str, MetricType, &[&str], &str); 24] = [
     (
         "placet_connections",
         MetricType::Gauge,
-        &[],
-        "Connections for gRPC that are open",
+        &["serves"],
+        "Connections that are open, by what is served there: `grpc`, `http`, `health`",
     ),
     (
         "placet_connections_accepted",
         MetricType::Counter,
-        &[],
-        "Connections for gRPC that were accepted",
+        &["serves"],
+        "Connections that were accepted",
     ),
     (
         "placet_connections_refused",
         MetricType::Counter,
-        &["why"],
-        "Connections for gRPC that came to nothing: `full`, `handshake`",
+        &["serves", "why"],
+        "Connections that came to nothing: `full`, `handshake` (its first words included)",
+    ),
+    (
+        "placet_connections_delayed",
+        MetricType::Counter,
+        &["serves"],
+        "Connections for HTTP and health that waited until others had ended",
+    ),
+    (
+        "placet_http_requests",
+        MetricType::Counter,
+        &["page", "code"],
+        "Requests over HTTP by page and status",
     ),
     (
         "placet_requests_refused",
@@ -206,6 +218,8 @@ pub struct Sources {
     pub calls: Arc<CallCounts>,
     /// What is counted of connections and refusals.
     pub tally: Arc<Tally>,
+    /// What is counted of requests over HTTP.
+    pub pages: Arc<PageCounts>,
     /// What is counted of reloads.
     pub reloads: Arc<ReloadCounts>,
     /// When the daemon was started.
@@ -286,6 +300,15 @@ impl Collector for Sources {
 }
 
 impl Sources {
+    /// Returns what is counted of connections, by what is served there.
+    fn connections(&self) -> [(&'static str, &Connections); 3] {
+        [
+            ("grpc", &self.tally.grpc),
+            ("http", &self.tally.http),
+            ("health", &self.tally.health),
+        ]
+    }
+
     /// Returns the seconds since a moment of the steady clock.
     fn age(&self, since: Instant) -> f64 {
         self.clock.steady().saturating_duration_since(since).as_secs_f64()
@@ -304,12 +327,29 @@ impl Sources {
                 let mut durations = self.calls.durations();
                 durations.try_for_each(|(call, spread)| family.histogram(&[("call", call.name())], &spread))
             }
-            "placet_connections" => family.gauge_alone(self.tally.open.get() as f64),
-            "placet_connections_accepted" => family.counter_alone(self.tally.accepted.get()),
-            "placet_connections_refused" => family.counters([
-                ("full", &self.tally.turned_away),
-                ("handshake", &self.tally.failed_handshakes),
-            ]),
+            "placet_connections" => self.connections().into_iter().try_for_each(|(serves, counts)| {
+                family.gauge(&[("serves", serves)], counts.open.get() as f64)
+            }),
+            "placet_connections_accepted" => {
+                self.connections().into_iter().try_for_each(|(serves, counts)| {
+                    family.counter(&[("serves", serves)], counts.accepted.get())
+                })
+            }
+            "placet_connections_refused" => {
+                self.connections().into_iter().try_for_each(|(serves, counts)| {
+                    let why = |why| [("serves", serves), ("why", why)];
+                    family.counter(&why("full"), counts.turned_away.get())?;
+                    family.counter(&why("handshake"), counts.failed_handshakes.get())
+                })
+            }
+            "placet_connections_delayed" => self
+                .connections()
+                .into_iter()
+                .skip(1)
+                .try_for_each(|(serves, counts)| family.counter(&[("serves", serves)], counts.delayed.get())),
+            "placet_http_requests" => self.pages.list().try_for_each(|(page, code, count)| {
+                family.counter(&[("page", page), ("code", code.to_string().as_str())], count)
+            }),
             "placet_requests_refused" => family.counters([
                 ("overload", &self.tally.shed),
                 ("caller", &self.tally.forbidden),

@@ -22,6 +22,8 @@ mod connection;
 mod correlation;
 mod door;
 pub mod effective;
+mod greeter;
+mod head;
 pub mod health;
 mod listen;
 pub mod metrics;
@@ -59,7 +61,7 @@ use crate::server::secrets::Secrets;
 use crate::server::services::{Daemon, Services};
 use crate::server::settings::BUILTIN;
 use crate::server::side::{Pages, Side};
-use crate::server::tally::Seldom;
+use crate::server::tally::{PageCounts, Seldom};
 use crate::server::threads::{Crew, Habits};
 use crate::server::tls::{Identity, TlsError};
 use crate::source::diagnostic::did_you_mean;
@@ -277,10 +279,12 @@ fn start_side(
     health_service: &HealthService,
     started: Instant,
 ) -> Result<Side, ServeError> {
+    let requests = Arc::new(PageCounts::default());
     let metrics = MetricsPage::new(Sources {
         store: Arc::clone(&daemon.store),
         calls: Arc::clone(&daemon.calls),
         tally: Arc::clone(&daemon.tally),
+        pages: Arc::clone(&requests),
         reloads: Arc::clone(&config.reload.counts),
         started,
         clock: config.reload.clock.clone(),
@@ -289,6 +293,8 @@ fn start_side(
     let pages = Pages {
         health: health.clone(),
         metrics: Arc::new(metrics),
+        tally: Arc::clone(&daemon.tally),
+        requests,
     };
     Side::start(config, &pages, health_service)
 }
@@ -343,12 +349,7 @@ fn bind(config: &ServeConfig) -> Result<(Vec<Bound>, Secrets), ServeError> {
             let book = Arc::new(CallerBook::open(auth, calls)?);
             secrets.books.push((name, book));
         }
-        let sockets = if calls.include(Calls::DECIDE) {
-            config.threads
-        } else {
-            1
-        };
-        let taken = listen::bind(listener, sockets).map_err(|source| bind_error(listener, source))?;
+        let taken = listen::bind(listener).map_err(|source| bind_error(listener, source))?;
         bound.push(taken);
     }
     Ok((bound, secrets))

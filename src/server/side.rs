@@ -1,16 +1,18 @@
 //! The thread beside the ones that decide: HTTP with metrics and probes, and health over gRPC for probes from outside. Whatever
 //! happens here, decisions do not wait for it; and probes are answered while decisions are at their limit.
 
+use std::future::Future;
 use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::{Path, Request, State};
 use axum::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
-use axum::middleware::{Next, from_fn};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use hyper::server::conn::http1;
@@ -20,15 +22,17 @@ use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tonic::transport::server::{Server, TcpIncoming};
+use tonic::service::Routes;
 
 use crate::server::config::{Address, Listener, ServeConfig, Serves};
+use crate::server::connection::{self, About, Manners};
 use crate::server::health::{Health, HealthService};
+use crate::server::listen;
 use crate::server::metrics::{MetricsPage, PageForm};
+use crate::server::tally::{Connections, Page, PageCounts, Seldom, Tally};
 use crate::server::{ServeError, bind_error};
 use crate::vocab::limits::{
-    HEADER_BYTES_MAX, HEADER_BYTES_READ_MAX, HTTP_CONNECTION_TIME_MAX, HTTP_CONNECTIONS_MAX,
-    HTTP_HEAD_TIME_MAX, KEEPALIVE_EVERY, KEEPALIVE_PATIENCE, STREAMS_PER_CONNECTION_MAX,
+    HEADER_BYTES_MAX, HTTP_CONNECTION_TIME_MAX, HTTP_CONNECTIONS_MAX, HTTP_HEAD_TIME_MAX,
 };
 
 /// Holds what the pages are made of.
@@ -38,6 +42,10 @@ pub(super) struct Pages {
     pub(super) health: Health,
     /// The metrics.
     pub(super) metrics: Arc<MetricsPage>,
+    /// What is counted of connections.
+    pub(super) tally: Arc<Tally>,
+    /// What is counted of requests.
+    pub(super) requests: Arc<PageCounts>,
 }
 
 /// The thread, while it runs.
@@ -69,7 +77,7 @@ impl Side {
                 .local_addr()
                 .map_err(|source| bind_error(listener, source))?;
             tracing::info!(listener = listener.name, %address, "listening");
-            sockets.push((listener.serves, socket));
+            sockets.push((listener.name.as_str().into(), listener.serves, socket));
         }
         let closing = CancellationToken::new();
         if sockets.is_empty() {
@@ -116,80 +124,113 @@ impl Drop for Side {
 
 fn bind(listener: &Listener) -> io::Result<TcpListener> {
     match &listener.address {
-        Address::Tcp(address) => {
-            let socket = TcpListener::bind(address)?;
-            socket.set_nonblocking(true)?;
-            Ok(socket)
-        }
+        Address::Tcp(address) => listen::bind_tcp(*address),
         // The configuration is checked.
         Address::Unix(_) | Address::Off => Err(io::ErrorKind::Unsupported.into()),
     }
 }
 
-async fn serve_all(sockets: Vec<(Serves, TcpListener)>, pages: Pages, health: HealthService) {
+async fn serve_all(sockets: Vec<(Arc<str>, Serves, TcpListener)>, pages: Pages, health: HealthService) {
+    let tally = Arc::clone(&pages.tally);
     let router = router(pages);
+    let routes = Routes::new(health);
     let mut servers = JoinSet::new();
-    for (serves, socket) in sockets {
+    for (name, serves, socket) in sockets {
         let Ok(socket) = tokio::net::TcpListener::from_std(socket) else {
             tracing::error!("a listener was lost before it began");
             continue;
         };
         match serves {
-            Serves::Http => servers.spawn(serve_http(socket, router.clone())),
-            Serves::Health | Serves::Grpc => servers.spawn(serve_health(socket, health.clone())),
+            Serves::Http => {
+                let counts = Arc::clone(&tally.http);
+                let (router, counted) = (router.clone(), Arc::clone(&counts));
+                let serve = move |stream| serve_http(stream, router.clone(), Arc::clone(&counted));
+                servers.spawn(receive(socket, name, counts, serve));
+            }
+            Serves::Health | Serves::Grpc => {
+                let counts = Arc::clone(&tally.health);
+                let (routes, counted, of) = (routes.clone(), Arc::clone(&counts), Arc::clone(&name));
+                let serve = move |stream| {
+                    let about = About {
+                        name: Arc::clone(&of),
+                        counts: Arc::clone(&counted),
+                        arrived: Instant::now(),
+                    };
+                    serve_health(stream, routes.clone(), about)
+                };
+                servers.spawn(receive(socket, name, counts, serve));
+            }
         };
     }
     while servers.join_next().await.is_some() {}
 }
 
-async fn serve_health(socket: tokio::net::TcpListener, health: HealthService) {
-    let incoming = TcpIncoming::from(socket).with_nodelay(Some(true));
-    let served = Server::builder()
-        .max_concurrent_streams(STREAMS_PER_CONNECTION_MAX)
-        .http2_max_header_list_size(HEADER_BYTES_READ_MAX)
-        .http2_keepalive_interval(Some(KEEPALIVE_EVERY))
-        .http2_keepalive_timeout(Some(KEEPALIVE_PATIENCE))
-        .serve_with_incoming(health, incoming)
-        .await;
-    if let Err(error) = served {
-        tracing::error!(%error, "health is not served any more");
-    }
-}
-
-async fn serve_http(socket: tokio::net::TcpListener, router: Router) {
+/// Takes connections in, and serves so many at once; the next one waits until another one has ended.
+async fn receive<F>(
+    socket: tokio::net::TcpListener,
+    name: Arc<str>,
+    counts: Arc<Connections>,
+    serve: impl Fn(TcpStream) -> F,
+) where
+    F: Future<Output = ()> + Send + 'static,
+{
     let room = Arc::new(Semaphore::new(HTTP_CONNECTIONS_MAX));
     let mut connections = JoinSet::new();
+    let seldom = Seldom::default();
     loop {
-        let Ok(permit) = Arc::clone(&room).acquire_owned().await else {
-            return;
-        };
-        while connections.try_join_next().is_some() {}
-        match socket.accept().await {
-            Ok((stream, _)) => {
-                let router = router.clone();
-                connections.spawn(async move {
-                    serve_connection(stream, router).await;
-                    drop(permit);
-                });
-            }
+        let stream = match socket.accept().await {
+            Ok((stream, _)) => stream,
             Err(error) => {
                 // Out of descriptors, mostly: it passes when others give theirs back.
-                tracing::warn!(%error, "a connection for HTTP is not accepted");
-                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+                if seldom.is_due() {
+                    tracing::warn!(listener = %name, %error, "cannot accept connections");
+                }
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                continue;
             }
-        }
+        };
+        let leaving = counts.enter();
+        while connections.try_join_next().is_some() {}
+        let permit = match Arc::clone(&room).try_acquire_owned() {
+            Ok(permit) => permit,
+            Err(_) => {
+                counts.delayed.up();
+                let Ok(permit) = Arc::clone(&room).acquire_owned().await else {
+                    return;
+                };
+                permit
+            }
+        };
+        let _ = stream.set_nodelay(true);
+        let serving = serve(stream);
+        connections.spawn(async move {
+            serving.await;
+            drop((permit, leaving));
+        });
     }
 }
 
-async fn serve_connection(stream: TcpStream, router: Router) {
-    let _ = stream.set_nodelay(true);
+async fn serve_health(stream: TcpStream, routes: Routes, about: About) {
+    // Whoever stops the thread ends its connections.
+    let manners = Manners {
+        closing: CancellationToken::new(),
+        age: None,
+    };
+    connection::converse(stream, TowerToHyperService::new(routes), about, manners).await;
+}
+
+async fn serve_http(stream: TcpStream, router: Router, counts: Arc<Connections>) {
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HTTP_HEAD_TIME_MAX)
         .max_buf_size(HEADER_BYTES_MAX)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
     // What a client does wrong here is its own affair.
-    let _ = tokio::time::timeout(HTTP_CONNECTION_TIME_MAX, connection).await;
+    if let Ok(Err(error)) = tokio::time::timeout(HTTP_CONNECTION_TIME_MAX, connection).await
+        && (error.is_timeout() || error.is_parse())
+    {
+        counts.failed_handshakes.up();
+    }
 }
 
 fn router(pages: Pages) -> Router {
@@ -198,12 +239,15 @@ fn router(pages: Pages) -> Router {
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .route("/readyz/{profile}", get(profile_ready))
-        .layer(from_fn(never_stored))
+        .layer(from_fn_with_state(Arc::clone(&pages.requests), count))
         .with_state(pages)
 }
 
-async fn never_stored(request: Request, next: Next) -> Response {
+/// Counts a request, and forbids that its answer is kept.
+async fn count(State(requests): State<Arc<PageCounts>>, request: Request, next: Next) -> Response {
+    let page = Page::of(request.uri().path());
     let mut response = next.run(request).await;
+    requests.add(page, response.status().as_u16());
     response
         .headers_mut()
         .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -18,6 +18,7 @@ use tonic::{Code, Status};
 
 use crate::rpc::{Budget, status};
 use crate::server::door::Permit;
+use crate::server::head::Head;
 use crate::vocab::call::Call;
 use crate::vocab::limits::{BODY_TIME_MAX, GATHERED_BYTES_MAX, WORK_TIME_MAX};
 
@@ -115,8 +116,8 @@ pub(super) enum Packing {
 
 impl Packing {
     /// Reads how messages of a request may be packed.
-    pub(super) fn of(headers: &HeaderMap) -> Result<Self, Status> {
-        match headers.get("grpc-encoding").map(HeaderValue::as_bytes) {
+    pub(super) fn of(head: &Head<'_>) -> Result<Self, Status> {
+        match head.encoding.map(HeaderValue::as_bytes) {
             None | Some(b"identity") => Ok(Self::None),
             Some(b"gzip") => Ok(Self::Gzip),
             Some(other) => Err(status::unknown_encoding(&String::from_utf8_lossy(other))),
@@ -125,8 +126,8 @@ impl Packing {
 }
 
 /// Reads how long the caller waits, from now on.
-pub(super) fn patience(headers: &HeaderMap) -> Result<Option<Duration>, Status> {
-    let Some(value) = headers.get("grpc-timeout") else {
+pub(super) fn patience(head: &Head<'_>) -> Result<Option<Duration>, Status> {
+    let Some(value) = head.timeout else {
         return Ok(None);
     };
     read_timeout(value.as_bytes())
@@ -266,7 +267,10 @@ impl<B: Body<Data = Bytes> + Unpin> Unary<B> {
             prefix.copy_from_slice(&length.to_be_bytes());
         }
         let mut response = Response::new(AnswerBody::Message(out.into()));
-        response.headers_mut().insert(header::CONTENT_TYPE, CONTENT_TYPE);
+        // Room for one header, and not for the many that a map makes room for by itself.
+        let mut headers = HeaderMap::with_capacity(1);
+        headers.insert(header::CONTENT_TYPE, CONTENT_TYPE);
+        *response.headers_mut() = headers;
         Ok(response)
     }
 

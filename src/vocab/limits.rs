@@ -214,6 +214,9 @@ pub const AGED_TIME_MAX: Duration = Duration::from_secs(60);
 /// Bounds the seconds that a connection may be configured to live.
 pub const CONNECTION_AGE_SECONDS_MAX: u64 = 7 * 24 * 3_600;
 
+/// Bounds the connections that one listener for gRPC takes in a second, but for a few at once; the next ones wait to be accepted.
+pub const ACCEPTS_PER_SECOND_MAX: u64 = 5_000;
+
 /// Bounds the connections that wait to be accepted.
 pub const BACKLOG_MAX: i32 = 1_024;
 
@@ -247,7 +250,7 @@ pub const REQUEST_ID_BYTES_MAX: usize = 128;
 /// Bounds the lines of the log that wait to be written.
 pub const LOG_LINES_WAITING_MAX: usize = 10_000;
 
-/// Bounds the connections of one listener for HTTP; the next ones wait.
+/// Bounds the connections of one listener for HTTP, or for health alone; the next ones wait.
 pub const HTTP_CONNECTIONS_MAX: usize = 64;
 
 /// Bounds how long the head of a request over HTTP may take to arrive.

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::serve::{Daemon, placet};
+use crate::serving::{Papers, TOKEN, everything, start, write_callers};
 
 /// Writes a profile that stays as it is, whatever becomes of the samples.
 fn write_desk(root: &Path) {
@@ -364,11 +365,7 @@ fn what_cannot_be_reached_ends_with_4() {
 async fn a_daemon_answers_as_the_files_do() {
     let desk = Desk::new();
     let daemon = Daemon::start(write_desk, &[]);
-    let address = daemon.wait_for("listening")["address"]
-        .as_str()
-        .unwrap()
-        .to_owned();
-    daemon.wait_for("ready");
+    let address = daemon.address().to_string();
     let item = [
         "--subject",
         "7",
@@ -453,11 +450,7 @@ fn health_is_an_exit_code() {
         },
         &["--default-profile", "desk"],
     );
-    let address = daemon.wait_for("listening")["address"]
-        .as_str()
-        .unwrap()
-        .to_owned();
-    daemon.wait_for("ready");
+    let address = daemon.address().to_string();
     let ask = |words: &[&str]| run(&[&["health"], words, &["--address", &address]].concat());
     let begun = std::time::Instant::now();
     // The first table is published a moment before health follows it.
@@ -515,11 +508,7 @@ fn status_tells_what_is_served_and_what_is_wrong() {
         },
         &["--default-profile", "desk"],
     );
-    let address = daemon.wait_for("listening")["address"]
-        .as_str()
-        .unwrap()
-        .to_owned();
-    daemon.wait_for("ready");
+    let address = daemon.address().to_string();
     let ask = |words: &[&str]| run(&[&["status", "--address", &address], words].concat());
     let (code, text, _) = ask(&[]);
     assert_eq!(code, 3, "{text}");
@@ -626,4 +615,173 @@ fn a_question_says_which_of_its_parts_the_environment_gives() {
     // What is no question is not spoken of.
     let (code, _, told) = run(&["validate"], &[("PLACET_DENY_WARNINGS", "true")]);
     assert_eq!((code, told.as_str()), (3, ""), "the profile has a dead end");
+}
+
+/// Asks whether an editor may read articles.
+const READ: [&str; 7] = [
+    "check",
+    "--role",
+    "editor",
+    "--action",
+    "read",
+    "--collection",
+    "articles",
+];
+
+#[test]
+fn daemons_are_asked_by_tls_with_certificates_and_with_tokens() {
+    let papers = Papers::new();
+    write_callers(&papers, TOKEN);
+    let (_daemon, at) = start(&everything(&papers), papers.directory.path());
+    let file = |name: &str| papers.path(name).to_str().unwrap().to_owned();
+    let (authority, certificate, key) = (file("ca.crt"), file("client.crt"), file("client.key"));
+    fs::write(file("token"), format!("{TOKEN}\n")).unwrap();
+    fs::write(file("ops"), format!("{TOKEN}-ops")).unwrap();
+    fs::write(file("wrong"), "0123456789abcdef-wrong").unwrap();
+    fs::write(file("empty"), "\n").unwrap();
+    let (token, ops, wrong, empty) = (file("token"), file("ops"), file("wrong"), file("empty"));
+    let local = |name: &str| format!("localhost:{}", at(name).port());
+    let (tls, mutual, known) = (local("tls"), local("mutual"), local("known"));
+    let (by_number, url) = (at("tls").to_string(), format!("https://{}", local("tls")));
+    let (tls, mutual, known) = (tls.as_str(), mutual.as_str(), known.as_str());
+    let socket = format!("unix:{}", file("placet.sock"));
+    let strangers = Papers::new();
+    let stranger = strangers.path("ca.crt").to_str().unwrap().to_owned();
+    let calling = |address: &str, options: &[&str]| -> Vec<String> {
+        let words = [&["--address", address], options].concat();
+        words.into_iter().map(str::to_owned).collect()
+    };
+    let identity = [
+        "--tls-ca",
+        &authority,
+        "--tls-certificate",
+        &certificate,
+        "--tls-key",
+        &key,
+    ];
+    let check_cases = [
+        (calling(tls, &["--tls-ca", &authority]), 0, ""),
+        (calling(&url, &["--tls-ca", &authority]), 0, ""),
+        (
+            calling(&by_number, &["--tls-ca", &authority, "--tls-name", "localhost"]),
+            0,
+            "",
+        ),
+        (calling(&by_number, &["--tls-ca", &authority]), 4, "cannot reach"),
+        (
+            calling(tls, &["--tls-ca", &authority, "--tls-name", "other.example"]),
+            4,
+            "cannot reach",
+        ),
+        (calling(tls, &["--tls-ca", &stranger]), 4, "cannot reach"),
+        (calling(tls, &[]), 4, "--tls-ca"),
+        (calling(mutual, &identity), 0, ""),
+        (calling(mutual, &["--tls-ca", &authority]), 4, ""),
+        (calling(&socket, &["--token-file", &token]), 0, ""),
+        (calling(known, &["--token-file", &token]), 0, ""),
+        (calling(known, &[]), 4, "caller"),
+        (calling(known, &["--token-file", &wrong]), 4, "caller"),
+        (calling(known, &["--token-file", &ops]), 4, ""),
+        // What makes no sense is said before anybody is called.
+        (calling(&url, &[]), 2, "--tls-ca"),
+        (
+            calling(&format!("http://{known}"), &["--tls-ca", &authority]),
+            2,
+            "has none",
+        ),
+        (
+            calling(tls, &["--tls-ca", &authority, "--tls-key", &key]),
+            2,
+            "belong together",
+        ),
+        (
+            calling("192.0.2.1:7420", &["--token-file", &token]),
+            2,
+            "a token is sent by TLS",
+        ),
+        (calling(known, &["--token-file", &empty]), 2, "is empty"),
+        (calling(known, &["--token-file", &file("none")]), 4, "cannot read"),
+        (calling(tls, &["--tls-ca", &file("none")]), 4, "cannot read"),
+        (calling(tls, &["--tls-ca", &token]), 4, ""),
+    ];
+    for (options, expected, said) in &check_cases {
+        let options: Vec<_> = options.iter().map(String::as_str).collect();
+        let (code, text, complaint) = run(&[&READ[..], &options].concat());
+        assert_eq!(code, *expected, "{options:?}: {text}{complaint}");
+        assert!(complaint.contains(said), "{options:?}: {complaint}");
+        assert!(!complaint.contains(TOKEN) && !text.contains(TOKEN), "{options:?}");
+    }
+    // The other commands go the same way.
+    let transitions = [
+        "transitions",
+        "--collection",
+        "articles",
+        "--address",
+        tls,
+        "--tls-ca",
+        &authority,
+    ];
+    assert_eq!(run(&transitions).0, 1, "there is no workflow");
+    let fields = [
+        "fields",
+        "--role",
+        "editor",
+        "--collection",
+        "articles",
+        "--fields",
+        "title",
+        "--address",
+        tls,
+    ];
+    assert_eq!(run(&[&fields[..], &["--tls-ca", &authority]].concat()).0, 0);
+    let health = |options: &[&str]| run(&[&["health", "liveness"], options].concat());
+    assert_eq!(
+        health(&["--address", tls, "--tls-ca", &authority]).1,
+        "`liveness` SERVING\n"
+    );
+    assert_eq!(health(&[&["--address", mutual], &identity[..]].concat()).0, 0);
+    assert_eq!(health(&["--address", known]).0, 0, "anybody may ask for health");
+    assert_eq!(health(&["--address", tls]).0, 4);
+    let status = |options: &[&str]| run(&[&["status", "--address", known], options].concat());
+    assert_eq!(status(&["--token-file", &ops]).0, 0);
+    assert_eq!(status(&["--token-file", &token]).0, 4, "who decides may not look");
+}
+
+#[test]
+fn a_token_may_come_from_the_environment_but_from_no_option() {
+    let papers = Papers::new();
+    write_callers(&papers, TOKEN);
+    let (_daemon, at) = start(&everything(&papers), papers.directory.path());
+    let known = at("known").to_string();
+    let ask = |words: &[&str], variables: &[(&str, &str)]| {
+        let output = placet(words).envs(variables.iter().copied()).output().unwrap();
+        (
+            output.status.code().unwrap(),
+            String::from_utf8(output.stderr).unwrap(),
+        )
+    };
+    let check = [&READ[..], &["--address", &known]].concat();
+    assert_eq!(ask(&check, &[("PLACET_TOKEN", TOKEN)]), (0, String::new()));
+    assert_eq!(ask(&check, &[("PLACET_TOKEN", "")]).0, 4);
+    assert_eq!(ask(&check, &[("PLACET_TOKEN", "line\nbreak")]).0, 2);
+    let ops = format!("{TOKEN}-ops");
+    let status = ["status", "--address", &known];
+    assert_eq!(ask(&status, &[("PLACET_TOKEN", &ops)]).0, 0);
+    // The file is the closer one.
+    fs::write(papers.path("ops"), &ops).unwrap();
+    let file = papers.path("ops").to_str().unwrap().to_owned();
+    let variables = [("PLACET_TOKEN", TOKEN), ("PLACET_TOKEN_FILE", &*file)];
+    assert_eq!(ask(&status, &variables).0, 0);
+    let authority = papers.path("ca.crt").to_str().unwrap().to_owned();
+    let name = format!("localhost:{}", at("tls").port());
+    let health = ["health", "liveness", "--address", &name];
+    assert_eq!(ask(&health, &[("PLACET_TLS_CA", &authority)]).0, 0);
+    // A probe needs no token, so it is no trouble that one lies about; nobody answers at this address.
+    let remote = ["health", "--address", "192.0.2.1:7422", "--timeout-ms", "50"];
+    assert_eq!(ask(&remote, &[("PLACET_TOKEN", TOKEN)]).0, 4);
+    assert_eq!(
+        ask(&["check", "--token", TOKEN], &[]).0,
+        2,
+        "there is no such option"
+    );
 }

@@ -1,23 +1,23 @@
 //! What goes wrong around the daemon: nobody takes its log, its disk is full, it is killed.
 
 use std::fs;
-use std::io::Read;
-use std::net::{SocketAddr, TcpListener};
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
-use std::process::{Child, Stdio};
-use std::thread;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use placet::rpc::proto::v1;
 use placet::rpc::proto::v1::policy_decision_service_client::PolicyDecisionServiceClient;
 use tonic::transport::Channel;
 
-use crate::serve::{GRANTS, OTHER_GRANTS, PATIENCE, placet, write_profile};
+use crate::http::{get, metrics, value};
+use crate::serve::{Daemon, GRANTS, OTHER_GRANTS, PATIENCE, placet, write_profile};
 
-/// A process that is killed in the end; nobody reads its log.
+/// A daemon whose log nobody reads.
 struct Mute {
-    process: Child,
+    daemon: Daemon,
     address: SocketAddr,
 }
 
@@ -25,22 +25,9 @@ impl Mute {
     fn start(root: &Path, address: Option<SocketAddr>, log: Stdio) -> Self {
         let address = address.unwrap_or_else(free);
         let text = address.to_string();
-        let mut command = placet(&[
-            "--listen",
-            &text,
-            "--log-level",
-            "trace",
-            "--log-format",
-            "json",
-            "--profiles",
-        ]);
-        let process = command
-            .arg(root)
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .unwrap();
-        Self { process, address }
+        let options = ["--listen", &text, "--log-level", "trace"];
+        let daemon = Daemon::start_unread(root, placet(&[]), &options, log);
+        Self { daemon, address }
     }
 
     /// Asks until there is an answer.
@@ -56,24 +43,8 @@ impl Mute {
     }
 
     fn end(&mut self) -> Option<i32> {
-        let pid = self.process.id().to_string();
-        let killed = std::process::Command::new("kill").args(["-TERM", &pid]).status();
-        assert!(killed.unwrap().success());
-        let begun = Instant::now();
-        loop {
-            if let Some(status) = self.process.try_wait().unwrap() {
-                return status.code();
-            }
-            assert!(begun.elapsed() < PATIENCE, "the daemon does not end");
-            thread::sleep(Duration::from_millis(5));
-        }
-    }
-}
-
-impl Drop for Mute {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+        self.daemon.signal("TERM");
+        self.daemon.wait().code()
     }
 }
 
@@ -144,14 +115,7 @@ async fn a_log_that_nobody_reads_holds_nothing_up() {
         }
     }
     assert_eq!(daemon.end(), Some(0));
-    let mut text = Vec::new();
-    daemon
-        .process
-        .stderr
-        .take()
-        .unwrap()
-        .read_to_end(&mut text)
-        .unwrap();
+    let text = daemon.daemon.unread();
     assert!(
         text.len() >= 60_000,
         "the pipe was never full: {} bytes",
@@ -173,8 +137,7 @@ async fn killed_it_starts_again_at_its_address_with_what_the_files_say() {
             .unwrap()
             .connect()
             .await;
-        daemon.process.kill().unwrap();
-        daemon.process.wait().unwrap();
+        daemon.daemon.kill();
         drop(held);
         let grants = if round % 2 == 0 { OTHER_GRANTS } else { GRANTS };
         write_profile(root.path(), "news", grants);
@@ -182,4 +145,132 @@ async fn killed_it_starts_again_at_its_address_with_what_the_files_say() {
     }
     assert!(daemon.ask("update").await);
     assert_eq!(daemon.end(), Some(0));
+}
+
+/// The beginning of HTTP/2: whoever sends it is a guest, and may stay.
+pub(crate) const GREETING: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+
+/// Prepares the binary with so few descriptors.
+fn placet_with_descriptors(count: usize) -> Command {
+    let binary = placet(&[]);
+    let script = format!("ulimit -n {count}; exec \"$0\" \"$@\"");
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", &script])
+        .arg(binary.get_program())
+        .stdin(Stdio::null());
+    for (name, value) in binary.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    command
+}
+
+/// Returns how long a process has been at work so far.
+fn work_of(pid: u32) -> Duration {
+    let text = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let (_, fields) = text.rsplit_once(") ").unwrap();
+    // The times in user and kernel mode, in hundredths of a second.
+    let ticks = fields
+        .split(' ')
+        .skip(11)
+        .take(2)
+        .map(|field| field.parse::<u64>().unwrap());
+    Duration::from_millis(ticks.sum::<u64>() * 10)
+}
+
+/// Asks over a connection that stays whether the process lives.
+fn scrape(stream: &mut TcpStream) {
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    write!(stream, "GET /healthz HTTP/1.1\r\nHost: placet\r\n\r\n").unwrap();
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"\r\n\r\nok\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).unwrap();
+        answer.extend(byte);
+    }
+    assert!(answer.starts_with(b"HTTP/1.1 200 OK\r\n"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn without_descriptors_it_serves_those_who_are_there_and_accepts_again_afterwards() {
+    let root = tempfile::tempdir().unwrap();
+    write_profile(root.path(), "news", GRANTS);
+    let options = ["--http-listen", "127.0.0.1:0", "--health-listen", "127.0.0.1:0"];
+    let mut daemon = Daemon::start_at(root.path(), placet_with_descriptors(96), &options);
+    let addresses = daemon.addresses();
+    let at = |name: &str| -> SocketAddr { addresses[name].parse().unwrap() };
+    let held = Channel::from_shared(format!("http://{}", at("grpc")))
+        .unwrap()
+        .connect()
+        .await
+        .unwrap();
+    assert_eq!(crate::serving::check(&held).await.unwrap(), v1::Effect::Allow);
+    // One who scrapes without a break is served to the end as well.
+    let mut scraper = TcpStream::connect(at("http")).unwrap();
+    scrape(&mut scraper);
+
+    let flood: Vec<TcpStream> = (0..200)
+        .map(|_| {
+            let mut stream = TcpStream::connect(at("grpc")).unwrap();
+            stream.write_all(GREETING).unwrap();
+            stream
+        })
+        .collect();
+    let line = daemon.wait_for("cannot accept connections");
+    assert!(
+        line["help"].as_str().unwrap().contains("no descriptor is left"),
+        "{line}"
+    );
+    let (before, begun) = (work_of(daemon.pid()), Instant::now());
+    // Health and HTTP are knocked at too while nothing can be accepted.
+    let knocking = [
+        TcpStream::connect(at("health")).unwrap(),
+        TcpStream::connect(at("http")).unwrap(),
+    ];
+    let mut answers = 0_u64;
+    while begun.elapsed() < Duration::from_secs(2) {
+        assert_eq!(crate::serving::check(&held).await.unwrap(), v1::Effect::Allow);
+        scrape(&mut scraper);
+        answers += 1;
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let worked = work_of(daemon.pid()).saturating_sub(before);
+    println!(
+        "{answers} answers meanwhile, and {worked:?} of work in {:?}",
+        begun.elapsed()
+    );
+    assert!(answers >= 10, "{answers}");
+    assert!(worked < Duration::from_secs(1), "it spins: {worked:?} of work");
+    // An edit that cannot be read takes nothing away.
+    write_profile(root.path(), "news", OTHER_GRANTS);
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    crate::serving::check(&held).await.unwrap();
+
+    drop((flood, knocking, scraper));
+    let begun = Instant::now();
+    while !matches!(ask(at("grpc"), "update").await, Ok(v1::Effect::Allow)) {
+        assert!(
+            begun.elapsed() < PATIENCE,
+            "it does not accept again, or the edit is lost"
+        );
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(get(at("http"), "/healthz", "").0, 200);
+    let health = Channel::from_shared(format!("http://{}", at("health")))
+        .unwrap()
+        .connect()
+        .await
+        .unwrap();
+    let mut health = tonic_health::pb::health_client::HealthClient::new(health);
+    assert!(crate::serve::health(&mut health, "").await.is_some());
+    let page = metrics(at("http"));
+    assert!(
+        value(&page, "placet_connections{serves=\"grpc\"}") <= Some(2.0),
+        "{page}"
+    );
+    daemon.signal("TERM");
+    assert_eq!(daemon.wait().code(), Some(0));
 }

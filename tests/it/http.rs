@@ -1,6 +1,5 @@
 //! The HTTP side: probes and metrics, and who is told what.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -41,13 +40,7 @@ fn house(grants: &str) -> House {
         },
         &options,
     );
-    let mut addresses = BTreeMap::new();
-    for _ in 0..3 {
-        let line = daemon.wait_for("listening");
-        let text = |key: &str| line[key].as_str().unwrap().to_owned();
-        addresses.insert(text("listener"), text("address"));
-    }
-    daemon.wait_for("ready");
+    let addresses = daemon.addresses();
     House {
         daemon,
         grpc: addresses["grpc"].clone(),
@@ -57,7 +50,7 @@ fn house(grants: &str) -> House {
 }
 
 /// Asks for a page and returns status, headers and text.
-fn get(address: SocketAddr, path: &str, headers: &str) -> (u16, String, String) {
+pub(crate) fn get(address: SocketAddr, path: &str, headers: &str) -> (u16, String, String) {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     write!(
@@ -382,6 +375,71 @@ fn clients_of_http_cannot_hold_it_up() {
     }
     println!("idle connections were closed after {:?}", begun.elapsed());
     assert_eq!(get(house.http, "/healthz", "").0, 200);
+}
+
+#[test]
+fn connections_and_requests_are_counted_by_what_is_served() {
+    let house = house(GRANTS);
+    assert_eq!(get(house.http, "/healthz", "").0, 200);
+    assert_eq!(get(house.http, "/readyz/other", "").0, 404);
+    assert_eq!(get(house.http, "/invented", "").0, 404);
+    let say = |address: &str, words: &[u8]| {
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.write_all(words).unwrap();
+        stream
+    };
+    let http = house.http.to_string();
+    // Two who stay, and one who talks nonsense, at each door.
+    let mut nonsense = Vec::new();
+    let mut guests = Vec::new();
+    for (address, words) in [
+        (&http, &b"GET"[..]),
+        (&house.health, crate::faults::GREETING),
+        (&house.grpc, crate::faults::GREETING),
+    ] {
+        guests.extend([say(address, words), say(address, words)]);
+        nonsense.push(say(
+            address,
+            b"\0 this is neither HTTP/1 nor HTTP/2, however long one listens\r\n\r\n",
+        ));
+    }
+    for serves in ["http", "health", "grpc"] {
+        let refused = format!("placet_connections_refused_total{{serves=\"{serves}\",why=\"handshake\"}}");
+        await_value(house.http, &refused, 1.0);
+        let open = format!("placet_connections{{serves=\"{serves}\"}}");
+        // Whoever asks for the page is there too.
+        await_value(house.http, &open, if serves == "http" { 3.0 } else { 2.0 });
+        let full = format!("placet_connections_refused_total{{serves=\"{serves}\",why=\"full\"}}");
+        await_value(house.http, &full, 0.0);
+    }
+    let page = metrics(house.http);
+    let counted = |page_name: &str, code: u16| {
+        let labels = format!("page=\"{page_name}\",code=\"{code}\"");
+        value(&page, &format!("placet_http_requests_total{{{labels}}}"))
+    };
+    assert_eq!(counted("/healthz", 200), Some(1.0), "{page}");
+    assert_eq!(counted("/readyz/{profile}", 404), Some(1.0), "{page}");
+    assert_eq!(counted("other", 404), Some(1.0), "{page}");
+    assert!(counted("/metrics", 200) >= Some(1.0), "{page}");
+    assert!(!page.contains("invented"), "{page}");
+    for serves in ["health", "grpc"] {
+        let accepted = format!("placet_connections_accepted_total{{serves=\"{serves}\"}}");
+        assert_eq!(value(&page, &accepted), Some(3.0), "{page}");
+    }
+
+    // More than there is room for: one waits until the others are put out.
+    let mut crowd: Vec<_> = (0..64)
+        .map(|_| say(&http, b"GET /healthz HTTP/1.1\r\n"))
+        .collect();
+    let page = metrics(house.http);
+    assert!(
+        value(&page, "placet_connections_delayed_total{serves=\"http\"}") >= Some(1.0),
+        "{page}"
+    );
+    crowd.clear();
+    guests.clear();
+    await_value(house.http, "placet_connections{serves=\"health\"}", 0.0);
+    await_value(house.http, "placet_connections{serves=\"http\"}", 1.0);
 }
 
 #[test]

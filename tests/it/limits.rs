@@ -1,6 +1,7 @@
 //! Every maximum that the contract promises: what is as large as it may be is answered, one more is refused by name.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use placet::rpc::proto::v1;
@@ -15,7 +16,12 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
 use crate::decisions::project;
+use crate::faults::GREETING;
 use crate::grpc::{local, message};
+use crate::hostile::{call, framed, open};
+use crate::http::{metrics, value};
+use crate::serve::{Daemon, GRANTS, write_profile};
+use crate::serving::{check, question};
 use crate::statuses::nested;
 
 /// Puts something of a size into a request.
@@ -418,4 +424,291 @@ fn a_trace_ends_somewhere() {
     );
     let trace = local(directory.path()).check(&request).unwrap().trace.unwrap();
     assert_eq!((trace.events.len(), trace.truncated), (1000, true));
+}
+
+fn code_of(answer: &tonic::codegen::http::Response<h2::RecvStream>) -> &str {
+    answer.headers()["grpc-status"].to_str().unwrap()
+}
+
+#[tokio::test]
+async fn headers_beyond_one_limit_get_a_status_and_beyond_the_other_431() {
+    let daemon = Daemon::start(|root| write_profile(root, "news", GRANTS), &[]);
+    let mut sender = open(daemon.address()).await.unwrap();
+    let good = framed(0, &question().encode_to_vec());
+    let cases = [
+        (15 * 1024, Ok("0")),
+        (17 * 1024, Ok("8")),
+        (60 * 1024, Ok("8")),
+        (66 * 1024, Err(431)),
+        (15 * 1024, Ok("0")),
+    ];
+    for (bytes, expected) in cases {
+        let long = "x".repeat(bytes);
+        let (answer, mut body) = sender.send_request(call(&[("x-long", &long)]), false).unwrap();
+        let _ = body.send_data(good.clone(), true);
+        let answer = answer.await.unwrap();
+        match expected {
+            Err(status) => assert_eq!(answer.status().as_u16(), status, "{bytes}"),
+            Ok("0") => {
+                let mut body = answer.into_body();
+                while body.data().await.is_some() {}
+                assert_eq!(
+                    body.trailers().await.unwrap().unwrap()["grpc-status"],
+                    "0",
+                    "{bytes}"
+                );
+            }
+            Ok(code) => assert_eq!(code_of(&answer), code, "{bytes}"),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn old_connections_are_asked_to_end_and_no_call_is_lost() {
+    let daemon = Daemon::start(
+        |root| write_profile(root, "news", GRANTS),
+        &["--connection-age-seconds", "1", "--http-listen", "127.0.0.1:0"],
+    );
+    let addresses = daemon.addresses();
+    let (grpc, http): (SocketAddr, SocketAddr) = (
+        addresses["grpc"].parse().unwrap(),
+        addresses["http"].parse().unwrap(),
+    );
+    let channel = tonic::transport::Channel::from_shared(format!("http://{grpc}")).unwrap();
+    let channel = channel.connect().await.unwrap();
+    // One begins a call before it is told to go, and finishes it afterwards.
+    let stream = tokio::net::TcpStream::connect(grpc).await.unwrap();
+    let (sender, connection) = h2::client::handshake(stream).await.unwrap();
+    let ended = tokio::spawn(connection);
+    let mut sender = sender.ready().await.unwrap();
+    let (answer, mut body) = sender.send_request(call(&[]), false).unwrap();
+    let begun = Instant::now();
+    let mut calls = 0;
+    while begun.elapsed() < Duration::from_millis(3500) {
+        assert_eq!(check(&channel).await.unwrap(), v1::Effect::Allow);
+        calls += 1;
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    let refused = match sender.clone().ready().await {
+        Ok(mut sender) => match sender.send_request(call(&[]), true) {
+            Ok((answer, _)) => answer.await.is_err(),
+            Err(_) => true,
+        },
+        Err(_) => true,
+    };
+    assert!(refused, "it may begin no more calls");
+    body.send_data(framed(0, &question().encode_to_vec()), true)
+        .unwrap();
+    let mut body = answer.await.unwrap().into_body();
+    while body.data().await.is_some() {}
+    assert_eq!(body.trailers().await.unwrap().unwrap()["grpc-status"], "0");
+    drop((body, sender));
+    ended.await.unwrap().unwrap();
+    let page = metrics(http);
+    let accepted = value(&page, "placet_connections_accepted_total{serves=\"grpc\"}").unwrap();
+    println!("{calls} calls over {} connections", accepted - 1.0);
+    assert!((4.0..=8.0).contains(&accepted), "{accepted} connections");
+}
+
+/// What a client sees that asks for too much over HTTP/2, as the last column of the table says it.
+#[tokio::test]
+async fn streams_and_frames_beyond_the_limits_are_refused_by_http2() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let daemon = Daemon::start(|root| write_profile(root, "news", GRANTS), &[]);
+    let address = daemon.address();
+    // The daemon tells its limits in its first frame; a client that keeps to them waits.
+    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    stream.write_all(GREETING).await.unwrap();
+    let mut head = [0; 9];
+    stream.read_exact(&mut head).await.unwrap();
+    assert_eq!(head[3], 4, "SETTINGS");
+    let mut settings = vec![0; usize::from(head[2])];
+    stream.read_exact(&mut settings).await.unwrap();
+    let told = |id: u16| {
+        let entry = settings.chunks(6).find(|entry| entry[..2] == id.to_be_bytes());
+        entry.map(|entry| u32::from_be_bytes(entry[2..].try_into().unwrap()))
+    };
+    assert_eq!(told(3), Some(1024), "streams of a connection");
+    assert_eq!(told(4), Some(1024 * 1024), "window of a stream");
+    assert_eq!(told(5), Some(64 * 1024), "a frame");
+    assert_eq!(told(6), Some(64 * 1024), "headers");
+    // A frame that is larger ends the connection: 70,000 bytes of DATA on a stream.
+    stream
+        .write_all(&[0x01, 0x11, 0x70, 0, 0, 0, 0, 0, 1])
+        .await
+        .unwrap();
+    let _ = stream.write_all(&[0; 70_000]).await;
+    let mut rest = Vec::new();
+    let read = tokio::time::timeout(Duration::from_secs(10), stream.read_to_end(&mut rest)).await;
+    assert!(read.is_ok(), "the connection does not end");
+    // FRAME_SIZE_ERROR is told by GOAWAY.
+    let goaway = rest
+        .windows(9)
+        .position(|frame| frame[3] == 7 && frame[..2] == [0, 0]);
+    assert!(goaway.is_some(), "{rest:?}");
+
+    // So do streams that are reset faster than they can be forgotten.
+    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    stream.write_all(GREETING).await.unwrap();
+    let mut flood = Vec::new();
+    for number in 0..5_000_u32 {
+        let id = (2 * number + 1).to_be_bytes();
+        // HEADERS with `:method: POST`, `:scheme: http`, `:path: /`, and its reset.
+        flood.extend([0, 0, 3, 1, 4]);
+        flood.extend(id);
+        flood.extend([0x83, 0x86, 0x84]);
+        flood.extend([0, 0, 4, 3, 0]);
+        flood.extend(id);
+        flood.extend(8_u32.to_be_bytes());
+    }
+    let _ = stream.write_all(&flood).await;
+    let mut rest = Vec::new();
+    let read = tokio::time::timeout(Duration::from_secs(10), stream.read_to_end(&mut rest)).await;
+    assert!(read.is_ok(), "the connection does not end");
+    assert!(open(address).await.is_some(), "others are served");
+}
+
+/// Which test sees what a client sees beyond a limit; each stands as `file::name`.
+const SEEN: &[(&str, &str)] = &[
+    ("NAME_BYTES_MAX", "limits::of_every_part_of_a_question"),
+    ("LIST_ENTRIES_MAX", "limits::of_every_part_of_a_question"),
+    ("CLAIMED_ROLES_MAX", "limits::of_every_part_of_a_question"),
+    ("CLAIMED_GROUPS_MAX", "limits::of_every_part_of_a_question"),
+    ("LOCAL_ROLES_MAX", "limits::of_every_part_of_a_question"),
+    ("ANCESTORS_MAX", "limits::of_every_part_of_a_question"),
+    ("APPROVALS_MAX", "limits::of_every_part_of_a_question"),
+    ("EXPLANATION_BYTES_MAX", "limits::of_every_part_of_a_question"),
+    ("CONTENT_DIGEST_BYTES_MAX", "limits::of_every_part_of_a_question"),
+    ("ATTRIBUTE_VALUES_MAX", "limits::of_every_part_of_a_question"),
+    ("ATTRIBUTE_DEPTH_MAX", "limits::of_every_part_of_a_question"),
+    ("BATCH_CHECKS_MAX", "limits::of_other_calls"),
+    ("PLAN_TARGETS_MAX", "limits::of_other_calls"),
+    ("WORK_TIME_MAX", "limits::a_batch_ends_when_its_time_is_over"),
+    (
+        "CONNECTIONS_MAX",
+        "serving::connections_beyond_the_limit_and_silent_ones_are_closed",
+    ),
+    (
+        "HANDSHAKE_TIME_MAX",
+        "serving::connections_beyond_the_limit_and_silent_ones_are_closed",
+    ),
+    (
+        "ACCEPTS_PER_SECOND_MAX",
+        "src/server/greeter::in_a_second_it_takes_no_more_than_it_may_and_a_few_at_once",
+    ),
+    (
+        "AGED_TIME_MAX",
+        "soak::an_old_connection_that_does_not_end_is_cut",
+    ),
+    (
+        "REQUESTS_IN_FLIGHT_MAX",
+        "src/server/door::where_there_is_too_much_each_connection_keeps_its_share",
+    ),
+    (
+        "GATHERED_BYTES_MAX",
+        "src/server/door::parts_of_messages_are_counted_in_and_out",
+    ),
+    (
+        "BODY_TIME_MAX",
+        "hostile::a_message_that_does_not_come_is_waited_for_no_longer_than_said",
+    ),
+    ("REQUEST_TIME_MAX", "src/server/door::what_takes_too_long_is_late"),
+    ("HTTP_HEAD_TIME_MAX", "http::clients_of_http_cannot_hold_it_up"),
+    ("HTTP_CONNECTIONS_MAX", "http::clients_of_http_cannot_hold_it_up"),
+    (
+        "STREAMS_PER_CONNECTION_MAX",
+        "limits::streams_and_frames_beyond_the_limits_are_refused_by_http2",
+    ),
+    (
+        "FRAME_BYTES_MAX",
+        "limits::streams_and_frames_beyond_the_limits_are_refused_by_http2",
+    ),
+    (
+        "RESET_STREAMS_MAX",
+        "limits::streams_and_frames_beyond_the_limits_are_refused_by_http2",
+    ),
+    (
+        "STREAM_WINDOW_BYTES",
+        "limits::streams_and_frames_beyond_the_limits_are_refused_by_http2",
+    ),
+    (
+        "HEADER_BYTES_MAX",
+        "limits::headers_beyond_one_limit_get_a_status_and_beyond_the_other_431",
+    ),
+    (
+        "HEADER_BYTES_READ_MAX",
+        "limits::headers_beyond_one_limit_get_a_status_and_beyond_the_other_431",
+    ),
+    ("KEEPALIVE_PATIENCE", "soak::a_peer_that_is_dead_is_noticed"),
+];
+
+/// Limits whose other side no test sees, and why.
+const UNSEEN: &[(&str, &str)] = &[
+    ("BACKLOG_MAX", "the system keeps it, and rounds it as it likes"),
+    ("HTTP_CONNECTION_TIME_MAX", "it would take five minutes"),
+    (
+        "CONNECTION_WINDOW_BYTES",
+        "HTTP/2 keeps it, as it keeps the window of a stream",
+    ),
+];
+
+/// Whether a client of the daemon sees what the last column of the table says.
+fn concerns_clients(beyond: &str) -> bool {
+    let statuses = [
+        "INVALID_ARGUMENT",
+        "RESOURCE_EXHAUSTED",
+        "DEADLINE_EXCEEDED",
+        "431",
+    ];
+    let ends = [
+        "connection ends",
+        "connection is closed",
+        "client wait",
+        "next ones wait",
+    ];
+    statuses.iter().chain(&ends).any(|words| beyond.contains(words))
+}
+
+#[test]
+fn what_a_client_sees_beyond_each_limit_is_seen_by_a_test() {
+    let readme = fs::read_to_string(project("README.md")).unwrap();
+    let (_, table) = readme.split_once("\n## Limits\n").unwrap();
+    let (table, _) = table.split_once("\n## ").unwrap();
+    let mut told = Vec::new();
+    for row in table.lines().filter(|line| line.starts_with("| `")) {
+        let cells: Vec<_> = row.trim_matches('|').split(" | ").collect();
+        let name = cells[0].trim().trim_matches('`');
+        if concerns_clients(cells.last().unwrap()) {
+            told.push(name.to_owned());
+        }
+    }
+    assert!(told.len() > 25, "{told:?}");
+    for name in &told {
+        let seen = SEEN.iter().filter(|(limit, _)| limit == name).count();
+        let unseen = UNSEEN.iter().filter(|(limit, _)| limit == name).count();
+        assert_eq!(seen + unseen, 1, "which test sees what lies beyond {name}?");
+    }
+    for (name, _) in SEEN.iter().chain(UNSEEN) {
+        assert!(
+            told.iter().any(|limit| limit == name),
+            "{name} concerns no client"
+        );
+    }
+    for (name, test) in SEEN {
+        let (file, function) = test.rsplit_once("::").unwrap();
+        let path = if file.starts_with("src/") {
+            format!("{file}.rs")
+        } else {
+            format!("tests/it/{file}.rs")
+        };
+        let source = fs::read_to_string(project(&path)).unwrap();
+        let (before, _) = source
+            .split_once(&format!("fn {function}("))
+            .unwrap_or_else(|| panic!("{name}: there is no test {test}"));
+        let marks = &before[before.trim_end().rfind("\n\n").unwrap_or(0)..];
+        assert!(
+            marks.contains("test]") || marks.contains("tokio::test("),
+            "{name}: {test} is no test"
+        );
+    }
 }

@@ -61,3 +61,4 @@ mod swaps;
 mod tidy;
 mod validate;
 mod watch;
+mod written;

@@ -3,7 +3,8 @@
 use placet::engine::check::check;
 use placet::engine::decision::{Decision, Fact};
 use placet::engine::missing::{Trials, missing};
-use placet::engine::query::Query;
+use placet::engine::query::{Query, Resource};
+use placet::engine::role;
 use placet::engine::validity::valid_until;
 use placet::model::Model;
 use placet::model::id::RoleId;
@@ -36,9 +37,18 @@ fn facts<'q>(model: &'q Model, query: &Query<'q>, decision: &Decision<'q>) -> Ve
             .row(*role)
             .is_some_and(|row| row.kind == RoleKind::Role)
     };
+    // Who holds a role on the whole site does not lack it, even if naming it would make it the first one.
+    let mut elsewhere = query.clone();
+    elsewhere.resource = Resource {
+        collection: query.resource.collection,
+        ..Resource::default()
+    };
+    let held = role::list(model, &elsewhere).unwrap_or_default();
+    let is_held = |role: &RoleId| held.iter().any(|each| each.role == *role && !each.is_outside);
     facts.extend(
         roles
             .filter(can_be_claimed)
+            .filter(|role| !is_held(role))
             .filter(|role| !model.roles.administrators.contains(role.index()))
             .map(Fact::Role),
     );

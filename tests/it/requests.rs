@@ -23,16 +23,8 @@ async fn start() -> (Daemon, SocketAddr, Channel) {
         "info,placet::server=debug",
     ];
     let daemon = Daemon::start(|root| write_profile(root, "news", GRANTS), &options);
-    let grpc = daemon.wait_for("listening")["address"]
-        .as_str()
-        .unwrap()
-        .to_owned();
-    let http = daemon.wait_for("listening")["address"]
-        .as_str()
-        .unwrap()
-        .parse()
-        .unwrap();
-    daemon.wait_for("ready");
+    let addresses = daemon.addresses();
+    let (grpc, http) = (&addresses["grpc"], addresses["http"].parse().unwrap());
     let channel = Channel::from_shared(format!("http://{grpc}"))
         .unwrap()
         .connect()
@@ -167,9 +159,13 @@ async fn calls_are_counted_by_status_with_their_durations() {
         )
     });
     assert_eq!(below_a_minute, Some(3.0), "{page}");
-    assert_eq!(value(&page, "placet_connections"), Some(1.0), "{page}");
     assert_eq!(
-        value(&page, "placet_connections_accepted_total"),
+        value(&page, "placet_connections{serves=\"grpc\"}"),
+        Some(1.0),
+        "{page}"
+    );
+    assert_eq!(
+        value(&page, "placet_connections_accepted_total{serves=\"grpc\"}"),
         Some(1.0),
         "{page}"
     );

@@ -1,8 +1,9 @@
 //! The daemon as a process: it starts, tells its health, notices edits, and ends when told to.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -86,17 +87,11 @@ impl Daemon {
     }
 
     /// Starts the daemon for a directory that outlives it; the command is one that [`placet`] prepared.
-    pub(crate) fn start_at(root: &Path, mut command: Command, options: &[&str]) -> Self {
-        let root = root.to_path_buf();
-        command
-            .args(["--listen", "127.0.0.1:0", "--log-format", "json", "--profiles"])
-            .arg(&root)
-            .args(options)
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped());
-        let mut process = command.spawn().unwrap();
+    pub(crate) fn start_at(root: &Path, command: Command, options: &[&str]) -> Self {
+        let options = [&["--listen", "127.0.0.1:0"], options].concat();
+        let mut daemon = Self::start_unread(root, command, &options, Stdio::piped());
         let (sender, log) = channel();
-        let stderr = process.stderr.take().unwrap();
+        let stderr = daemon.process.stderr.take().unwrap();
         thread::spawn(move || {
             for line in BufReader::new(stderr).lines().map_while(Result::ok) {
                 let parsed = serde_json::from_str(&line).unwrap_or(Value::String(line));
@@ -105,12 +100,59 @@ impl Daemon {
                 }
             }
         });
+        daemon.log = log;
+        daemon
+    }
+
+    /// The same, but nobody reads the log; the options say where to listen.
+    pub(crate) fn start_unread(root: &Path, mut command: Command, options: &[&str], log: Stdio) -> Self {
+        command
+            .args(["--log-format", "json", "--profiles"])
+            .arg(root)
+            .args(options)
+            .stdout(Stdio::null())
+            .stderr(log);
         Self {
-            process,
-            log,
-            root,
+            process: command.spawn().unwrap(),
+            log: channel().1,
+            root: root.to_path_buf(),
             _directory: None,
         }
+    }
+
+    /// Waits until it is ready, and returns where its listeners are, by name.
+    pub(crate) fn addresses(&self) -> BTreeMap<String, String> {
+        let deadline = Instant::now() + PATIENCE;
+        let mut found = BTreeMap::new();
+        loop {
+            let rest = deadline.saturating_duration_since(Instant::now());
+            let line = self.log.recv_timeout(rest).expect("it does not become ready");
+            let text = |key: &str| line[key].as_str().unwrap().to_owned();
+            match line["message"].as_str() {
+                Some("listening") => drop(found.insert(text("listener"), text("address"))),
+                Some("ready") => return found,
+                _ => {}
+            }
+        }
+    }
+
+    /// Waits until it is ready, and returns where it serves gRPC.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.addresses()["grpc"].parse().unwrap()
+    }
+
+    /// Kills it, as a machine that fails does.
+    pub(crate) fn kill(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+
+    /// Reads what is left of a log that nobody read.
+    pub(crate) fn unread(&mut self) -> Vec<u8> {
+        let mut text = Vec::new();
+        let mut log = self.process.stderr.take().unwrap();
+        log.read_to_end(&mut text).unwrap();
+        text
     }
 
     /// Waits for a line of the log.
@@ -130,9 +172,7 @@ impl Daemon {
     }
 
     pub(crate) async fn connect(&self) -> Channel {
-        let address = self.wait_for("listening")["address"].as_str().unwrap().to_owned();
-        self.wait_for("ready");
-        let endpoint = Channel::from_shared(format!("http://{address}")).unwrap();
+        let endpoint = Channel::from_shared(format!("http://{}", self.address())).unwrap();
         endpoint.connect().await.unwrap()
     }
 

@@ -1,7 +1,7 @@
 //! The doors: every kind of listener, who may come in, and what is said to those who ask too much.
 
 use std::fs;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -147,33 +147,17 @@ pub(crate) async fn check(channel: &Channel) -> Result<v1::Effect, Status> {
     Ok(answer.decision.unwrap().effect())
 }
 
-/// Starts a daemon with a configuration of so many listeners, and returns their addresses by name once it is ready.
-pub(crate) fn start(
-    config: &str,
-    count: usize,
-    directory: &Path,
-) -> (Daemon, impl Fn(&str) -> SocketAddr + use<>) {
+/// Starts a daemon with a configuration, and returns the addresses of its listeners by name once it is ready.
+pub(crate) fn start(config: &str, directory: &Path) -> (Daemon, impl Fn(&str) -> SocketAddr + use<>) {
     let file = directory.join("placet.toml");
     fs::write(&file, config).unwrap();
     let daemon = Daemon::start(
         |root| write_profile(root, "news", GRANTS),
         &["--config", file.to_str().unwrap()],
     );
-    let mut addresses = Vec::new();
-    for _ in 0..count {
-        let line = daemon.wait_for("listening");
-        addresses.push((line["listener"].clone(), line["address"].clone()));
-    }
-    daemon.wait_for("ready");
-    let find = move |name: &str| -> SocketAddr {
-        let found = addresses.iter().find(|(listener, _)| listener == name);
-        found.unwrap().1.as_str().unwrap().parse().unwrap()
-    };
-    (daemon, find)
+    let addresses = daemon.addresses();
+    (daemon, move |name: &str| addresses[name].parse().unwrap())
 }
-
-/// How many listeners [`everything`] has.
-pub(crate) const LISTENERS: usize = 5;
 
 /// Every kind of listener at once, with two threads.
 pub(crate) fn everything(papers: &Papers) -> String {
@@ -206,7 +190,7 @@ pub(crate) fn write_callers(papers: &Papers, token: &str) {
 async fn every_kind_of_listener_answers() {
     let papers = Papers::new();
     write_callers(&papers, TOKEN);
-    let (mut daemon, at) = start(&everything(&papers), LISTENERS, papers.directory.path());
+    let (mut daemon, at) = start(&everything(&papers), papers.directory.path());
     for _ in 0..8 {
         let clear = Endpoint::from_shared(format!("http://{}", at("grpc"))).unwrap();
         assert_eq!(
@@ -244,7 +228,7 @@ async fn every_kind_of_listener_answers() {
 async fn callers_may_do_what_their_file_says_and_it_is_read_again() {
     let papers = Papers::new();
     write_callers(&papers, TOKEN);
-    let (daemon, at) = start(&everything(&papers), LISTENERS, papers.directory.path());
+    let (daemon, at) = start(&everything(&papers), papers.directory.path());
     let endpoint = Endpoint::from_shared(format!("http://{}", at("known"))).unwrap();
     let channel = endpoint.connect().await.unwrap();
     let ask = async |token: &str| -> Code {
@@ -305,7 +289,7 @@ async fn callers_may_do_what_their_file_says_and_it_is_read_again() {
 async fn certificates_are_replaced_while_connections_last() {
     let papers = Papers::new();
     write_callers(&papers, TOKEN);
-    let (daemon, at) = start(&everything(&papers), LISTENERS, papers.directory.path());
+    let (daemon, at) = start(&everything(&papers), papers.directory.path());
     let (old, first) = papers.connect(at("tls"), false).await.unwrap();
     assert_eq!(check(&old).await.unwrap(), v1::Effect::Allow);
 
@@ -463,12 +447,7 @@ fn connections_beyond_the_limit_and_silent_ones_are_closed() {
         |root| write_profile(root, "news", GRANTS),
         &["--connections", "2"],
     );
-    let address: SocketAddr = daemon.wait_for("listening")["address"]
-        .as_str()
-        .unwrap()
-        .parse()
-        .unwrap();
-    daemon.wait_for("ready");
+    let address = daemon.address();
     let begun = Instant::now();
     let connect = || {
         let stream = std::net::TcpStream::connect(address).unwrap();
@@ -495,6 +474,7 @@ fn connections_beyond_the_limit_and_silent_ones_are_closed() {
     );
     // There is room again.
     let mut next = connect();
+    next.write_all(crate::faults::GREETING).unwrap();
     assert!(matches!(next.read(&mut byte), Ok(1)), "it is greeted");
 }
 

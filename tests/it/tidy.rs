@@ -131,6 +131,7 @@ const FILE_LINES_MAX: usize = 800;
 /// Folders of `tests/corpus` and the module of the tests that reads every file of this kind in them.
 const CORPUS: &[(&str, &str, &str)] = &[
     ("matrix", "txt", "matrix"),
+    ("answers", "json", "written"),
     ("decisions", "json", "decisions"),
     ("diagnostics", "case", "diagnostics"),
     ("dialects/directus-legacy", "", "legacy"),

@@ -158,16 +158,31 @@ const RARELY_SUBMITTED: &[Operator] = &[
     Operator::Is,
     Operator::Is,
     Operator::Is,
+    Operator::Regex,
+    Operator::Ieq,
     Operator::Ieq,
     Operator::Nieq,
     Operator::Between,
     Operator::Nbetween,
+    Operator::Empty,
     Operator::Empty,
     Operator::Nempty,
     Operator::Intersects,
     Operator::Nintersects,
     Operator::Neq,
     Operator::Eq,
+    Operator::StartsWith,
+    Operator::NstartsWith,
+    Operator::IstartsWith,
+    Operator::EndsWith,
+    Operator::NendsWith,
+    Operator::IendsWith,
+    Operator::Like,
+    Operator::Like,
+    Operator::Nlike,
+    Operator::IsText,
+    Operator::IsText,
+    Operator::IsNumber,
 ];
 const PLACE: &[Operator] = &[
     Operator::Intersects,
@@ -437,6 +452,39 @@ fn same_moment(random: &mut Random) -> Node {
     field_leaf(path, None, operator, right)
 }
 
+/// A condition on articles that reads a value as what its field is declared to be.
+pub(crate) fn typed(random: &mut Random) -> Condition {
+    let node = match random.below(10) {
+        0 | 1 => same_moment(random),
+        2..=5 => by_key(random),
+        6 => {
+            let roles = Variable::Owner(OwnerPart::Roles);
+            let operator = *random.pick(&[Operator::Contains, Operator::Ncontains]);
+            Node::Leaf(Leaf {
+                left: Left::Fact(roles),
+                function: None,
+                operator,
+                right: Operand::Value(text(random.word(&["author", "editor"]))),
+            })
+        }
+        _ => joined(random),
+    };
+    Condition { node, span: span() }
+}
+
+/// Asks for the text that the elements of a list make.
+fn joined(random: &mut Random) -> Node {
+    let operator = *random.pick(TEXT);
+    let right = match operator.operand() {
+        Form::Text | Form::Scalar | Form::Ordered if random.chance(70) => {
+            let texts = ["alpha", "beta", "alpha,beta", "alpha,", "a", "gamma,alpha", "%,%"];
+            Operand::Value(text(random.word(&texts)))
+        }
+        _ => operand(random, operator, Holds::Text, true),
+    };
+    field_leaf(&["tags"], Some(Function::Joined), operator, right)
+}
+
 /// Asks which item a relation leads to.
 fn by_key(random: &mut Random) -> Node {
     let (path, holds): (&[&str], _) = *random.pick(&[
@@ -445,6 +493,7 @@ fn by_key(random: &mut Random) -> Node {
         (&["category"], Holds::Text),
         (&["category"], Holds::Text),
         (&["category"], Holds::Text),
+        (&["comments"], Holds::Rows),
         (&["comments"], Holds::Rows),
         (&["comments"], Holds::Rows),
     ]);

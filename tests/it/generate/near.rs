@@ -197,10 +197,13 @@ fn put_in_state(random: &mut Random, query: &mut Query<'static>, state: &'static
 fn move_to(random: &mut Random, query: &mut Query<'static>, state: &'static str) {
     query.changes = values::without(&query.changes, "status");
     query.to_state = "";
-    if random.chance(50) {
-        query.to_state = state;
-    } else {
-        set(&mut query.changes, &["status"], text(state));
+    match random.below(20) {
+        0..=9 => query.to_state = state,
+        10 => {
+            let odd = query::odd_state(random);
+            set(&mut query.changes, &["status"], odd);
+        }
+        _ => set(&mut query.changes, &["status"], text(state)),
     }
 }
 
@@ -387,7 +390,7 @@ fn fit_fields(random: &mut Random, policy: &Policy, query: &mut Query<'static>, 
     match operation(policy, query.action) {
         Operation::Read => {
             query.fields = asked;
-            if random.chance(45) {
+            if random.chance(60) {
                 query.fields.push("*");
             }
         }

@@ -90,6 +90,9 @@ pub(crate) fn policy(random: &mut Random) -> Policy {
             "articles", "articles", "articles", "articles", "notes", "notes", "notes", "comments",
         ]));
         names.themes = themes(random);
+        if names.has(Theme::Kinds) {
+            names.focus = Some("articles");
+        }
         if random.chance(4) {
             names.focus = Some("notes");
             names.themes = vec![Theme::Crowd, Theme::Conditions];

@@ -84,6 +84,17 @@ pub(crate) fn ask_action(random: &mut Random, query: &mut Query<'static>) {
     }
 }
 
+/// A value of the field of the state that is no usual name.
+pub(super) fn odd_state(random: &mut Random) -> Value<'static> {
+    match random.below(5) {
+        0 => Value::Null,
+        1 => text(""),
+        2 => Value::Bool(true),
+        3 => Value::Number(1.0),
+        _ => Value::List(vec![text("draft")]),
+    }
+}
+
 fn without_status(object: &Object<'static>) -> Object<'static> {
     super::values::without(object, "status")
 }
@@ -194,6 +205,7 @@ fn resource(random: &mut Random, collection: &'static str) -> Resource<'static> 
         }
         10 if !told => resource.state = "limbo",
         11 => resource.state = random.word(STATES),
+        12 => set(&mut attributes, "status", odd_state(random)),
         _ => {}
     }
     if random.chance(25) {

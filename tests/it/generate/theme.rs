@@ -1,7 +1,7 @@
 //! What a policy of few rules is about: there each construct decides more often than beside many others.
 
 use placet::policy::Selector;
-use placet::policy::grant::{Grant, Selection};
+use placet::policy::grant::{Grant, Scope, Selection};
 use placet::vocab::effect::Effect;
 
 use super::condition::{self, For};
@@ -24,6 +24,7 @@ pub(crate) enum Theme {
     Filters,
     Gates,
     Held,
+    Kinds,
     Networks,
     Neutral,
     Presets,
@@ -40,17 +41,18 @@ pub(crate) enum Theme {
 
 /// How often each theme is taken, against the others: rarely met constructs more often.
 const THEMES: &[(Theme, usize)] = &[
-    (Theme::AllBut, 6),
+    (Theme::AllBut, 8),
     (Theme::Approvals, 6),
     (Theme::Broken, 1),
     (Theme::Conditions, 14),
     (Theme::Denies, 1),
     (Theme::Documents, 2),
     (Theme::Explanations, 1),
-    (Theme::Fields, 5),
-    (Theme::Filters, 6),
+    (Theme::Fields, 7),
+    (Theme::Filters, 8),
     (Theme::Gates, 3),
     (Theme::Held, 2),
+    (Theme::Kinds, 12),
     (Theme::Networks, 3),
     (Theme::Neutral, 2),
     (Theme::Presets, 4),
@@ -58,9 +60,9 @@ const THEMES: &[(Theme, usize)] = &[
     (Theme::Roles, 3),
     (Theme::Scopes, 4),
     (Theme::States, 1),
-    (Theme::Submitted, 13),
-    (Theme::Taking, 4),
-    (Theme::Targets, 5),
+    (Theme::Submitted, 21),
+    (Theme::Taking, 7),
+    (Theme::Targets, 6),
     (Theme::Transitions, 2),
     (Theme::Validates, 1),
 ];
@@ -105,6 +107,17 @@ fn filter_allows(random: &mut Random, known: &Names, collection: &'static str) -
     [narrow, wide]
 }
 
+/// An allow for which it matters what the collection declares of its fields: types, relations, and the roles of an owner.
+fn typed_allow(random: &mut Random, known: &Names) -> Grant {
+    let mut typed = base_allow(known, "articles");
+    if random.chance(38) {
+        typed.selection.scope = Scope::Role;
+    } else {
+        typed.selection.when = Some(condition::typed(random));
+    }
+    typed
+}
+
 /// Makes the allows of a policy of few rules.
 pub(crate) fn few_allows(
     random: &mut Random,
@@ -127,6 +140,10 @@ pub(crate) fn few_allows(
         let mut crowded = base_allow(known, "notes");
         crowded.selection.when = Some(condition::crowd(random));
         grants.push(crowded);
+        return;
+    }
+    if known.has(Theme::Kinds) {
+        grants.push(typed_allow(random, known));
         return;
     }
     if known.has(Theme::Filters) {

@@ -76,19 +76,23 @@ pub(crate) fn operation(policy: &Policy, action: &str) -> Operation {
     }
 }
 
-/// What an attribute tells about a name: nothing, that there is none, or the name.
+/// What an attribute tells about a name: nothing, that there is none, something that is no name, or the name.
 enum Told {
     Nothing,
     Null,
+    Odd,
     Name(String),
 }
 
 fn told(value: Option<&Value<'_>>) -> Told {
     match value {
+        None => Told::Nothing,
         Some(Value::Null) => Told::Null,
-        Some(Value::Text(text)) if !text.is_empty() => Told::Name(text.to_string()),
+        Some(Value::Text(text)) if text.is_empty() => Told::Null,
+        Some(Value::Text(text)) => Told::Name(text.to_string()),
         Some(Value::Number(number)) => Told::Name(number_text(*number)),
-        Some(Value::Text(_) | Value::Bool(_) | Value::List(_) | Value::Object(_)) | None => Told::Nothing,
+        Some(Value::Bool(flag)) => Told::Name(flag.to_string()),
+        Some(Value::List(_) | Value::Object(_)) => Told::Odd,
     }
 }
 
@@ -168,12 +172,14 @@ pub(crate) fn bind<'a>(policy: &'a Policy, query: &Query<'static>) -> Result<Fac
         facts.state = match first_told(all)? {
             Told::Name(name) => State::Named(name),
             Told::Null => State::None,
+            Told::Odd => State::Open,
             Told::Nothing => initial.map_or(State::None, |name| State::Named(name.value.clone())),
         };
     } else {
         facts.state = match first_told(vec![told_text(resource.state), stored])? {
             Told::Name(name) => State::Named(name),
             Told::Null => State::None,
+            Told::Odd => State::Open,
             Told::Nothing if state_field.is_some() || workflow.is_some() => State::Open,
             Told::Nothing => State::None,
         };
@@ -221,12 +227,13 @@ fn bind_target(asked: Told, facts: &mut Facts<'_>) -> Result<(), Malformed> {
     {
         return Err(Malformed);
     }
-    if let (Told::Null, Some(Afterwards::Named(_))) = (&asked, &led) {
+    if let (Told::Null | Told::Odd, Some(Afterwards::Named(_))) = (&asked, &led) {
         return Err(Malformed);
     }
     facts.afterwards = match (asked, led) {
         (Told::Name(name), _) => Afterwards::Named(name),
         (Told::Null, _) => Afterwards::None,
+        (Told::Odd, _) => Afterwards::Unknown,
         (Told::Nothing, Some(led)) => led,
         (Told::Nothing, None) => {
             facts.afterwards = state_afterwards;
@@ -252,7 +259,7 @@ fn owner(
     let told_owner = attribute_owner(policy, &query.resource.attributes, collection);
     match first_told(vec![told_text(query.resource.owner.id), told_owner])? {
         Told::Name(name) => Ok(name),
-        Told::Null | Told::Nothing => Ok(String::new()),
+        Told::Null | Told::Nothing | Told::Odd => Ok(String::new()),
     }
 }
 
@@ -280,7 +287,7 @@ fn attribute_owner(policy: &Policy, attributes: &Object<'_>, collection: Option<
 pub(crate) fn owner_of(policy: &Policy, attributes: &Object<'_>, collection: Option<&Collection>) -> String {
     match attribute_owner(policy, attributes, collection) {
         Told::Name(name) => name,
-        Told::Null | Told::Nothing => String::new(),
+        Told::Null | Told::Nothing | Told::Odd => String::new(),
     }
 }
 
@@ -293,6 +300,7 @@ pub(crate) fn state_of(attributes: &Object<'_>, collection: Option<&Collection>)
     match told(field.and_then(|field| attributes.get(&field.value))) {
         Told::Name(name) => State::Named(name),
         Told::Null => State::None,
+        Told::Odd => State::Open,
         Told::Nothing if field.is_some() || collection.workflow.is_some() => State::Open,
         Told::Nothing => State::None,
     }

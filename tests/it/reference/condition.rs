@@ -418,6 +418,7 @@ fn quantify(scene: Scene<'_>, related: &Related, rows: &Rows) -> Result<Kleene, 
         Value::Bool(_) | Value::Number(_) | Value::Text(_) => return Ok(Kleene::Open),
     };
     let collection = lookup::collection(scene.case.policy, declared.related);
+    let nothing = Object::default();
     let mut some = Kleene::False;
     for item in items {
         let Value::Object(item) = item else {
@@ -427,6 +428,8 @@ fn quantify(scene: Scene<'_>, related: &Related, rows: &Rows) -> Result<Kleene, 
         let inner = Scene {
             item,
             collection,
+            // A request submits fields of the item, never those of others.
+            submitted: &nothing,
             ..scene
         };
         let mut truth = holds(inner, &related.condition);

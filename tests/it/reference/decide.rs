@@ -571,9 +571,7 @@ pub(crate) fn knows_action(policy: &Policy, action: &str) -> bool {
 pub(crate) fn known_actions(policy: &Policy) -> Vec<String> {
     let mut found: Vec<String> = policy.actions.iter().map(|each| each.id.value.clone()).collect();
     for selection in selections(policy) {
-        if let Selector::Only(names) = &selection.actions {
-            found.extend(names.iter().map(|each| each.value.clone()));
-        }
+        found.extend(selection.actions.names().iter().map(|each| each.value.clone()));
     }
     for grant in &policy.document_grants {
         found.extend(grant.actions.iter().map(|each| each.value.clone()));

@@ -61,6 +61,8 @@ pub(crate) fn asked(judge: &Judge<'_>, action: &str) -> Vec<String> {
     let (query, facts) = (judge.case.query, &judge.case.facts);
     let mut found: Vec<String> = query.fields.iter().map(|&field| field.to_owned()).collect();
     if bind::operation(judge.case.policy, action) != Operation::Read {
+        // Whatever may be read is no field that is written.
+        found.retain(|field| field != "*");
         found.extend(query.changes.iter().map(|(field, _)| field.to_owned()));
         if facts.moves {
             found.extend(
@@ -157,15 +159,17 @@ pub(crate) fn allows<'a>(judge: &Judge<'a>, action: &str) -> Step<Allows<'a>> {
         allows.matching.push(Allow::Document);
     }
     let writes = bind::operation(policy, action) != Operation::Read;
-    let every: Vec<String> = asked
-        .iter()
-        .cloned()
-        .chain(case.query.filter_fields.iter().map(|&field| field.to_owned()))
-        .collect();
-    let by_field = writes
-        && every
+    let is_alone = |about: &dyn Fn(&Allow<'_>) -> bool| !lone_neutrals(&allows, about).is_empty();
+    let written = || {
+        asked
             .iter()
-            .any(|field| !lone_neutrals(judge, action, &allows, field).is_empty());
+            .any(|field| is_alone(&|allow| covers(judge, action, allow, field)))
+    };
+    let filtered = || {
+        let mut fields = case.query.filter_fields.iter();
+        fields.any(|field| is_alone(&|allow| allow.selects(field)))
+    };
+    let by_field = writes && (written() || filtered());
     match (
         allows.matching.is_empty() && !by_field,
         allows.in_reach.is_empty(),
@@ -178,8 +182,8 @@ pub(crate) fn allows<'a>(judge: &Judge<'a>, action: &str) -> Step<Allows<'a>> {
     }
 }
 
-/// The neutral allows set aside that cover a field which no allow with a condition covers.
-fn lone_neutrals<'a>(judge: &Judge<'_>, action: &str, allows: &Allows<'a>, field: &str) -> Vec<Allow<'a>> {
+/// The neutral allows set aside that are about a field which no allow with a condition is about.
+fn lone_neutrals<'a>(allows: &Allows<'a>, about: &dyn Fn(&Allow<'_>) -> bool) -> Vec<Allow<'a>> {
     let conditioned = allows.in_reach.iter().any(|allow| match allow {
         Allow::Grant(grant) => {
             grant
@@ -187,15 +191,11 @@ fn lone_neutrals<'a>(judge: &Judge<'_>, action: &str, allows: &Allows<'a>, field
                 .when
                 .as_ref()
                 .is_some_and(|when| !is_neutral(when))
-                && covers(judge, action, allow, field)
+                && about(allow)
         }
         Allow::Document => false,
     });
-    let covering = allows
-        .neutral
-        .iter()
-        .copied()
-        .filter(|allow| covers(judge, action, allow, field));
+    let covering = allows.neutral.iter().copied().filter(|allow| about(allow));
     if conditioned {
         Vec::new()
     } else {
@@ -362,9 +362,10 @@ impl Fields<'_, '_> {
 
     /// The `validate` of neutral allows that count for this field by itself.
     fn alone(&self, field: &str, plain: bool) -> Vec<Kleene> {
-        let lone = !lone_neutrals(self.judge, self.action, self.allows, field).is_empty();
+        let about = |allow: &Allow<'_>| covers(self.judge, self.action, allow, field);
+        let lone = !lone_neutrals(self.allows, &about).is_empty();
         let each = self.allows.neutral.iter().zip(&self.valid_neutral);
-        each.filter(|(allow, _)| lone && covers(self.judge, self.action, allow, field))
+        each.filter(|(allow, _)| lone && about(allow))
             .filter(|(allow, _)| !plain || !allow.explains())
             .map(|(_, valid)| *valid)
             .collect()
@@ -503,7 +504,7 @@ impl Fields<'_, '_> {
                 .matching
                 .iter()
                 .any(|allow| allow.selects(field) && !is_aside(allow))
-                || !self.alone(field, false).is_empty();
+                || !lone_neutrals(self.allows, &|allow| allow.selects(field)).is_empty();
             if !self.allows.all && !by_reach && !covered {
                 return Err(Reason::FieldNotCovered);
             }

@@ -117,7 +117,9 @@ pub(crate) fn submitted(operator: Operator, left: &Side, right: &[Side]) -> Klee
             }
         )
     });
-    if right.iter().any(|side| matches!(side, Side::Open)) && !lists_null {
+    // An element that is not told leaves membership open, unless another one is null for sure.
+    let settles = lists_null && matches!(operator, Operator::In | Operator::Nin);
+    if right.iter().any(|side| matches!(side, Side::Open)) && !settles {
         return Kleene::Open;
     }
     let holds = match operator {

@@ -71,6 +71,8 @@ where
         let mut out = Vec::new();
         service().answer(call, bytes, Budget::default(), &mut out)?;
         let mut answer = A::decode(out.as_slice()).unwrap();
+        // Written in place, it is what the generated code would write.
+        assert_eq!(answer.encode_to_vec(), out, "{bytes:?}: {answer:?}");
         unname(&mut answer);
         Ok(answer)
     };
