@@ -39,8 +39,8 @@ pub(super) fn compile_grants(policy: &Policy, interner: &mut Interner<'_>) {
         }
     }
     let grants = &interner.model.grants;
-    let roles = |id: GrantId| Some(&grants.get(id.index())?.selection.roles);
-    let [refusals, takings, allows] = [refusals, takings, allows].map(|slots| slots.finish(roles));
+    let selection = |id: GrantId| Some(&grants.get(id.index())?.selection);
+    let [refusals, takings, allows] = [refusals, takings, allows].map(|slots| slots.finish(selection));
     interner.model.refusals = refusals;
     interner.model.takings = takings;
     interner.model.allows = allows;
@@ -62,12 +62,12 @@ pub(super) fn compile_constraints(policy: &Policy, interner: &mut Interner<'_>) 
         }
     }
     let constraints = &interner.model.constraints;
-    let slots = slots.finish(|id: ConstraintId| Some(&constraints.get(id.index())?.selection.roles));
+    let slots = slots.finish(|id: ConstraintId| Some(&constraints.get(id.index())?.selection));
     interner.model.constraint_slots = slots;
 }
 
 pub(super) fn compile_document_grants(policy: &Policy, interner: &mut Interner<'_>) {
-    let mut documents: BTreeMap<(CollectionId, Box<str>), Vec<DocumentGrantId>> = BTreeMap::new();
+    let mut documents: BTreeMap<CollectionId, BTreeMap<Box<str>, Vec<DocumentGrantId>>> = BTreeMap::new();
     let mut rows = Vec::with_capacity(policy.document_grants.len());
     for grant in &policy.document_grants {
         let collection = CollectionId::new(interner.model.collection_names.intern(&grant.collection.value));
@@ -89,16 +89,21 @@ pub(super) fn compile_document_grants(policy: &Policy, interner: &mut Interner<'
                 .collect(),
             origin: interner.origin(grant.origin),
         };
-        let key = (collection, grant.document.value.as_str().into());
         documents
-            .entry(key)
+            .entry(collection)
+            .or_default()
+            .entry(grant.document.value.as_str().into())
             .or_default()
             .push(DocumentGrantId::new(rows.len()));
         rows.push(row);
     }
+    let by_document = |documents: BTreeMap<Box<str>, Vec<DocumentGrantId>>| {
+        let grants = documents.into_iter();
+        grants.map(|(document, ids)| (document, ids.into())).collect()
+    };
     let documents = documents
         .into_iter()
-        .map(|(key, ids)| (key, ids.into()))
+        .map(|(collection, documents)| (collection, by_document(documents)))
         .collect();
     interner.model.document_grants = DocumentGrants { documents, rows };
 }
@@ -382,12 +387,12 @@ impl<T: Copy> SlotsBuilder<T> {
         }
     }
 
-    fn finish<'r>(self, roles: impl Fn(T) -> Option<&'r Mask<Bits>>) -> Slots<T> {
+    fn finish<'r>(self, selection: impl Fn(T) -> Option<&'r compiled::Selection>) -> Slots<T> {
         let named = self.named.into_iter();
         Slots::new(
             named.map(|actions| actions.into_iter().collect()),
             self.any.into_iter(),
-            roles,
+            selection,
         )
     }
 }

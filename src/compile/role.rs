@@ -133,14 +133,15 @@ fn close(roles: &mut Roles) {
             role.closure = closure;
         }
     }
-    roles.held_by_visitors = held_by(&roles.anonymous, roles);
-    roles.held_by_others = held_by(&roles.authenticated, roles);
+    roles.held_by_visitors = held_by(roles.everyone.iter().chain(&roles.anonymous), roles);
+    roles.held_by_others = held_by(roles.everyone.iter().chain(&roles.authenticated), roles);
+    roles.held_by_owners = held_by(roles.owner.iter(), roles);
 }
 
-/// Returns what everybody holds who is of a kind of people, with all it brings.
-fn held_by(kind: &[RoleId], roles: &Roles) -> Bits {
+/// Returns what these roles bring, themselves included.
+fn held_by<'r>(given: impl Iterator<Item = &'r RoleId>, roles: &Roles) -> Bits {
     let mut held = Bits::default();
-    for role in roles.everyone.iter().chain(kind).filter_map(|id| roles.row(*id)) {
+    for role in given.filter_map(|id| roles.row(*id)) {
         held.union(&role.closure);
     }
     held

@@ -9,10 +9,10 @@ use crate::vocab::effect::{Operation, Reason};
 
 use super::approvals;
 use super::condition::{Notes, Truth};
-use super::constraints::Presets;
+use super::constraints::NO_PRESETS;
 use super::coverage::{Asked, Field};
 use super::decision::{Decision, Rule};
-use super::facts::{Facts, Position, State, matches_state};
+use super::facts::{Facts, Ownership, Position, State, matches_state};
 use super::query::{Query, QueryError};
 use super::selection::Bout;
 use super::trace::{Event, NoTrace, Outcome, Trace};
@@ -36,10 +36,10 @@ pub fn check_traced<'q, T: Trace>(
     query: &'q Query<'q>,
     trace: &mut T,
 ) -> Result<Decision<'q>, QueryError> {
-    // Looked at where they are: moving them would cost more than some of the steps.
-    let facts = Facts::bind(model, query);
-    let facts = facts.as_ref().map_err(Clone::clone)?;
-    judge(facts, &Question::of(query), trace)
+    // In steps, so that the facts are never moved: that would cost more than some of the steps of a decision.
+    let mut facts = Facts::of(model, query, Ownership::bind(model, query)?);
+    facts.find_roles();
+    judge(&facts, &Question::of(query), trace)
 }
 
 /// What is asked about the facts: the parts of a query that lists vary.
@@ -80,18 +80,13 @@ pub(super) fn judge<'q, T: Trace>(
         return Err(QueryError::NoAction);
     }
     let allows_anything = facts.effective.administrator.is_some() && allows_anything(facts);
-    // A question that cannot be meant is refused as such, whatever else is wrong with its names.
-    let unknown = |reason, name| {
-        let step = find_action(facts.model, question.action, false);
-        facts.position(step.map_or(Operation::Update, |step| step.operation), None)?;
-        Ok(unknown(reason, name))
-    };
     if facts.collection.is_none() && !allows_anything {
-        return unknown(Reason::UnknownCollection, facts.query.resource.collection);
+        let name = facts.query.resource.collection;
+        return unknown(facts, question, Reason::UnknownCollection, name);
     }
     let step = find_action(facts.model, question.action, allows_anything);
     if step.is_none() && !question.action.is_empty() {
-        return unknown(Reason::UnknownAction, question.action);
+        return unknown(facts, question, Reason::UnknownAction, question.action);
     }
     let transition = if question.transition.is_empty() {
         None
@@ -99,7 +94,7 @@ pub(super) fn judge<'q, T: Trace>(
         find_transition(facts, question.transition)
     };
     if !question.transition.is_empty() && transition.is_none() && !allows_anything {
-        return unknown(Reason::UnknownTransition, question.transition);
+        return unknown(facts, question, Reason::UnknownTransition, question.transition);
     }
     let operation = step.map_or(Operation::Update, |step| step.operation);
     if operation != Operation::Read && question.fields.contains(&"*") {
@@ -126,18 +121,29 @@ pub(super) fn allows_anything(facts: &Facts<'_>) -> bool {
             .any(|role| role.allows_anything)
 }
 
-fn unknown<'q>(reason: Reason, name: &'q str) -> Decision<'q> {
+/// The answer to a question with a name that the profile does not know.
+#[cold]
+fn unknown<'q>(
+    facts: &Facts<'q>,
+    question: &Question<'_, 'q>,
+    reason: Reason,
+    name: &'q str,
+) -> Result<Decision<'q>, QueryError> {
+    // A question that cannot be meant is refused as such, whatever else is wrong with its names.
+    let step = find_action(facts.model, question.action, false);
+    facts.position(step.map_or(Operation::Update, |step| step.operation), None)?;
     let mut decision = Decision::deny(reason);
     decision.about = Some(name);
-    decision
+    Ok(decision)
 }
 
 /// Finds an action by name; `None` if it is unknown, or none is named.
+#[inline(always)]
 fn find_action(model: &Model, name: &str, allows_anything: bool) -> Option<Step> {
     if name.is_empty() {
         return None;
     }
-    match model.action_names.find(name).map(ActionId::new) {
+    match model.action_names.id(name) {
         Some(id) => model.action(id).map(|action| Step {
             action: Some(id),
             operation: action.on_item(),
@@ -184,6 +190,17 @@ impl<'q> Judge<'_, 'q> {
         if operation == Operation::Create || !position.moves() {
             return self.steps(step.as_slice(), position, false, trace);
         }
+        self.moving(step, position, trace)
+    }
+
+    /// A change of state without a named transition.
+    #[inline(never)]
+    fn moving<T: Trace>(
+        &self,
+        step: Option<Step>,
+        position: &Position<'q>,
+        trace: &mut T,
+    ) -> Result<Decision<'q>, QueryError> {
         let found = match self.closed(position, trace)? {
             Ok(found) => found,
             Err(decision) => return Ok(decision),
@@ -445,6 +462,7 @@ impl<'q> Judge<'_, 'q> {
     }
 
     /// Steps three to seven, for each action.
+    #[inline(always)]
     fn steps<T: Trace>(
         &self,
         steps: &[Step],
@@ -452,14 +470,26 @@ impl<'q> Judge<'_, 'q> {
         explain: bool,
         trace: &mut T,
     ) -> Result<Decision<'q>, QueryError> {
-        let mut demanded = explain;
         // Where nothing demands an explanation, the answer to a single step is the answer, and nobody moves it.
         if let [step] = steps
             && !explain
             && !self.facts.model.demands_explanations
         {
-            return self.step(*step, position, &mut demanded, trace);
+            return self.step(*step, position, &mut false, trace);
         }
+        self.several(steps, position, explain, trace)
+    }
+
+    /// Steps three to seven, for any number of actions.
+    #[inline(never)]
+    fn several<T: Trace>(
+        &self,
+        steps: &[Step],
+        position: &Position<'q>,
+        explain: bool,
+        trace: &mut T,
+    ) -> Result<Decision<'q>, QueryError> {
+        let mut demanded = explain;
         let mut answer = match steps.first() {
             Some(first) => self.step(*first, position, &mut demanded, trace),
             None => Ok(Decision::allow()),
@@ -512,6 +542,7 @@ impl<'q> Judge<'_, 'q> {
     }
 
     /// Steps three to six, for one action; `demanded` becomes true if it is allowed only with an explanation.
+    #[inline(never)]
     fn step<T: Trace>(
         &self,
         step: Step,
@@ -527,6 +558,7 @@ impl<'q> Judge<'_, 'q> {
         Ok(self.act(step, position, demanded, trace))
     }
 
+    #[inline(never)]
     fn act<T: Trace>(
         &self,
         step: Step,
@@ -541,26 +573,11 @@ impl<'q> Judge<'_, 'q> {
             operation: step.operation,
             position,
         };
-        let mut conditional = false;
-        let applying = bout.applying(&mut conditional, trace);
-        if applying.is_empty() && !conditional {
-            return bout.cover(&asked, &Presets::default(), demanded, trace);
+        if self.facts.model.constraint_slots.is_empty() {
+            bout.cover(&asked, &NO_PRESETS, demanded, trace)
+        } else {
+            bout.cover_and_constrain(&asked, demanded, trace)
         }
-        let presets = bout.presets(&applying, step.operation);
-        let mut decision = bout.cover(&asked, &presets, demanded, trace);
-        if !decision.is_allow() && !T::ENABLED {
-            return decision;
-        }
-        let held = bout.constrain(&applying, &presets, step.operation, &mut conditional, trace);
-        if !decision.is_allow() {
-            return decision;
-        }
-        if let Some(refused) = held {
-            return refused;
-        }
-        bout.hand_out(presets, step.operation, &mut decision);
-        decision.conditional |= conditional;
-        decision
     }
 
     /// The fields that a step of this operation asks for.

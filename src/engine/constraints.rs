@@ -28,6 +28,12 @@ pub(super) struct Presets<'p> {
     untold: Vec<(&'p str, ConstraintId)>,
 }
 
+/// No presets, for questions that no constraint applies to.
+pub(super) static NO_PRESETS: Presets<'static> = Presets {
+    values: Vec::new(),
+    untold: Vec::new(),
+};
+
 impl Presets<'_> {
     /// Tells whether a field is preset with what the request does not tell.
     pub(super) fn is_untold(&self, field: &str) -> bool {
@@ -36,15 +42,41 @@ impl Presets<'_> {
 }
 
 impl<'q> Bout<'_, 'q> {
-    /// Returns the constraints that apply; what stays open applies, unless some item is asked for.
-    #[inline]
-    pub(super) fn applying<T: Trace>(&self, conditional: &mut bool, trace: &mut T) -> Applying {
-        match self.action {
-            Some(action) if !self.facts.model.constraint_slots.is_empty() => {
-                self.apply(action, conditional, trace)
-            }
-            Some(_) | None => Applying::new(),
+    /// Runs steps three to six; `demanded` becomes true if the request is covered only with an explanation.
+    #[inline(never)]
+    pub(super) fn cover_and_constrain<T: Trace>(
+        &self,
+        asked: &Asked<'q>,
+        demanded: &mut bool,
+        trace: &mut T,
+    ) -> Decision<'q> {
+        let operation = asked.operation;
+        let mut conditional = false;
+        let applying = self.applying(&mut conditional, trace);
+        if applying.is_empty() && !conditional {
+            return self.cover(asked, &NO_PRESETS, demanded, trace);
         }
+        let presets = self.presets(&applying, operation);
+        let mut decision = self.cover(asked, &presets, demanded, trace);
+        if !decision.is_allow() && !T::ENABLED {
+            return decision;
+        }
+        let held = self.constrain(&applying, &presets, operation, &mut conditional, trace);
+        if !decision.is_allow() {
+            return decision;
+        }
+        if let Some(refused) = held {
+            return refused;
+        }
+        self.hand_out(presets, operation, &mut decision);
+        decision.conditional |= conditional;
+        decision
+    }
+
+    /// Returns the constraints that apply; what stays open applies, unless some item is asked for.
+    fn applying<T: Trace>(&self, conditional: &mut bool, trace: &mut T) -> Applying {
+        self.action
+            .map_or_else(Applying::new, |action| self.apply(action, conditional, trace))
     }
 
     fn apply<T: Trace>(&self, action: ActionId, conditional: &mut bool, trace: &mut T) -> Applying {
@@ -55,17 +87,15 @@ impl<'q> Bout<'_, 'q> {
                 continue;
             };
             let selection = &constraint.selection;
+            let standing = self.stands(selection);
+            if standing == Truth::False {
+                self.stray(trace, Rule::Constraint(id), selection);
+                continue;
+            }
             let mut event = |outcome, open| {
                 self.event(trace, Rule::Constraint(id), outcome, open, |event| {
                     event.leaf = self.blame(selection, outcome);
                 });
-            };
-            let standing = match self.stands(selection) {
-                Ok(standing) => standing,
-                Err(outcome) => {
-                    event(outcome, false);
-                    continue;
-                }
             };
             let mut notes = Notes::new();
             let mut fit = self.reaches(selection, standing);

@@ -7,6 +7,7 @@ use crate::model::bits::Bits;
 use crate::model::collection::Collection;
 use crate::model::grant::{Mask, TargetMask};
 use crate::model::id::{CollectionId, StateId};
+use crate::model::slot::Sketch;
 use crate::model::workflow::Workflow;
 use crate::vocab::effect::Operation;
 use crate::vocab::network::Address;
@@ -15,7 +16,7 @@ use crate::vocab::value::{Object, Value, View};
 use super::compare::view_text;
 use super::condition::Truth;
 use super::query::{Query, QueryError};
-use super::role::{Effective, Identity, effective, identify};
+use super::role::{Effective, Identity, find_effective, identify};
 
 /// What does not change from action to action.
 pub(super) struct Facts<'q> {
@@ -55,32 +56,66 @@ pub(super) struct Position<'q> {
     pub(super) stays: Truth,
 }
 
+/// What is bound first: the collection, and the owner, whom two parts of the request may tell differently.
+pub(super) struct Ownership<'q> {
+    collection_id: Option<CollectionId>,
+    collection: Option<&'q Collection>,
+    owner: Cow<'q, str>,
+}
+
+impl<'q> Ownership<'q> {
+    /// Finds the collection and the owner of the item.
+    #[inline(always)]
+    pub(super) fn bind(model: &'q Model, query: &'q Query<'q>) -> Result<Self, QueryError> {
+        let collection_id: Option<CollectionId> = model.collection_names.id(query.resource.collection);
+        let collection = collection_id.and_then(|id| model.collection(id));
+        let owner = owner(model, collection, query)?;
+        Ok(Self {
+            collection_id,
+            collection,
+            owner,
+        })
+    }
+}
+
 impl<'q> Facts<'q> {
     /// Binds a question; whatever is the same for all actions is found out here.
     pub(super) fn bind(model: &'q Model, query: &'q Query<'q>) -> Result<Self, QueryError> {
-        let collection_id = model
-            .collection_names
-            .find(query.resource.collection)
-            .map(CollectionId::new);
-        let collection = collection_id.and_then(|id| model.collection(id));
+        let mut facts = Self::of(model, query, Ownership::bind(model, query)?);
+        facts.find_roles();
+        Ok(facts)
+    }
+
+    /// Binds what is asked of an item; roles are still to be found.
+    #[inline(always)]
+    pub(super) fn of(model: &'q Model, query: &'q Query<'q>, item: Ownership<'q>) -> Self {
         let identity = identify(model, query);
-        let owner = owner(model, collection, query)?;
-        let owns = !owner.is_empty() && identity.id.is_some_and(|id| id == owner);
-        let effective = effective(model, query, &identity, owns);
-        Ok(Self {
+        let owns = !item.owner.is_empty() && identity.id.is_some_and(|id| id == item.owner);
+        let workflow = item.collection.and_then(|collection| collection.workflow);
+        Self {
             model,
             query,
-            collection_id,
-            collection,
-            workflow: collection
-                .and_then(|collection| collection.workflow)
-                .and_then(|id| model.workflow(id)),
+            collection_id: item.collection_id,
+            collection: item.collection,
+            workflow: workflow.and_then(|id| model.workflow(id)),
             identity,
-            owner,
+            owner: item.owner,
             owns,
-            effective,
+            effective: Effective::NONE,
             assumed: None,
-        })
+        }
+    }
+
+    /// Finds the effective roles.
+    #[inline(never)]
+    pub(super) fn find_roles(&mut self) {
+        find_effective(
+            self.model,
+            self.query,
+            &self.identity,
+            self.owns,
+            &mut self.effective,
+        );
     }
 
     /// Takes a new item to have this state.
@@ -94,13 +129,17 @@ impl<'q> Facts<'q> {
     }
 
     /// Tells whether the question is for some item and does not tell whose: it may be the subject's, or anybody's.
+    #[inline]
     pub(super) fn owner_is_open(&self) -> bool {
-        let resource = &self.query.resource;
+        self.query.resource.any_item && self.owner_is_untold()
+    }
+
+    fn owner_is_untold(&self) -> bool {
         let field = self
             .collection
             .and_then(|collection| collection.owner_field.as_deref());
-        let is_told = || field.is_some_and(|field| resource.attributes.get(field).is_some());
-        resource.any_item && self.owner.is_empty() && !is_told()
+        let is_told = |field: &str| self.query.resource.attributes.get(field).is_some();
+        self.owner.is_empty() && !field.is_some_and(is_told)
     }
 
     /// Returns the address of the request.
@@ -111,7 +150,7 @@ impl<'q> Facts<'q> {
     /// Returns a state by its name.
     #[inline(always)]
     pub(super) fn named(&self, name: Cow<'q, str>) -> State<'q> {
-        let id = self.model.state_names.find(&name).map(StateId::new);
+        let id = self.model.state_names.id(&name);
         State::Named(name, id)
     }
 
@@ -127,24 +166,29 @@ impl<'q> Facts<'q> {
         operation: Operation,
         named: Option<State<'q>>,
     ) -> Result<Position<'q>, QueryError> {
+        let query = self.query;
+        let rests = query.to_state.is_empty() && query.changes.is_empty() && named.is_none();
+        if operation == Operation::Create
+            || !rests
+            || self.value_of_state(&query.resource.attributes).is_some()
+        {
+            return self.told_position(operation, named);
+        }
+        Ok(Position::resting(self.state_by_name()))
+    }
+
+    /// The position where more is told than the name of a state.
+    #[inline(never)]
+    fn told_position(
+        &self,
+        operation: Operation,
+        named: Option<State<'q>>,
+    ) -> Result<Position<'q>, QueryError> {
         if operation == Operation::Create {
             return Ok(Position::resting(self.state_of_new()?));
         }
         let state = self.state_of_stored()?;
         let told = self.told(self.query.to_state, &self.query.changes, "to_state", "changes")?;
-        if told.is_none() && named.is_none() {
-            return Ok(Position::resting(state));
-        }
-        Self::moved(state, told, named)
-    }
-
-    /// The position of an item whose state afterwards is told by the request or by a transition.
-    #[inline(never)]
-    fn moved(
-        state: State<'q>,
-        told: Option<State<'q>>,
-        named: Option<State<'q>>,
-    ) -> Result<Position<'q>, QueryError> {
         let target = match (told, named) {
             (None, None) => return Ok(Position::resting(state)),
             (Some(told), Some(named)) => {
@@ -170,19 +214,24 @@ impl<'q> Facts<'q> {
     }
 
     /// The state of a stored item.
-    #[inline(always)]
     pub(super) fn state_of_stored(&self) -> Result<State<'q>, QueryError> {
         let resource = &self.query.resource;
-        if let Some(state) = self.told(
-            resource.state,
-            &resource.attributes,
-            "resource.state",
-            "resource.attributes",
-        )? {
-            return Ok(state);
+        if let Some(value) = self.value_of_state(&resource.attributes) {
+            let (first, second) = ("resource.state", "resource.attributes");
+            return self.told_by_value(resource.state, value, QueryError::Conflict { first, second });
+        }
+        Ok(self.state_by_name())
+    }
+
+    /// The state of a stored item of which at most the name is told.
+    #[inline(always)]
+    fn state_by_name(&self) -> State<'q> {
+        let name = self.query.resource.state;
+        if !name.is_empty() {
+            return self.named(Cow::Borrowed(name));
         }
         let has_states = self.collection.is_some_and(Collection::has_states);
-        Ok(if has_states { State::Open } else { State::None })
+        if has_states { State::Open } else { State::None }
     }
 
     /// The state that a new item will have.
@@ -220,7 +269,6 @@ impl<'q> Facts<'q> {
     }
 
     /// A state that a name and an object may tell; two different ones are a conflict.
-    #[inline(always)]
     fn told(
         &self,
         name: &'q str,
@@ -229,14 +277,17 @@ impl<'q> Facts<'q> {
         second: &'static str,
     ) -> Result<Option<State<'q>>, QueryError> {
         match self.value_of_state(object) {
-            Some(value) => self.told_by_value(name, value, QueryError::Conflict { first, second }),
+            Some(value) => {
+                let state = self.told_by_value(name, value, QueryError::Conflict { first, second });
+                state.map(Some)
+            }
             None if name.is_empty() => Ok(None),
             None => Ok(Some(self.named(Cow::Borrowed(name)))),
         }
     }
 
     /// The value of the field that holds the state.
-    #[inline]
+    #[inline(always)]
     fn value_of_state(&self, object: &'q Object<'q>) -> Option<&'q Value<'q>> {
         if object.is_empty() {
             return None;
@@ -250,14 +301,14 @@ impl<'q> Facts<'q> {
         name: &'q str,
         value: &'q Value<'q>,
         conflict: QueryError,
-    ) -> Result<Option<State<'q>>, QueryError> {
+    ) -> Result<State<'q>, QueryError> {
         let by_value = state_by_value(self.model, value.view());
         if name.is_empty() {
-            return Ok(Some(by_value));
+            return Ok(by_value);
         }
         match by_value {
             State::Named(other, _) if other != name => Err(conflict),
-            State::Named(..) | State::None | State::Open => Ok(Some(self.named(Cow::Borrowed(name)))),
+            State::Named(..) | State::None | State::Open => Ok(self.named(Cow::Borrowed(name))),
         }
     }
 
@@ -282,7 +333,7 @@ pub(super) fn state_by_value<'v>(model: &Model, value: View<'v>) -> State<'v> {
     match view_text(value) {
         Some(text) if text.is_empty() => State::None,
         Some(text) => {
-            let id = model.state_names.find(&text).map(StateId::new);
+            let id = model.state_names.id(&text);
             State::Named(text, id)
         }
         None if matches!(value, View::Null) => State::None,
@@ -322,6 +373,7 @@ pub(super) fn told_owner_roles<'v>(
 }
 
 /// The owner's id: of the request, or of the owner field.
+#[inline(always)]
 fn owner<'q>(
     model: &'q Model,
     collection: Option<&'q Collection>,
@@ -385,14 +437,29 @@ impl<'q> Position<'q> {
         self.stays != Truth::True && matches!(self.target(), State::Named(..) | State::None)
     }
 
+    /// Returns the sketch of a question for the state that the item is in.
+    #[inline]
+    pub(super) fn narrow(&self, sketch: Sketch) -> Sketch {
+        match &self.state {
+            State::Open => sketch,
+            State::None => sketch.in_state(None),
+            State::Named(_, id) => sketch.in_state(*id),
+        }
+    }
+
     /// Tells whether a rule for these states is for this one.
+    #[inline]
     pub(super) fn is_in(&self, states: &Mask<Bits>) -> Truth {
         matches_state(&self.state, states)
     }
 
     /// Tells whether a rule for these states afterwards is for this one.
+    #[inline]
     pub(super) fn leads_to(&self, target: Option<&TargetMask>) -> Truth {
-        let Some(mask) = target else { return Truth::True };
+        target.map_or(Truth::True, |mask| self.leads_into(mask))
+    }
+
+    fn leads_into(&self, mask: &TargetMask) -> Truth {
         let same = if mask.same { self.stays } else { Truth::False };
         match &mask.states {
             Mask::Any => Truth::True,

@@ -3,7 +3,7 @@
 use crate::model::bits::Bits;
 use crate::model::grant::Grant;
 use crate::model::id::GrantId;
-use crate::model::slot::{Found, Rules, Slots};
+use crate::model::slot::{Found, Rules, Sketch, Slots};
 use crate::vocab::effect::{Operation, Reason};
 
 use super::condition::{Notes, Truth};
@@ -57,7 +57,7 @@ impl<'q> Bout<'_, 'q> {
     }
 
     /// Returns the rules of a slot that may be for the subject's roles; all of them where somebody listens.
-    #[inline]
+    #[inline(always)]
     fn rules<'s, T: Trace>(
         &self,
         slots: &'s Slots<GrantId>,
@@ -74,7 +74,11 @@ impl<'q> Bout<'_, 'q> {
             Some(action) if T::ENABLED || facts.query.resource.any_item => {
                 slots.find(facts.collection_id, action)
             }
-            Some(action) => slots.find_held(facts.collection_id, action, &facts.effective.all, found),
+            Some(action) => {
+                let held = &facts.effective.all;
+                let sketch = self.position.narrow(Sketch::of_holder(held));
+                slots.find_held(facts.collection_id, action, held, sketch, found)
+            }
         };
         rules.filter_map(move |id| Some((id, model.grant(id)?)))
     }
@@ -91,13 +95,11 @@ impl<'q> Bout<'_, 'q> {
         'q: 'm,
     {
         let rule = Rule::Grant(id);
-        let standing = match self.stands(&grant.selection) {
-            Ok(standing) => standing,
-            Err(outcome) => {
-                self.event(trace, rule, outcome, false, |_| {});
-                return None;
-            }
-        };
+        let standing = self.stands(&grant.selection);
+        if standing == Truth::False {
+            self.stray(trace, rule, &grant.selection);
+            return None;
+        }
         let reach = self.reaches(&grant.selection, standing);
         let mut fit = reach;
         if reach.truth != Truth::False {
@@ -276,10 +278,11 @@ impl<'q> Bout<'_, 'q> {
         trace: &mut T,
     ) -> Option<Match> {
         let rule = Rule::Grant(id);
-        let standing = match self.stands(&grant.selection) {
-            Ok(standing) => standing,
-            Err(outcome) => return self.passed_over(trace, rule, outcome, false),
-        };
+        let standing = self.stands(&grant.selection);
+        if standing == Truth::False {
+            self.stray(trace, rule, &grant.selection);
+            return None;
+        }
         let any_item = self.facts.query.resource.any_item;
         let reach = self.reaches(&grant.selection, standing);
         if reach.truth == Truth::False || reach.truth == Truth::Open && !any_item {
@@ -397,8 +400,7 @@ impl<'q> Bout<'_, 'q> {
         let Some((collection, action)) = facts.collection_id.zip(self.action) else {
             return;
         };
-        let key: (_, Box<str>) = (collection, resource.id.into());
-        for id in grants.documents.get(&key).into_iter().flatten() {
+        for id in grants.find(collection, resource.id) {
             let Some(grant) = grants.rows.get(id.index()) else {
                 continue;
             };

@@ -37,7 +37,7 @@ pub(super) fn admits<'s, 'm: 's>(
     let owns = owner
         .as_deref()
         .is_some_and(|owner| !owner.is_empty() && facts.identity.id == Some(owner));
-    let mut roles = facts.effective.site.clone();
+    let mut roles = facts.effective.site().clone();
     if owns {
         roles.union(&of_owners(facts));
     }
@@ -56,7 +56,7 @@ pub(super) fn admits<'s, 'm: 's>(
         .allows
         .find(Some(collection), action)
         .filter_map(|id| facts.model.grant(id))
-        .filter(|grant| is_held(grant, &roles, &facts.effective.site))
+        .filter(|grant| is_held(grant, &roles, facts.effective.site()))
         .filter(|grant| !grant.selection.except_collections.contains(&collection))
         .collect();
     if held.is_empty() {
@@ -148,7 +148,7 @@ fn in_scope(scene: &Scene<'_>, grant: &Grant, owner: Option<&str>, owns: bool, o
         Scope::Any => true,
         Scope::Mine => owns,
         Scope::Role => {
-            let site = &scene.facts.effective.site;
+            let site = scene.facts.effective.site();
             let through = match &grant.selection.roles {
                 Mask::Any => site.clone(),
                 Mask::Only(roles) => site.intersection(roles),

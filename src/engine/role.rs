@@ -15,16 +15,18 @@ use super::query::{Holder, LocalRoles, Query, QueryError};
 /// The effective roles of a subject on an item.
 #[derive(Clone, Debug, Default)]
 pub struct Effective {
-    /// Roles held site-wide.
-    pub site: Bits,
-    /// Those and roles held by sharing.
-    pub shared: Bits,
-    /// Those and roles held by owning the item.
+    /// Roles held in any way.
     pub all: Bits,
+    /// Roles held site-wide or by sharing, if owning the item brings any.
+    shared: Bits,
+    owning_brings: bool,
+    /// Roles held site-wide, if sharing brings any.
+    site: Bits,
+    sharing_brings: bool,
     /// An administrator role that puts the others aside.
     pub administrator: Option<RoleId>,
-    /// All of these and the roles that were put aside; `None` if none was.
-    pub with_aside: Option<Bits>,
+    /// All of these and the roles that an administrator role puts aside.
+    with_aside: Bits,
     /// Whether the subject named roles or groups and none of them is known.
     pub is_stranger: bool,
 }
@@ -49,6 +51,18 @@ pub enum How {
 }
 
 impl Effective {
+    /// The roles of somebody who has none.
+    pub(super) const NONE: Effective = Effective {
+        all: Bits::EMPTY,
+        shared: Bits::EMPTY,
+        owning_brings: false,
+        site: Bits::EMPTY,
+        sharing_brings: false,
+        administrator: None,
+        with_aside: Bits::EMPTY,
+        is_stranger: false,
+    };
+
     /// Tells whether a rule is for one of these roles, held as it must be.
     #[inline(always)]
     pub fn holds(&self, selection: &Selection) -> bool {
@@ -60,14 +74,33 @@ impl Effective {
         }
     }
 
+    /// Returns the roles held site-wide.
+    pub fn site(&self) -> &Bits {
+        if self.sharing_brings {
+            &self.site
+        } else {
+            self.shared()
+        }
+    }
+
+    /// Returns the roles held site-wide or by sharing.
+    pub fn shared(&self) -> &Bits {
+        if self.owning_brings {
+            &self.shared
+        } else {
+            &self.all
+        }
+    }
+
     /// Returns the roles held in this way.
     #[inline]
     pub fn held(&self, held: Held) -> &Bits {
         match held {
             Held::Anywhere => &self.all,
-            Held::Site => &self.site,
-            Held::Shared => &self.shared,
-            Held::Aside => self.with_aside.as_ref().unwrap_or(&self.all),
+            Held::Site => self.site(),
+            Held::Shared => self.shared(),
+            Held::Aside if self.administrator.is_some() => &self.with_aside,
+            Held::Aside => &self.all,
         }
     }
 }
@@ -97,18 +130,19 @@ pub fn list(model: &Model, query: &Query<'_>) -> Result<Vec<Holding>, QueryError
 /// Returns the roles that owners of items hold as such here; none if that would make them administrators.
 pub(super) fn of_owners(facts: &Facts<'_>) -> Bits {
     let model = facts.model;
+    let mut bits = Bits::default();
     let mut set = Set {
         model,
         address: facts.address(),
-        bits: Bits::default(),
+        bits: &mut bits,
     };
     for role in &model.roles.owner {
         set.add(*role, How::Owner);
     }
-    if set.bits.intersects(&model.roles.administrators) {
+    if bits.intersects(&model.roles.administrators) {
         return Bits::default();
     }
-    set.bits
+    bits
 }
 
 /// Returns the roles of the subject that do not count for where the request comes from.
@@ -150,72 +184,72 @@ pub(super) fn identify<'q>(model: &'q Model, query: &Query<'q>) -> Identity<'q> 
     }
 }
 
-/// Computes the effective roles.
-pub(super) fn effective(model: &Model, query: &Query<'_>, identity: &Identity<'_>, owns: bool) -> Effective {
-    let address = if model.roles.has_networks {
-        Address::parse(query.context.ip)
-    } else {
-        None
-    };
+/// Finds the effective roles; they are written where they are to be, as they are too many words to be moved for nothing.
+#[inline(always)]
+pub(super) fn find_effective(
+    model: &Model,
+    query: &Query<'_>,
+    identity: &Identity<'_>,
+    owns: bool,
+    effective: &mut Effective,
+) {
+    let roles = &model.roles;
     let reader = Reader {
         model,
         query,
         identity,
     };
-    // One set grows; what it holds on the way is kept.
+    // One set grows; what it holds on the way is kept where more comes.
     let mut set = Set {
         model,
-        address,
-        bits: Bits::default(),
+        address: None,
+        bits: &mut effective.all,
     };
-    if model.roles.has_networks {
+    if roles.has_networks {
+        set.address = Address::parse(query.context.ip);
         reader.implicit(&mut set);
     } else if identity.is_anonymous {
-        set.bits.clone_from(&model.roles.held_by_visitors);
+        *set.bits = roles.held_by_visitors.clone();
     } else {
-        set.bits.clone_from(&model.roles.held_by_others);
+        *set.bits = roles.held_by_others.clone();
     }
     let is_known = reader.site(&mut set);
     if !is_known.role {
-        for role in &model.roles.roleless {
+        for role in &roles.roleless {
             set.add(*role, How::Implicit);
         }
     }
-    let site = set.bits.clone();
     if reader.has_local() {
+        effective.sharing_brings = true;
+        effective.site = set.bits.clone();
         reader.local(&mut set);
     }
-    let shared = set.bits.clone();
-    if owns {
-        for role in &model.roles.owner {
-            set.add(*role, How::Owner);
+    if owns && !roles.owner.is_empty() {
+        effective.owning_brings = true;
+        effective.shared = set.bits.clone();
+        if roles.has_networks {
+            for role in &roles.owner {
+                set.add(*role, How::Owner);
+            }
+        } else {
+            set.bits.union(&roles.held_by_owners);
         }
     }
-    let all = set.bits;
-    let is_stranger =
-        !is_known.claim && (!query.subject.roles.is_empty() || !query.subject.groups.is_empty());
-    let administrators = &model.roles.administrators;
-    if !administrators.is_empty() && all.intersects(administrators) {
-        let with_aside = all;
-        let all = with_aside.intersection(administrators);
-        let administrator = all.iter().next().map(RoleId::new);
-        return Effective {
-            site: site.intersection(administrators),
-            shared: shared.intersection(administrators),
-            administrator,
-            with_aside: Some(with_aside),
-            all,
-            is_stranger,
-        };
+    let claims_any = !query.subject.roles.is_empty() || !query.subject.groups.is_empty();
+    effective.is_stranger = claims_any && !is_known.claim;
+    if effective.all.intersects(&roles.administrators) {
+        put_aside(effective, &roles.administrators);
     }
-    Effective {
-        site,
-        shared,
-        all,
-        administrator: None,
-        with_aside: None,
-        is_stranger,
-    }
+}
+
+/// Puts all roles but those of administrators aside.
+#[inline(never)]
+fn put_aside(effective: &mut Effective, administrators: &Bits) {
+    let all = effective.all.intersection(administrators);
+    effective.administrator = all.first().map(RoleId::new);
+    effective.shared = effective.shared.intersection(administrators);
+    effective.site = effective.site.intersection(administrators);
+    effective.with_aside = std::mem::replace(&mut effective.all, all);
 }
 
 /// Lists the effective roles in the order that presets and `$CURRENT_ROLES` see: implicit, inherited (ancestors first), own,
@@ -245,7 +279,7 @@ fn gather(model: &Model, query: &Query<'_>, effective: &Effective, owns: bool) -
     reader.implicit(&mut list);
     let is_known = reader.site(&mut list);
     for role in &model.roles.roleless {
-        if !is_known.role || effective.site.contains(role.index()) {
+        if !is_known.role || effective.site().contains(role.index()) {
             list.add(*role, How::Implicit);
         }
     }
@@ -433,7 +467,7 @@ pub(super) fn is_member(model: &Model, query: &Query<'_>, identity: &Identity<'_
 struct Set<'r> {
     model: &'r Model,
     address: Option<Address>,
-    bits: Bits,
+    bits: &'r mut Bits,
 }
 
 impl Gather for Set<'_> {
@@ -444,7 +478,7 @@ impl Gather for Set<'_> {
             }
             return;
         }
-        each_brought(self.model, self.address, role, None, &mut self.bits, &mut |_| {});
+        each_brought(self.model, self.address, role, None, self.bits, &mut |_| {});
     }
 }
 

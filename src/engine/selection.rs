@@ -68,25 +68,40 @@ impl<'q> Bout<'_, 'q> {
     /// Tells how far the rule is for the subject's roles and this collection: open if the subject would have to own the item
     /// for it, and the question is for some item.
     #[inline(always)]
-    pub(super) fn stands(&self, selection: &Selection) -> Result<Truth, Outcome> {
-        let facts = self.facts;
-        let mut standing = Truth::True;
-        if !facts.effective.holds(selection) {
-            if !holds_as_owner(facts, selection) {
-                return Err(self.unheld(selection));
-            }
-            standing = Truth::Open;
+    pub(super) fn stands(&self, selection: &Selection) -> Truth {
+        if !selection.except_collections.is_empty() && self.is_excepted(selection) {
+            return Truth::False;
         }
-        if facts
-            .collection_id
-            .is_some_and(|id| selection.except_collections.contains(&id))
-        {
-            return Err(Outcome::Collection);
+        if self.facts.effective.holds(selection) {
+            Truth::True
+        } else if self.facts.owner_is_open() && holds_as_owner(self.facts, selection) {
+            Truth::Open
+        } else {
+            Truth::False
         }
-        Ok(standing)
     }
 
-    /// Tells why a rule is not for the subject: no role of it is held, or not as it must be.
+    /// Whether a rule for all collections is not for this one.
+    fn is_excepted(&self, selection: &Selection) -> bool {
+        let id = self.facts.collection_id;
+        id.is_some_and(|id| selection.except_collections.contains(&id))
+    }
+
+    /// Tells a trace why a rule does not stand: no role of it is held, or not as it must be, or it is not for the collection.
+    #[inline]
+    pub(super) fn stray<T: Trace>(&self, trace: &mut T, rule: Rule, selection: &Selection) {
+        if T::ENABLED {
+            let is_held = self.facts.effective.holds(selection)
+                || self.facts.owner_is_open() && holds_as_owner(self.facts, selection);
+            let outcome = if is_held {
+                Outcome::Collection
+            } else {
+                self.unheld(selection)
+            };
+            self.event(trace, rule, outcome, false, |_| {});
+        }
+    }
+
     fn unheld(&self, selection: &Selection) -> Outcome {
         let all = &self.facts.effective.all;
         let otherwise = match &selection.roles {
@@ -123,6 +138,7 @@ impl<'q> Bout<'_, 'q> {
     {
         let scope = match selection.scope {
             Scope::Any => Truth::True,
+            Scope::Mine | Scope::Role if self.facts.owns => Truth::True,
             Scope::Mine | Scope::Role => self.in_scope(selection),
         };
         if scope == Truth::False {
@@ -160,14 +176,14 @@ impl<'q> Bout<'_, 'q> {
         }
     }
 
+    /// Tells how far an item that the subject is not known to own is among those that a rule is for.
     fn in_scope(&self, selection: &Selection) -> Truth {
         let facts = self.facts;
         let sure = match selection.scope {
             Scope::Any => true,
-            Scope::Mine => facts.owns,
+            Scope::Mine => false,
             Scope::Role => {
-                facts.owns
-                    || !facts.owner.is_empty() && facts.owner_roles().intersects(&self.through(selection))
+                !facts.owner.is_empty() && facts.owner_roles().intersects(&self.through(selection))
             }
         };
         // Of some item the subject may be the owner, if it can own anything.
@@ -269,12 +285,12 @@ impl<'q> Bout<'_, 'q> {
     }
 }
 
-/// Whether a rule is for the subject if it owns the item, and the question is for some item.
+/// Whether a rule is for the subject if it owns the item.
+#[inline(never)]
 fn holds_as_owner(facts: &Facts<'_>, selection: &Selection) -> bool {
     if selection.held != Held::Anywhere
         || facts.effective.administrator.is_some()
         || facts.identity.id.is_none()
-        || !facts.owner_is_open()
     {
         return false;
     }

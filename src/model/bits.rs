@@ -17,6 +17,12 @@ pub struct Bits {
 struct High(Vec<u64>);
 
 impl Bits {
+    /// The set of no position.
+    pub const EMPTY: Bits = Bits {
+        low: [0; 2],
+        more: None,
+    };
+
     /// Returns the set of these positions.
     pub fn of(positions: impl IntoIterator<Item = usize>) -> Self {
         let mut bits = Self::default();
@@ -173,6 +179,19 @@ impl Bits {
     /// Tells how many positions there are.
     pub fn len(&self) -> usize {
         self.words().map(|word| word.count_ones() as usize).sum()
+    }
+
+    /// Returns the set in short: the bits of all its words, laid over each other.
+    #[inline]
+    pub fn folded(&self) -> u32 {
+        let [first, second] = self.low;
+        let mut all = first | second;
+        for word in self.more() {
+            all |= word;
+        }
+        let (low, high) = (all & u64::from(u32::MAX), all >> 32);
+        // INVARIANT: both halves fit.
+        u32::try_from(low | high).unwrap_or(u32::MAX)
     }
 
     /// Empties the set.

@@ -144,13 +144,26 @@ impl Mask<Box<[FieldId]>> {
     }
 }
 
-/// Grants on single documents, by collection and document.
+/// Grants on single documents.
 #[derive(Clone, Debug, Default)]
 pub struct DocumentGrants {
-    /// The grants of a document.
-    pub documents: FxHashMap<(CollectionId, Box<str>), Box<[DocumentGrantId]>>,
+    /// By collection: the grants of each document.
+    pub documents: FxHashMap<CollectionId, ByDocument>,
     /// The grants, by id.
     pub rows: Vec<DocumentGrant>,
+}
+
+/// The grants of the documents of one collection, by the id of the document.
+pub type ByDocument = FxHashMap<Box<str>, Box<[DocumentGrantId]>>;
+
+impl DocumentGrants {
+    /// Returns the grants on a document, in the order of their declaration.
+    pub fn find(&self, collection: CollectionId, document: &str) -> &[DocumentGrantId] {
+        let documents = self.documents.get(&collection);
+        documents
+            .and_then(|documents| documents.get(document))
+            .map_or(&[], |grants| grants)
+    }
 }
 
 /// A grant on one document.

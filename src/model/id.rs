@@ -1,23 +1,43 @@
 //! Ids of compiled things: dense numbers that mean nothing outside their own model.
 
+use std::num::NonZeroU32;
+
 /// Declares id types.
 macro_rules! ids {
     ($($(#[doc = $doc:literal])+ $name:ident;)+) => {
         $(
             $(#[doc = $doc])+
-            #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-            pub struct $name(u32);
+            ///
+            /// It holds the position plus one, so that an id and none fit in one word.
+            #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+            pub struct $name(NonZeroU32);
 
             impl $name {
                 /// Returns the id of a position.
+                #[inline]
                 pub fn new(index: usize) -> Self {
                     // Capacity is checked by `validate`; a position beyond it becomes an id that nothing has.
-                    Self(u32::try_from(index).unwrap_or(u32::MAX))
+                    let index = u32::try_from(index).unwrap_or(u32::MAX);
+                    Self(NonZeroU32::MIN.saturating_add(index))
                 }
 
                 /// Returns the position.
+                #[inline]
                 pub fn index(self) -> usize {
-                    self.0 as usize
+                    (self.0.get() - 1) as usize
+                }
+            }
+
+            impl From<NonZeroU32> for $name {
+                #[inline]
+                fn from(next: NonZeroU32) -> Self {
+                    Self(next)
+                }
+            }
+
+            impl Default for $name {
+                fn default() -> Self {
+                    Self(NonZeroU32::MIN)
                 }
             }
         )+

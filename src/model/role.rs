@@ -41,6 +41,8 @@ pub struct Roles {
     pub held_by_visitors: Bits,
     /// What all others hold without being given it, with all it brings, networks aside.
     pub held_by_others: Bits,
+    /// What owners hold as such, with all it brings, networks aside.
+    pub held_by_owners: Bits,
     /// Whether any role counts only in some networks.
     pub has_networks: bool,
 }
@@ -93,14 +95,15 @@ pub struct User {
 
 impl Roles {
     /// Returns a role.
+    #[inline]
     pub fn row(&self, id: RoleId) -> Option<&Role> {
         self.rows.get(id.index())
     }
 
     /// Returns the role of a name that a request may claim.
-    #[inline]
+    #[inline(always)]
     pub fn claimable(&self, name: &str) -> Option<RoleId> {
-        let id = RoleId::new(self.names.find(name)?);
+        let id = self.names.id(name)?;
         (self.row(id)?.kind == RoleKind::Role).then_some(id)
     }
 }

@@ -1,5 +1,7 @@
 //! Names and their ids, frozen once compiled.
 
+use std::num::NonZeroU32;
+
 /// Names of one kind, numbered from zero.
 ///
 /// Every question looks up a handful of names, so the table is made for that: open addressing, at most half full, and each
@@ -23,8 +25,8 @@ const CELLS_MIN: usize = 8;
 #[derive(Clone, Copy, Debug, Default)]
 struct Cell {
     key: Key,
-    /// The number of the name, plus one; zero in a free cell.
-    taken: u32,
+    /// The number of the name, plus one; `None` in a free cell.
+    taken: Option<NonZeroU32>,
 }
 
 /// A name in short: different for different names of at most [`IN_WORDS`] bytes.
@@ -128,12 +130,13 @@ impl Symbols {
 
     fn place(&mut self, index: usize, key: Key) {
         // Capacity is checked by `validate`; beyond it a name has no number and is found by nobody.
-        let Some(taken) = u32::try_from(index).ok().and_then(|index| index.checked_add(1)) else {
+        let Some(next) = u32::try_from(index).ok().and_then(|index| index.checked_add(1)) else {
             return;
         };
+        let taken = NonZeroU32::new(next);
         let mut at = key.hash();
         while let Some(cell) = self.cells.get_mut(position(at, self.cells.len())) {
-            if cell.taken == 0 {
+            if cell.taken.is_none() {
                 *cell = Cell { key, taken };
                 return;
             }
@@ -142,8 +145,19 @@ impl Symbols {
     }
 
     /// Returns the number of a name.
-    #[inline]
     pub fn find(&self, name: &str) -> Option<usize> {
+        self.taken(name).map(index_of)
+    }
+
+    /// Returns the id of a name, as its number is called in a model.
+    #[inline]
+    pub fn id<I: From<NonZeroU32>>(&self, name: &str) -> Option<I> {
+        self.taken(name).map(I::from)
+    }
+
+    /// Returns the number of a name, plus one.
+    #[inline]
+    fn taken(&self, name: &str) -> Option<NonZeroU32> {
         if name.len() > IN_WORDS {
             return self.find_long(name);
         }
@@ -151,20 +165,21 @@ impl Symbols {
     }
 
     #[inline(never)]
-    fn find_long(&self, name: &str) -> Option<usize> {
-        self.probe(Key::of_long(name.as_bytes()), |index| self.name(index) == name)
+    fn find_long(&self, name: &str) -> Option<NonZeroU32> {
+        let is_it = |taken: NonZeroU32| self.name(index_of(taken)) == name;
+        self.probe(Key::of_long(name.as_bytes()), is_it)
     }
 
-    /// Returns the number of the name of a key, if it is the one.
+    /// Returns the number of the name of a key, plus one, if it is the one.
     #[inline]
-    fn probe(&self, key: Key, is_it: impl Fn(usize) -> bool) -> Option<usize> {
+    fn probe(&self, key: Key, is_it: impl Fn(NonZeroU32) -> bool) -> Option<NonZeroU32> {
         let mut at = key.hash();
         // It ends, as there is always a free cell, or none at all.
         loop {
             let cell = self.cells.get(position(at, self.cells.len()))?;
-            let index = cell.taken.checked_sub(1)? as usize;
-            if cell.key == key && is_it(index) {
-                return Some(index);
+            let taken = cell.taken?;
+            if cell.key == key && is_it(taken) {
+                return Some(taken);
             }
             at = at.wrapping_add(1);
         }
@@ -189,6 +204,11 @@ impl Symbols {
     pub fn is_empty(&self) -> bool {
         self.names.is_empty()
     }
+}
+
+/// Returns the number of a name, of the number plus one.
+fn index_of(taken: NonZeroU32) -> usize {
+    (taken.get() - 1) as usize
 }
 
 /// Returns which of so many cells a hash leads to; they are a power of two, and of none there is none.
@@ -284,9 +304,9 @@ mod tests {
         for name in names() {
             symbols.intern(&name);
         }
-        let free = symbols.cells.iter().filter(|cell| cell.taken == 0).count();
+        let free = symbols.cells.iter().filter(|cell| cell.taken.is_none()).count();
         assert!(free * 2 >= symbols.cells.len());
-        let runs = symbols.cells.split(|cell| cell.taken == 0).map(<[_]>::len);
+        let runs = symbols.cells.split(|cell| cell.taken.is_none()).map(<[_]>::len);
         let longest = runs.max().unwrap_or_default();
         assert!(longest <= 64, "{longest} cells in a row are taken");
     }
