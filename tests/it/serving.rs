@@ -62,8 +62,19 @@ impl Papers {
 
     /// Writes a certificate for a name, and its key.
     pub(crate) fn issue(&self, file: &str, name: &str) {
+        self.write(file, CertificateParams::new([name.to_owned()]).unwrap());
+    }
+
+    /// Writes a certificate that has ended long ago, and its key.
+    fn issue_ended(&self, file: &str, name: &str) {
+        let mut params = CertificateParams::new([name.to_owned()]).unwrap();
+        params.not_before = rcgen::date_time_ymd(2020, 1, 1);
+        params.not_after = rcgen::date_time_ymd(2020, 2, 1);
+        self.write(file, params);
+    }
+
+    fn write(&self, file: &str, params: CertificateParams) {
         let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new([name.to_owned()]).unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
         fs::write(self.path(&format!("{file}.key.new")), key.serialize_pem()).unwrap();
         fs::write(self.path(&format!("{file}.crt.new")), certificate.pem()).unwrap();
@@ -317,6 +328,34 @@ async fn certificates_are_replaced_while_connections_last() {
     let (new, third) = papers.connect(at("tls"), false).await.unwrap();
     assert_eq!(second, third);
     assert_eq!(check(&new).await.unwrap(), v1::Effect::Allow);
+}
+
+#[tokio::test]
+async fn certificates_that_have_ended_are_refused_told_of_and_replaced() {
+    let papers = Papers::new();
+    write_callers(&papers, TOKEN);
+    let (daemon, at) = start(&everything(&papers), papers.directory.path());
+    let (known, _) = papers.connect(at("mutual"), true).await.unwrap();
+    assert_eq!(check(&known).await.unwrap(), v1::Effect::Allow);
+    papers.issue_ended("client", "cms.example");
+    // A client learns of its refusal with the first answer, or before.
+    if let Ok((late, _)) = papers.connect(at("mutual"), true).await {
+        assert!(check(&late).await.is_err(), "a client's certificate has ended");
+    }
+
+    papers.issue_ended("server", "localhost");
+    daemon.signal("HUP");
+    let line = daemon.wait_for("certificate has ended, clients refuse it");
+    assert_eq!(line["end"], "2020-02-01T00:00:00Z");
+    let refused = papers.connect(at("tls"), false).await.err().unwrap();
+    assert!(refused.to_string().contains("certificate"), "{refused}");
+
+    papers.issue("server", "localhost");
+    daemon.signal("HUP");
+    daemon.wait_for("certificate is replaced");
+    daemon.wait_for("certificate is replaced");
+    let (channel, _) = papers.connect(at("tls"), false).await.unwrap();
+    assert_eq!(check(&channel).await.unwrap(), v1::Effect::Allow);
 }
 
 fn reason(status: &Status) -> String {
