@@ -1,7 +1,8 @@
 //! One question and one answer over HTTP/2, as gRPC frames them: a message in, a message and a status out.
 //!
 //! A message is gathered as it arrives, within limits of its size and its time, unpacked if it is packed, and answered at once:
-//! deciding waits for nothing, so a request holds no more than its message while it waits for the rest of it.
+//! deciding waits for nothing, so a request holds no more than its message while it waits for the rest of it. Unpacking is done in
+//! turns with all others, since a few bytes may become millions.
 
 use std::future::Future;
 use std::io::Read;
@@ -10,8 +11,10 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use flate2::read::GzDecoder;
 use http_body::{Body, Frame, SizeHint};
-use prost::bytes::Bytes;
+use prost::bytes::buf::Reader;
+use prost::bytes::{Buf, Bytes};
 use tokio::time::Sleep;
 use tonic::codegen::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use tonic::{Code, Status};
@@ -27,6 +30,9 @@ const PREFIX_BYTES: usize = 5;
 
 /// Room for most answers, so that writing one asks for memory once.
 const ANSWER_BYTES: usize = 512;
+
+/// Bytes that are unpacked before others have their turn: some ten microseconds of work.
+const UNPACKED_AT_ONCE: usize = 16 * 1024;
 
 const CONTENT_TYPE: HeaderValue = HeaderValue::from_static("application/grpc");
 const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
@@ -161,6 +167,10 @@ pub(super) struct Unary<B> {
     packing: Packing,
     body: B,
     message: Gathered,
+    /// The message, once it turned out to be packed.
+    unpacking: Option<Unpacking>,
+    /// Others' turn, for which unpacking waits.
+    turn: Option<Turn>,
     /// The deadline of the caller.
     deadline: Option<Instant>,
     /// When it is too late for the message; set if it has not come with its headers.
@@ -174,6 +184,8 @@ impl<B: Body<Data = Bytes> + Unpin> Unary<B> {
             packing,
             body,
             message: Gathered::default(),
+            unpacking: None,
+            turn: None,
             deadline,
             patience: None,
         }
@@ -228,23 +240,47 @@ impl<B: Body<Data = Bytes> + Unpin> Unary<B> {
         self.deadline.is_some_and(|deadline| deadline <= Instant::now())
     }
 
+    /// Waits until a message that is packed is unpacked, a bit in each turn.
+    fn poll_unpacked(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Status>> {
+        if self.unpacking.is_none() {
+            match (self.message.unframe(), self.packing) {
+                (Ok((false, _)), _) => return Poll::Ready(Ok(())),
+                (Ok((true, _)), Packing::Gzip) => {}
+                (Ok((true, _)), Packing::None) => {
+                    return Poll::Ready(Err(status::malformed(
+                        "it is packed, and `grpc-encoding` does not say how",
+                    )));
+                }
+                (Err(status), _) => return Poll::Ready(Err(status)),
+            }
+            let limit = self.permit.message_bytes_max();
+            self.unpacking = Some(Unpacking::new(self.message.take_packed(), limit));
+        }
+        let Some(unpacking) = &mut self.unpacking else {
+            return Poll::Ready(Ok(()));
+        };
+        loop {
+            if let Some(turn) = &mut self.turn
+                && turn.0.as_mut().poll(context).is_pending()
+            {
+                return Poll::Pending;
+            }
+            self.turn = None;
+            match unpacking.go_on() {
+                Ok(true) => return Poll::Ready(Ok(())),
+                Ok(false) => self.turn = Some(Turn(Box::pin(tokio::task::yield_now()))),
+                Err(status) => return Poll::Ready(Err(status)),
+            }
+        }
+    }
+
     fn answer(&self) -> Result<Response<AnswerBody>, Status> {
         if self.is_late() {
             return Err(status::deadline_exceeded());
         }
-        let (packed, message) = self.message.unframe()?;
-        let unpacked;
-        let message = match (packed, self.packing) {
-            (false, _) => message,
-            (true, Packing::Gzip) => {
-                unpacked = unpack(message, self.permit.message_bytes_max())?;
-                &unpacked
-            }
-            (true, Packing::None) => {
-                return Err(status::malformed(
-                    "it is packed, and `grpc-encoding` does not say how",
-                ));
-            }
+        let message = match &self.unpacking {
+            Some(unpacking) => &unpacking.message,
+            None => self.message.unframe()?.1,
         };
         let mut out = Vec::with_capacity(ANSWER_BYTES);
         out.extend_from_slice(&[0; PREFIX_BYTES]);
@@ -291,23 +327,37 @@ impl<B: Body<Data = Bytes> + Unpin> Future for Unary<B> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        let gathered = match this.poll_message(context) {
+        if this.unpacking.is_none() {
+            match this.poll_message(context) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(status)) => return Poll::Ready(this.end(Err(status))),
+            }
+        }
+        let unpacked = match this.poll_unpacked(context) {
             Poll::Pending => return Poll::Pending,
-            Poll::Ready(gathered) => gathered,
+            Poll::Ready(unpacked) => unpacked,
         };
-        let answer = gathered.and_then(|()| this.answer());
-        this.message.forget(&this.permit);
+        let answer = unpacked.and_then(|()| this.answer());
+        Poll::Ready(this.end(answer))
+    }
+}
+
+impl<B> Unary<B> {
+    /// Counts an answer, and makes a response of it.
+    fn end(&mut self, answer: Result<Response<AnswerBody>, Status>) -> Response<AnswerBody> {
+        self.message.forget(&self.permit);
         let answer = match answer {
             Ok(answer) => {
-                this.permit.count(Code::Ok);
+                self.permit.count(Code::Ok);
                 answer
             }
             Err(status) => {
-                this.permit.count_refusal(&status);
+                self.permit.count_refusal(&status);
                 refusal(status)
             }
         };
-        Poll::Ready(this.permit.mark(answer))
+        self.permit.mark(answer)
     }
 }
 
@@ -382,23 +432,63 @@ impl Gathered {
         }
     }
 
+    /// Hands out the message behind its frame.
+    fn take_packed(&mut self) -> Bytes {
+        let whole = if self.all.is_empty() {
+            std::mem::take(&mut self.first)
+        } else {
+            std::mem::take(&mut self.all).into()
+        };
+        whole.slice(PREFIX_BYTES.min(whole.len())..)
+    }
+
     fn forget(&mut self, permit: &Permit) {
         permit.let_go(std::mem::take(&mut self.counted));
     }
 }
 
-/// Unpacks a message, and stops where it becomes too large.
-fn unpack(packed: &[u8], limit: usize) -> Result<Vec<u8>, Status> {
-    let mut message = Vec::new();
-    let bound = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
-    flate2::read::GzDecoder::new(packed)
-        .take(bound)
-        .read_to_end(&mut message)
-        .map_err(|_| status::malformed("it cannot be unpacked"))?;
-    if message.len() > limit {
-        return Err(status::too_large(limit));
+/// What others do in between.
+struct Turn(Pin<Box<dyn Future<Output = ()> + Send>>);
+
+impl std::fmt::Debug for Turn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Turn")
     }
-    Ok(message)
+}
+
+/// A message that is being unpacked, and stops where it becomes too large.
+#[derive(Debug)]
+struct Unpacking {
+    packed: GzDecoder<Reader<Bytes>>,
+    message: Vec<u8>,
+    limit: usize,
+}
+
+impl Unpacking {
+    fn new(packed: Bytes, limit: usize) -> Self {
+        Self {
+            packed: GzDecoder::new(packed.reader()),
+            message: Vec::new(),
+            limit,
+        }
+    }
+
+    /// Unpacks some more; tells whether that was all.
+    fn go_on(&mut self) -> Result<bool, Status> {
+        let room = self
+            .limit
+            .saturating_add(1)
+            .saturating_sub(self.message.len())
+            .min(UNPACKED_AT_ONCE);
+        let read = Read::by_ref(&mut self.packed)
+            .take(room as u64)
+            .read_to_end(&mut self.message)
+            .map_err(|_| status::malformed("it cannot be unpacked"))?;
+        if self.message.len() > self.limit {
+            return Err(status::too_large(self.limit));
+        }
+        Ok(read < room)
+    }
 }
 
 #[cfg(test)]
@@ -432,9 +522,23 @@ mod tests {
         packer.write_all(&vec![0; 16 * 1024 * 1024]).unwrap();
         let bomb = packer.finish().unwrap();
         assert!(bomb.len() < 64 * 1024);
+        let bomb = Bytes::from(bomb);
+        let unpack = |packed: &Bytes, limit| {
+            let mut unpacking = Unpacking::new(packed.clone(), limit);
+            let mut turns = 1;
+            while !unpacking.go_on()? {
+                turns += 1;
+            }
+            Ok::<_, Status>((unpacking.message.len(), turns))
+        };
         let status = unpack(&bomb, 1024 * 1024).unwrap_err();
         assert_eq!(status.code(), Code::ResourceExhausted);
-        assert_eq!(unpack(&bomb, 16 * 1024 * 1024).unwrap().len(), 16 * 1024 * 1024);
-        assert_eq!(unpack(b"no gzip", 9).unwrap_err().code(), Code::InvalidArgument);
+        let whole = 16 * 1024 * 1024;
+        assert_eq!(
+            unpack(&bomb, whole).unwrap(),
+            (whole, whole / UNPACKED_AT_ONCE + 1)
+        );
+        let status = unpack(&Bytes::from_static(b"no gzip"), 9).unwrap_err();
+        assert_eq!(status.code(), Code::InvalidArgument);
     }
 }
