@@ -168,9 +168,7 @@ pub(super) struct Unary<B> {
     body: B,
     message: Gathered,
     /// The message, once it turned out to be packed.
-    unpacking: Option<Unpacking>,
-    /// Others' turn, for which unpacking waits.
-    turn: Option<Turn>,
+    unpacking: Option<Box<Unpacking>>,
     /// The deadline of the caller.
     deadline: Option<Instant>,
     /// When it is too late for the message; set if it has not come with its headers.
@@ -185,7 +183,6 @@ impl<B: Body<Data = Bytes> + Unpin> Unary<B> {
             body,
             message: Gathered::default(),
             unpacking: None,
-            turn: None,
             deadline,
             patience: None,
         }
@@ -254,23 +251,11 @@ impl<B: Body<Data = Bytes> + Unpin> Unary<B> {
                 (Err(status), _) => return Poll::Ready(Err(status)),
             }
             let limit = self.permit.message_bytes_max();
-            self.unpacking = Some(Unpacking::new(self.message.take_packed(), limit));
+            self.unpacking = Some(Box::new(Unpacking::new(self.message.take_packed(), limit)));
         }
-        let Some(unpacking) = &mut self.unpacking else {
-            return Poll::Ready(Ok(()));
-        };
-        loop {
-            if let Some(turn) = &mut self.turn
-                && turn.0.as_mut().poll(context).is_pending()
-            {
-                return Poll::Pending;
-            }
-            self.turn = None;
-            match unpacking.go_on() {
-                Ok(true) => return Poll::Ready(Ok(())),
-                Ok(false) => self.turn = Some(Turn(Box::pin(tokio::task::yield_now()))),
-                Err(status) => return Poll::Ready(Err(status)),
-            }
+        match &mut self.unpacking {
+            Some(unpacking) => unpacking.poll(context),
+            None => Poll::Ready(Ok(())),
         }
     }
 
@@ -462,6 +447,8 @@ struct Unpacking {
     packed: GzDecoder<Reader<Bytes>>,
     message: Vec<u8>,
     limit: usize,
+    /// What others do in between.
+    turn: Option<Turn>,
 }
 
 impl Unpacking {
@@ -470,6 +457,24 @@ impl Unpacking {
             packed: GzDecoder::new(packed.reader()),
             message: Vec::new(),
             limit,
+            turn: None,
+        }
+    }
+
+    /// Unpacks a bit in each turn.
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Status>> {
+        loop {
+            if let Some(turn) = &mut self.turn
+                && turn.0.as_mut().poll(context).is_pending()
+            {
+                return Poll::Pending;
+            }
+            self.turn = None;
+            match self.go_on() {
+                Ok(true) => return Poll::Ready(Ok(())),
+                Ok(false) => self.turn = Some(Turn(Box::pin(tokio::task::yield_now()))),
+                Err(status) => return Poll::Ready(Err(status)),
+            }
         }
     }
 
