@@ -483,10 +483,19 @@ async fn old_connections_are_asked_to_end_and_no_call_is_lost() {
     let mut sender = sender.ready().await.unwrap();
     let (answer, mut body) = sender.send_request(call(&[]), false).unwrap();
     let begun = Instant::now();
-    let mut calls = 0;
+    let (mut calls, mut unsent) = (0.0, 0);
     while begun.elapsed() < Duration::from_millis(3500) {
-        assert_eq!(check(&channel).await.unwrap(), v1::Effect::Allow);
-        calls += 1;
+        match check(&channel).await {
+            Ok(effect) => {
+                assert_eq!(effect, v1::Effect::Allow);
+                calls += 1.0;
+            }
+            // The client heard of the end before it sent the call, which may be sent again.
+            Err(status) => {
+                assert!(format!("{status:?}").contains("NO_ERROR"), "{status:?}");
+                unsent += 1;
+            }
+        }
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
     let refused = match sender.clone().ready().await {
@@ -506,7 +515,18 @@ async fn old_connections_are_asked_to_end_and_no_call_is_lost() {
     ended.await.unwrap().unwrap();
     let page = metrics(http);
     let accepted = value(&page, "placet_connections_accepted_total{serves=\"grpc\"}").unwrap();
-    println!("{calls} calls over {} connections", accepted - 1.0);
+    println!(
+        "{calls} calls over {} connections, {unsent} not sent",
+        accepted - 1.0
+    );
+    assert!(unsent <= 4, "{unsent} calls were not sent");
+    let decisions =
+        "placet_decisions_total{profile=\"news\",call=\"Check\",effect=\"ALLOW\",reason=\"ALLOWED\"}";
+    assert_eq!(
+        value(&page, decisions),
+        Some(calls + 1.0),
+        "none is lost, and none decided twice"
+    );
     assert!((4.0..=8.0).contains(&accepted), "{accepted} connections");
 }
 
