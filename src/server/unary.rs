@@ -485,6 +485,11 @@ impl Unpacking {
             .saturating_add(1)
             .saturating_sub(self.message.len())
             .min(UNPACKED_AT_ONCE);
+        if self.message.len() >= UNPACKED_AT_ONCE {
+            // Room for all of it at once, which costs nothing before it is filled: growing would copy what is there.
+            self.message
+                .reserve_exact(self.limit.saturating_add(1).saturating_sub(self.message.len()));
+        }
         let read = Read::by_ref(&mut self.packed)
             .take(room as u64)
             .read_to_end(&mut self.message)
