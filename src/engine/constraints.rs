@@ -50,25 +50,24 @@ impl<'q> Bout<'_, 'q> {
         demanded: &mut bool,
         trace: &mut T,
     ) -> Decision<'q> {
-        let operation = asked.operation;
         let mut conditional = false;
         let applying = self.applying(&mut conditional, trace);
         if applying.is_empty() && !conditional {
             return self.cover(asked, &NO_PRESETS, demanded, trace);
         }
-        let presets = self.presets(&applying, operation);
+        let presets = self.presets(&applying);
         let mut decision = self.cover(asked, &presets, demanded, trace);
         if !decision.is_allow() && !T::ENABLED {
             return decision;
         }
-        let held = self.constrain(&applying, &presets, operation, &mut conditional, trace);
+        let held = self.constrain(&applying, &presets, &mut conditional, trace);
         if !decision.is_allow() {
             return decision;
         }
         if let Some(refused) = held {
             return refused;
         }
-        self.hand_out(presets, operation, &mut decision);
+        self.hand_out(presets, &mut decision);
         decision.conditional |= conditional;
         decision
     }
@@ -148,9 +147,9 @@ impl<'q> Bout<'_, 'q> {
     }
 
     /// Returns the presets of the constraints that apply; later ones win.
-    pub(super) fn presets(&self, applying: &Applying, operation: Operation) -> Presets<'q> {
+    pub(super) fn presets(&self, applying: &Applying) -> Presets<'q> {
         let mut presets = Presets::default();
-        if applying.is_empty() || !writes(operation) {
+        if applying.is_empty() || !self.writes() {
             return presets;
         }
         let query = self.facts.query;
@@ -165,9 +164,9 @@ impl<'q> Bout<'_, 'q> {
                 }
                 presets.values.retain(|(other, _)| *other != name);
                 presets.untold.retain(|(other, _)| *other != name);
-                let scene = self.scene(Item::Stored, None);
+                let scene = self.scene(Item::Stored);
                 match scene.operand(operand) {
-                    Side::Open if self.is_proposed(name, operation) => {}
+                    Side::Open if self.is_proposed(name) => {}
                     Side::Open => presets.untold.push((name, *id)),
                     Side::View(view) => presets.values.push((name, view.to_value())),
                     Side::Instant(instant) => presets
@@ -184,32 +183,37 @@ impl<'q> Bout<'_, 'q> {
     }
 
     /// Gives an allow the presets that are to be written.
-    pub(super) fn hand_out(&self, presets: Presets<'q>, operation: Operation, decision: &mut Decision<'q>) {
+    pub(super) fn hand_out(&self, presets: Presets<'q>, decision: &mut Decision<'q>) {
         if !presets.values.is_empty() {
             let written = presets.values.into_iter();
-            decision.presets = written
-                .filter(|(name, _)| !self.is_proposed(name, operation))
-                .collect();
+            decision.presets = written.filter(|(name, _)| !self.is_proposed(name)).collect();
         }
     }
 
     /// Whether the attributes of a new item hold a field already, so that no preset is written.
-    pub(super) fn is_proposed(&self, field: &str, operation: Operation) -> bool {
-        operation == Operation::Create && self.facts.query.resource.attributes.get(field).is_some()
+    pub(super) fn is_proposed(&self, field: &str) -> bool {
+        self.operation == Operation::Create && self.facts.query.resource.attributes.get(field).is_some()
+    }
+
+    /// Whether the action writes values.
+    fn writes(&self) -> bool {
+        match self.operation {
+            Operation::Create | Operation::Update | Operation::Other => true,
+            Operation::Read | Operation::Delete => false,
+        }
     }
 
     /// Returns what conditions on the item as it would be look at.
-    pub(super) fn as_would_be<'s>(&'s self, presets: &'s Presets<'_>, operation: Operation) -> Scene<'s> {
+    pub(super) fn as_would_be<'s>(&'s self, presets: &'s Presets<'_>) -> Scene<'s> {
+        let creates = self.operation == Operation::Create;
         let state = match self.position.target() {
-            State::Named(name, _) if operation == Operation::Create || self.position.stays != Truth::True => {
-                Some(name.as_ref())
-            }
+            State::Named(name, _) if creates || self.position.stays != Truth::True => Some(name.as_ref()),
             State::Named(..) | State::None | State::Open => None,
         };
-        let creates = operation == Operation::Create;
         Scene {
             creates,
-            ..self.scene(Item::AsWouldBe(presets), state)
+            state,
+            ..self.scene(Item::AsWouldBe(presets))
         }
     }
 
@@ -218,7 +222,6 @@ impl<'q> Bout<'_, 'q> {
         &self,
         applying: &Applying,
         presets: &Presets<'_>,
-        operation: Operation,
         conditional: &mut bool,
         trace: &mut T,
     ) -> Option<Decision<'q>> {
@@ -229,7 +232,7 @@ impl<'q> Bout<'_, 'q> {
         if refused.is_some() && !T::ENABLED {
             return refused;
         }
-        let held = self.hold(applying, presets, operation, conditional, trace);
+        let held = self.hold(applying, presets, conditional, trace);
         refused.or(held)
     }
 
@@ -259,7 +262,6 @@ impl<'q> Bout<'_, 'q> {
         &self,
         applying: &Applying,
         presets: &Presets<'_>,
-        operation: Operation,
         conditional: &mut bool,
         trace: &mut T,
     ) -> Option<Decision<'q>> {
@@ -280,7 +282,7 @@ impl<'q> Bout<'_, 'q> {
             };
             let mut notes = Notes::new();
             let rule = Rule::Constraint(*id);
-            let (truth, part) = self.holds(*id, constraint, presets, operation, &mut notes, &mut violated);
+            let (truth, part) = self.holds(*id, constraint, presets, &mut notes, &mut violated);
             // One that is broken by where the request comes from has been told of already.
             if self.is_inside(constraint) {
                 let is_open = truth == Truth::Open || presets.untold.iter().any(|(_, other)| other == id);
@@ -290,7 +292,7 @@ impl<'q> Bout<'_, 'q> {
                     part
                 };
                 self.event(trace, rule, outcome, is_open, |event| {
-                    event.leaf = self.breach(constraint, presets, operation, part);
+                    event.leaf = self.breach(constraint, presets, part);
                 });
             }
             match truth {
@@ -318,7 +320,6 @@ impl<'q> Bout<'_, 'q> {
         id: ConstraintId,
         constraint: &'q Constraint,
         presets: &Presets<'_>,
-        operation: Operation,
         notes: &mut Notes<'q>,
         violated: &mut Decision<'q>,
     ) -> (Truth, Outcome) {
@@ -335,15 +336,15 @@ impl<'q> Bout<'_, 'q> {
             }
         };
         run(
-            &self.scene(Item::Submitted(presets), None),
+            &self.scene(Item::Submitted(presets)),
             constraint
                 .submitted
-                .filter(|_| writes(operation))
+                .filter(|_| self.writes())
                 .and_then(|condition| model.condition(condition)),
             Outcome::Submitted,
         );
         run(
-            &self.as_would_be(presets, operation),
+            &self.as_would_be(presets),
             constraint
                 .require
                 .and_then(|condition| model.condition(condition)),
@@ -353,21 +354,15 @@ impl<'q> Bout<'_, 'q> {
     }
 
     /// Returns the comparison by which a constraint does not hold.
-    fn breach(
-        &self,
-        constraint: &Constraint,
-        presets: &Presets<'_>,
-        operation: Operation,
-        part: Outcome,
-    ) -> Option<Settled> {
+    fn breach(&self, constraint: &Constraint, presets: &Presets<'_>, part: Outcome) -> Option<Settled> {
         let blame = |scene: &Scene<'_>, condition: Option<ConditionId>| {
             let program = self.facts.model.condition(condition?)?;
             scene.blame(program)
         };
         if part == Outcome::Submitted {
-            blame(&self.scene(Item::Submitted(presets), None), constraint.submitted)
+            blame(&self.scene(Item::Submitted(presets)), constraint.submitted)
         } else if part == Outcome::Require {
-            blame(&self.as_would_be(presets, operation), constraint.require)
+            blame(&self.as_would_be(presets), constraint.require)
         } else {
             None
         }
@@ -377,7 +372,6 @@ impl<'q> Bout<'_, 'q> {
     /// asked as such.
     pub(super) fn blame_validate(
         &self,
-        asked: &Asked<'q>,
         field: Option<usize>,
         tally: &Tally,
         presets: &Presets<'_>,
@@ -387,7 +381,7 @@ impl<'q> Bout<'_, 'q> {
             let covers = field.map_or(each.touches, |index| each.bits.contains(index));
             covers && each.valid == Truth::False
         };
-        let scene = self.as_would_be(presets, asked.operation);
+        let scene = self.as_would_be(presets);
         for each in tally.matching.iter().filter(is_meant) {
             let Rule::Grant(id) = each.rule else { continue };
             let validate = self.facts.model.grant(id).and_then(|grant| grant.validate);
@@ -418,13 +412,5 @@ fn violate<'q>(scene: &Scene<'_>, program: &'q Program, rule: Rule, decision: &m
             code: "",
             rule,
         });
-    }
-}
-
-/// Whether an action of this operation writes values.
-fn writes(operation: Operation) -> bool {
-    match operation {
-        Operation::Create | Operation::Update | Operation::Other => true,
-        Operation::Read | Operation::Delete => false,
     }
 }

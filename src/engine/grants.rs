@@ -328,8 +328,7 @@ impl<'q> Bout<'_, 'q> {
         if valid != Truth::True {
             self.event(trace, rule, Outcome::Validate, valid == Truth::Open, |event| {
                 let program = grant.validate.and_then(|id| self.facts.model.condition(id));
-                event.leaf =
-                    program.and_then(|program| self.as_would_be(presets, asked.operation).blame(program));
+                event.leaf = program.and_then(|program| self.as_would_be(presets).blame(program));
             });
         } else if !grant.neutral {
             self.fits(trace, rule, grant.explain, asked, &bits);
@@ -383,7 +382,7 @@ impl<'q> Bout<'_, 'q> {
             return (Truth::True, false);
         };
         let before = std::mem::take(&mut notes.fault);
-        let truth = self.as_would_be(presets, asked.operation).run(program, notes);
+        let truth = self.as_would_be(presets).run(program, notes);
         let is_assumed = truth == Truth::Open && self.facts.query.resource.any_item && !notes.fault;
         notes.fault |= before;
         (if is_assumed { Truth::True } else { truth }, is_assumed)
@@ -536,7 +535,7 @@ impl<'q> Bout<'_, 'q> {
                     decision.deciding.extend(takers.into_iter().map(Rule::Grant));
                 }
                 if reason == Reason::Violation {
-                    self.blame_validate(asked, index, tally, presets, &mut decision);
+                    self.blame_validate(index, tally, presets, &mut decision);
                 }
                 return decision;
             }

@@ -211,7 +211,7 @@ impl<'q> Bout<'_, 'q> {
         let model = self.facts.model;
         // INVARIANT: ids of a model are its own; a condition that is not there is never met.
         model.condition(condition).map_or(Truth::False, |program| {
-            self.scene(Item::Stored, None).run(program, notes)
+            self.scene(Item::Stored).run(program, notes)
         })
     }
 
@@ -236,7 +236,7 @@ impl<'q> Bout<'_, 'q> {
     pub(super) fn unmet<T: Trace>(&self, trace: &mut T, id: TransitionId, when: ConditionId, open: bool) {
         self.event(trace, Rule::Transition(id), Outcome::Condition, open, |event| {
             let program = self.facts.model.condition(when);
-            event.leaf = program.and_then(|program| self.scene(Item::Stored, None).blame(program));
+            event.leaf = program.and_then(|program| self.scene(Item::Stored).blame(program));
             event.action = None;
         });
     }
@@ -245,7 +245,7 @@ impl<'q> Bout<'_, 'q> {
     pub(super) fn blame(&self, selection: &Selection, part: Outcome) -> Option<Settled> {
         let when = selection.when.filter(|_| part == Outcome::Condition)?;
         let program = self.facts.model.condition(when)?;
-        self.scene(Item::Stored, None).blame(program)
+        self.scene(Item::Stored).blame(program)
     }
 
     /// Returns the comparison that lets a rule fit, or leaves open whether it does.
@@ -254,7 +254,7 @@ impl<'q> Bout<'_, 'q> {
             return self.blame(selection, fit.part);
         }
         let program = self.facts.model.condition(selection.when?)?;
-        self.scene(Item::Stored, None).credit(program)
+        self.scene(Item::Stored).credit(program)
     }
 
     /// The state that the request asks for in another way than by its changes.
@@ -272,12 +272,12 @@ impl<'q> Bout<'_, 'q> {
     }
 
     /// Returns what a condition looks at.
-    pub(super) fn scene<'s>(&'s self, item: Item<'s>, state: Option<&'s str>) -> Scene<'s> {
+    pub(super) fn scene<'s>(&'s self, item: Item<'s>) -> Scene<'s> {
         Scene {
             facts: self.facts,
             action: self.action,
             item,
-            state,
+            state: None,
             named: self.named_state(),
             creates: false,
             depth: 0,
