@@ -32,10 +32,11 @@ pub(super) fn compile_condition(
 }
 
 fn compile_program(condition: &Condition, place: Place, interner: &Interner<'_>) -> compiled::Program {
+    let root = compile_node(condition, place, interner);
     compiled::Program {
-        root: compile_node(condition, place, interner),
+        looks_at_clock: root.looks_at_clock(),
         joins: compile_joins(condition, place, interner),
-        looks_at_clock: looks_at_clock(condition),
+        root,
     }
 }
 
@@ -252,32 +253,6 @@ fn collect_joins<'c>(condition: &'c Condition, joins: &mut Vec<(&'c [Spanned<Str
                 joins.extend(path.get(..length).map(|prefix| (prefix, length < path.len())));
             }
         }
-    }
-}
-
-fn looks_at_clock(condition: &Condition) -> bool {
-    match &condition.node {
-        Node::All(parts) | Node::Any(parts) => parts.iter().any(looks_at_clock),
-        Node::Not(part) => looks_at_clock(part),
-        Node::Coded(coded) => looks_at_clock(&coded.condition),
-        Node::Neutral => false,
-        Node::Related(related) => looks_at_clock(&related.condition),
-        Node::Leaf(leaf) => {
-            matches!(&leaf.left, Left::Fact(variable) if is_clock(variable))
-                || operand_looks_at_clock(&leaf.right)
-        }
-    }
-}
-
-fn is_clock(variable: &Variable) -> bool {
-    matches!(compile_variable(variable), compiled::Variable::Now(_))
-}
-
-fn operand_looks_at_clock(operand: &Operand) -> bool {
-    match operand {
-        Operand::Value(_) => false,
-        Operand::Variable(variable) => is_clock(variable),
-        Operand::List(parts) => parts.iter().any(operand_looks_at_clock),
     }
 }
 

@@ -113,6 +113,19 @@ pub enum Operand {
     List(Box<[Operand]>),
 }
 
+impl Node {
+    /// Tells whether some comparison in it looks at the clock.
+    pub fn looks_at_clock(&self) -> bool {
+        match self {
+            Node::All(parts) | Node::Any(parts) => parts.iter().any(Node::looks_at_clock),
+            Node::Not(part) | Node::Coded(_, part) => part.looks_at_clock(),
+            Node::Neutral => false,
+            Node::Related(related) => related.program.looks_at_clock,
+            Node::Leaf(leaf) => matches!(leaf.left, Left::Fact(Variable::Now(_))) || leaf.right.is_clock(),
+        }
+    }
+}
+
 impl Operand {
     /// Tells whether the operand is the clock, or lists it.
     pub fn is_clock(&self) -> bool {
