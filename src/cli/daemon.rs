@@ -1,7 +1,6 @@
 //! The way to a daemon: where it is, how the connection is encrypted, and who calls.
 
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -15,7 +14,7 @@ use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity
 use tonic::{Request, Status};
 use zeroize::Zeroizing;
 
-use crate::vocab::limits::SECRET_FILE_BYTES_MAX;
+use crate::server::callers::read_secret;
 
 /// Holds the options that say how a daemon is called.
 #[derive(Clone, Debug, Default, Args)]
@@ -227,21 +226,13 @@ fn is_loopback(uri: &Uri) -> bool {
     host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
-/// Reads a small file; its bytes are wiped when they are dropped.
+/// Reads the file of an option.
 fn read(option: &'static str, path: &Path) -> Result<Zeroizing<Vec<u8>>, CallError> {
-    let mut bytes = Zeroizing::new(Vec::new());
-    let reading =
-        File::open(path).and_then(|file| file.take(SECRET_FILE_BYTES_MAX + 1).read_to_end(&mut bytes));
-    let fail = |source| CallError::File {
+    read_secret(path).map_err(|source| CallError::File {
         option,
         path: path.to_owned(),
         source,
-    };
-    reading.map_err(fail)?;
-    if u64::try_from(bytes.len()).is_ok_and(|length| length > SECRET_FILE_BYTES_MAX) {
-        return Err(fail(io::ErrorKind::FileTooLarge.into()));
-    }
-    Ok(bytes)
+    })
 }
 
 #[cfg(test)]

@@ -154,7 +154,7 @@ impl CallerBook {
 }
 
 /// Reads a file of secrets, which is small; its bytes are wiped when they are dropped.
-pub(super) fn read_secret(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
+pub(crate) fn read_secret(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
     let mut bytes = Zeroizing::new(Vec::new());
     let read = File::open(path)?
         .take(SECRET_FILE_BYTES_MAX + 1)

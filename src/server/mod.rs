@@ -15,7 +15,7 @@
 //!
 //! Read [`run`] first.
 
-mod callers;
+pub(crate) mod callers;
 mod calls;
 pub mod config;
 mod connection;
