@@ -175,23 +175,13 @@ fn role(id: &str, place: usize) -> Role {
 fn grant(roles: &[&str], when: Option<Condition>, place: usize) -> Grant {
     let roles = Selector::Only(roles.iter().copied().map(name).collect());
     let actions = Selector::Only(vec![name("read")]);
-    Grant {
-        id: None,
-        effect: Effect::Allow,
-        selection: Selection {
-            roles,
-            actions,
-            when,
-            ..Selection::default()
-        },
-        validate: None,
-        fields: Selector::Any,
-        explain: false,
-        networks: None,
-        broken: None,
-        code: None,
-        origin: at(place),
-    }
+    let selection = Selection {
+        roles,
+        actions,
+        when,
+        ..Selection::default()
+    };
+    Grant::new(Effect::Allow, selection, Selector::Any, at(place))
 }
 
 fn condition(node: Node) -> Condition {

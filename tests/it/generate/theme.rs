@@ -78,22 +78,12 @@ pub(crate) fn themes(random: &mut Random) -> Vec<Theme> {
 
 /// An allow of everything on a collection to everybody, beside which other rules show what they do.
 fn base_allow(known: &Names, collection: &str) -> Grant {
-    Grant {
-        id: None,
-        effect: Effect::Allow,
-        selection: Selection {
-            roles: Selector::Only(names(&[known.everyone])),
-            collections: Selector::Only(names(&[collection])),
-            ..Selection::default()
-        },
-        validate: None,
-        fields: Selector::Any,
-        explain: false,
-        networks: None,
-        broken: None,
-        code: None,
-        origin: span(),
-    }
+    let selection = Selection {
+        roles: Selector::Only(names(&[known.everyone])),
+        collections: Selector::Only(names(&[collection])),
+        ..Selection::default()
+    };
+    Grant::new(Effect::Allow, selection, Selector::Any, span())
 }
 
 /// Allows beside which fields that select or sort are in reach, and perhaps not covered.
