@@ -124,7 +124,7 @@ pub struct Holding {
 /// A [`QueryError`] if the question cannot be meant.
 pub fn list(model: &Model, query: &Query<'_>) -> Result<Vec<Holding>, QueryError> {
     let facts = Facts::bind(model, query)?;
-    Ok(gather(model, query, &facts.effective, facts.owns))
+    Ok(gather(model, query, &facts.effective))
 }
 
 /// Returns the roles that owners of items hold as such here; none if that would make them administrators.
@@ -150,7 +150,7 @@ pub(super) fn outside(facts: &Facts<'_>) -> Vec<RoleId> {
     if !facts.model.roles.has_networks {
         return Vec::new();
     }
-    let holdings = gather(facts.model, facts.query, &facts.effective, facts.owns);
+    let holdings = gather(facts.model, facts.query, &facts.effective);
     let outside = holdings.into_iter().filter(|holding| holding.is_outside);
     outside.map(|holding| holding.role).collect()
 }
@@ -255,13 +255,13 @@ fn put_aside(effective: &mut Effective, administrators: &Bits) {
 /// Lists the effective roles in the order that presets and `$CURRENT_ROLES` see: implicit, inherited (ancestors first), own,
 /// of groups, of the users table, local.
 pub fn ordered(model: &Model, query: &Query<'_>, effective: &Effective) -> Vec<(RoleId, How)> {
-    let holdings = gather(model, query, effective, false);
+    let holdings = gather(model, query, effective);
     let counting = holdings.into_iter().filter(|holding| !holding.is_outside);
     counting.map(|holding| (holding.role, holding.how)).collect()
 }
 
-/// Lists roles as [`list`] does; `owns` tells whether the subject owns the item.
-fn gather(model: &Model, query: &Query<'_>, effective: &Effective, owns: bool) -> Vec<Holding> {
+/// Lists roles as [`list`] does.
+fn gather(model: &Model, query: &Query<'_>, effective: &Effective) -> Vec<Holding> {
     let identity = identify(model, query);
     let address = Address::parse(query.context.ip);
     let reader = Reader {
@@ -278,13 +278,13 @@ fn gather(model: &Model, query: &Query<'_>, effective: &Effective, owns: bool) -
     };
     reader.implicit(&mut list);
     let is_known = reader.site(&mut list);
-    for role in &model.roles.roleless {
-        if !is_known.role || effective.site().contains(role.index()) {
+    if !is_known.role {
+        for role in &model.roles.roleless {
             list.add(*role, How::Implicit);
         }
     }
-    for role in &model.roles.owner {
-        if owns || effective.all.contains(role.index()) {
+    if effective.owning_brings {
+        for role in &model.roles.owner {
             list.add(*role, How::Owner);
         }
     }
