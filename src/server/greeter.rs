@@ -323,8 +323,8 @@ struct Pace {
     since: Instant,
 }
 
-/// How many may be taken at once by whoever was at rest: a fifth of those of a second.
-const AT_ONCE: u64 = ACCEPTS_PER_SECOND_MAX / 5;
+/// How many may be taken at once by whoever was at rest: a tenth of those of a second.
+const AT_ONCE: u64 = ACCEPTS_PER_SECOND_MAX / 10;
 
 /// How long it rests when it has taken too many.
 const REST: Duration = Duration::from_millis(2);

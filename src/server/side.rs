@@ -155,6 +155,7 @@ async fn serve_all(sockets: Vec<(Arc<str>, Serves, TcpListener)>, pages: Pages, 
                         name: Arc::clone(&of),
                         counts: Arc::clone(&counted),
                         arrived: Instant::now(),
+                        conduct: None,
                     };
                     serve_health(stream, routes.clone(), about)
                 };
