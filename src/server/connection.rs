@@ -15,7 +15,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http2::Builder;
 use hyper::service::Service;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf, Take};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, BufWriter, ReadBuf, Take};
 use tokio::sync::oneshot;
 use tokio::time::Sleep;
 use tokio_util::either::Either;
@@ -95,7 +95,7 @@ where
     let greeted = Arc::new(AtomicBool::new(false));
     let turn_is_over = Arc::new(AtomicBool::new(false));
     let stream = Listened {
-        inner: stream.take(0),
+        inner: BufWriter::with_capacity(WRITTEN_AT_ONCE, stream).take(0),
         heard: 0,
         since_turn: 0,
         turn_is_over: Arc::clone(&turn_is_over),
@@ -248,7 +248,9 @@ impl<C: Future + Unpin> Future for Turns<C> {
 /// A stream that notices when enough has come for the beginning of HTTP/2, that lets others have their turn when much has come at
 /// once, so that a client who sends without end keeps nobody waiting, and that rests when what came was good for nothing.
 struct Listened<T> {
-    inner: Take<T>,
+    /// What is written is gathered until HTTP/2 has nothing more to say at this moment: an answer is three frames, and a long one
+    /// would be sent in three pieces.
+    inner: Take<BufWriter<T>>,
     heard: usize,
     since_turn: usize,
     turn_is_over: Arc<AtomicBool>,
@@ -265,8 +267,11 @@ const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// The preface, and the head of the settings that must follow it.
 const GREETING_BYTES: usize = PREFACE.len() + 9;
 
-/// How much of a connection is read before it is the turn of the others.
-const TURN_BYTES: u16 = 4 * 1024;
+/// How much of a connection is read before it is the turn of the others: of the smallest streams some hundreds.
+const TURN_BYTES: u16 = 8 * 1024;
+
+/// How much is gathered at most before it is written.
+const WRITTEN_AT_ONCE: usize = 16 * 1024;
 
 impl<T> Listened<T> {
     /// Counts what has come of the greeting, and notices when it is whole.
@@ -303,7 +308,7 @@ impl<T> Listened<T> {
     }
 }
 
-impl<T: AsyncRead + Unpin> AsyncRead for Listened<T> {
+impl<T: AsyncRead + AsyncWrite + Unpin> AsyncRead for Listened<T> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

@@ -6,7 +6,7 @@ use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use axum::Router;
 use axum::extract::{Path, Request, State};
@@ -182,11 +182,7 @@ async fn receive<F>(
         let stream = match socket.accept().await {
             Ok((stream, _)) => stream,
             Err(error) => {
-                // Out of descriptors, mostly: it passes when others give theirs back.
-                if seldom.is_due() {
-                    tracing::warn!(listener = %name, %error, "cannot accept connections");
-                }
-                tokio::time::sleep(Duration::from_millis(100)).await;
+                listen::pause_after(&error, &name, &seldom).await;
                 continue;
             }
         };

@@ -287,7 +287,7 @@ pub const HEADER_BYTES_MAX: usize = 16 * 1024;
 pub const HEADER_BYTES_READ_MAX: u32 = 64 * 1024;
 
 /// Bounds the streams of one connection that were reset and are not yet forgotten.
-pub const RESET_STREAMS_MAX: usize = 256;
+pub const RESET_STREAMS_MAX: usize = 512;
 
 /// Bounds what a client may send on one stream before it must wait for us.
 pub const STREAM_WINDOW_BYTES: u32 = 1024 * 1024;
