@@ -87,6 +87,7 @@ pub(super) fn compile_document_grants(policy: &Policy, interner: &mut Interner<'
                 .iter()
                 .map(|group| group.value.as_str().into())
                 .collect(),
+            descendants: grant.descendants,
             origin: interner.origin(grant.origin),
         };
         documents
@@ -105,7 +106,12 @@ pub(super) fn compile_document_grants(policy: &Policy, interner: &mut Interner<'
         .into_iter()
         .map(|(collection, documents)| (collection, by_document(documents)))
         .collect();
-    interner.model.document_grants = DocumentGrants { documents, rows };
+    let any_descends = rows.iter().any(|row| row.descendants);
+    interner.model.document_grants = DocumentGrants {
+        documents,
+        rows,
+        any_descends,
+    };
 }
 
 fn compile_grant(grant: &Grant, spread: Spread, interner: &mut Interner<'_>) -> compiled::Grant {

@@ -152,6 +152,7 @@ pub(super) fn read_document_grant(json: &Json, diagnostics: &mut Vec<Diagnostic>
     let actions = actions.and_then(|json| reader::read_ids(json, "`actions`", Empty::Refused, diagnostics));
     let users = keys.ids("users", diagnostics).unwrap_or_default();
     let groups = keys.ids("groups", diagnostics).unwrap_or_default();
+    let descendants = keys.bool("descendants", diagnostics).unwrap_or(false);
     keys.finish(diagnostics);
     if reader::failed_since(before, diagnostics) {
         return None;
@@ -163,6 +164,7 @@ pub(super) fn read_document_grant(json: &Json, diagnostics: &mut Vec<Diagnostic>
         actions,
         users,
         groups,
+        descendants,
         origin: json.span,
     })
 }

@@ -2,7 +2,7 @@
 
 use crate::model::bits::Bits;
 use crate::model::grant::Grant;
-use crate::model::id::GrantId;
+use crate::model::id::{ActionId, CollectionId, GrantId};
 use crate::model::slot::{Found, Rules, Sketch, Slots};
 use crate::vocab::effect::{Operation, Reason};
 
@@ -10,9 +10,17 @@ use super::condition::{Notes, Truth};
 use super::constraints::Presets;
 use super::coverage::{Asked, Denied, Match, Tally, Weighing, administer, selects_some};
 use super::decision::{Decision, Rule};
+use super::query::Ancestor;
 use super::role::is_member;
 use super::selection::{Bout, Fit};
 use super::trace::{Outcome, Trace};
+
+/// The document that a grant may be on: the item, or one that lies above it.
+struct Node<'q> {
+    collection: Option<CollectionId>,
+    id: &'q str,
+    is_above: bool,
+}
 
 impl<'q> Bout<'_, 'q> {
     /// Runs steps three to five; `demanded` becomes true if the request is covered only with an explanation.
@@ -388,22 +396,55 @@ impl<'q> Bout<'_, 'q> {
         (if is_assumed { Truth::True } else { truth }, is_assumed)
     }
 
-    /// Grants on this document are allows of all fields.
+    /// Grants on this document, and those on its ancestors that come down to it, are allows of all fields.
     fn document_allows<T: Trace>(&self, asked: &Asked<'q>, tally: &mut Tally, trace: &mut T) {
         let facts = self.facts;
         let grants = &facts.model.document_grants;
         let resource = &facts.query.resource;
-        if resource.id.is_empty() {
-            return;
-        }
-        let Some((collection, action)) = facts.collection_id.zip(self.action) else {
+        let Some(action) = self.action else {
             return;
         };
-        for id in grants.find(collection, resource.id) {
+        if grants.any_descends && !resource.block_inheritance {
+            // What lies above a node that blocks does not come down.
+            let blocks = |ancestor: &Ancestor<'_>| ancestor.block_inheritance;
+            let first = resource.ancestors.iter().rposition(blocks).unwrap_or(0);
+            for ancestor in resource.ancestors.get(first..).unwrap_or_default() {
+                let collection = facts.model.collection_names.id(ancestor.collection);
+                let node = Node {
+                    collection,
+                    id: ancestor.id,
+                    is_above: true,
+                };
+                self.grants_on(&node, action, asked, tally, trace);
+            }
+        }
+        let node = Node {
+            collection: facts.collection_id,
+            id: resource.id,
+            is_above: false,
+        };
+        self.grants_on(&node, action, asked, tally, trace);
+    }
+
+    /// Looks at the grants on one document.
+    fn grants_on<T: Trace>(
+        &self,
+        node: &Node<'q>,
+        action: ActionId,
+        asked: &Asked<'q>,
+        tally: &mut Tally,
+        trace: &mut T,
+    ) {
+        let facts = self.facts;
+        let grants = &facts.model.document_grants;
+        let Some(collection) = node.collection.filter(|_| !node.id.is_empty()) else {
+            return;
+        };
+        for id in grants.find(collection, node.id) {
             let Some(grant) = grants.rows.get(id.index()) else {
                 continue;
             };
-            if !grant.actions.contains(action.index()) {
+            if !grant.actions.contains(action.index()) || node.is_above && !grant.descendants {
                 continue;
             }
             let is_user = facts

@@ -147,7 +147,7 @@ pub struct Resource<'a> {
     pub attributes: Object<'a>,
     /// Roles given on this item.
     pub local_roles: Vec<LocalRoles<'a>>,
-    /// Whether roles given on ancestors do not come down here.
+    /// Whether roles and grants given on ancestors do not come down here.
     pub block_inheritance: bool,
     /// The containers, root first.
     pub ancestors: Vec<Ancestor<'a>>,
@@ -184,14 +184,16 @@ pub enum Holder<'a> {
     Group(&'a str),
 }
 
-/// A container of the item: what it contributes to local roles.
+/// A container of the item: what it contributes to local roles, and by its name to grants on documents.
 #[derive(Clone, Debug, Default)]
 pub struct Ancestor<'a> {
-    /// The id, for traces alone.
+    /// The collection.
+    pub collection: &'a str,
+    /// The id; an empty one names no document.
     pub id: &'a str,
     /// Roles given on it.
     pub local_roles: Vec<LocalRoles<'a>>,
-    /// Whether roles given above do not come down here.
+    /// Whether roles and grants given above do not come down here.
     pub block_inheritance: bool,
 }
 

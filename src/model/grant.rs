@@ -151,6 +151,8 @@ pub struct DocumentGrants {
     pub documents: FxHashMap<CollectionId, ByDocument>,
     /// The grants, by id.
     pub rows: Vec<DocumentGrant>,
+    /// Whether any of them is for the items below its document as well.
+    pub any_descends: bool,
 }
 
 /// The grants of the documents of one collection, by the id of the document.
@@ -175,6 +177,8 @@ pub struct DocumentGrant {
     pub users: Box<[Box<str>]>,
     /// Names of groups.
     pub groups: Box<[Box<str>]>,
+    /// Whether it is for the items below the document as well.
+    pub descendants: bool,
     /// Where it was declared.
     pub origin: OriginId,
 }

@@ -109,7 +109,7 @@ pub struct TargetStates {
     pub same: bool,
 }
 
-/// Actions on one document for named users and groups.
+/// Actions on one document, and perhaps on all that lies below it, for named users and groups.
 #[derive(Clone, Debug, Hash)]
 pub struct DocumentGrant {
     /// The collection of the document.
@@ -122,6 +122,8 @@ pub struct DocumentGrant {
     pub users: Vec<Spanned<String>>,
     /// Groups.
     pub groups: Vec<Spanned<String>>,
+    /// Whether it is for the items below the document as well, as far as none between blocks inheritance.
+    pub descendants: bool,
     /// Where it is declared.
     pub origin: Span,
 }

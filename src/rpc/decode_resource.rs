@@ -81,10 +81,10 @@ impl Decoder {
         });
         self.form(read);
         // Nothing is decided by these, but what is malformed is refused all the same.
-        self.name(&path.name("collection"), collection);
         self.name(&path.name("state"), state);
         self.owner(&path.name("owner"), &owner);
         Ancestor {
+            collection: self.name(&path.name("collection"), collection),
             id: self.name(&path.name("id"), id),
             local_roles: self.list(&path.name("local_roles"), local_roles, Self::local_role),
             block_inheritance,

@@ -95,6 +95,7 @@ fn resource(json: &Json) -> Resource<'_> {
         block_inheritance: json["block_inheritance"].as_bool().unwrap_or(false),
         ancestors: each(&json["ancestors"])
             .map(|ancestor| Ancestor {
+                collection: text(&ancestor["collection"]),
                 id: text(&ancestor["id"]),
                 local_roles: local_roles(&ancestor["local_roles"]),
                 block_inheritance: ancestor["block_inheritance"].as_bool().unwrap_or(false),

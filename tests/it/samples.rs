@@ -12,7 +12,14 @@ fn load_without_a_complaint() {
     let ids: Vec<&str> = profiles.iter().map(|profile| &*profile.id).collect();
     assert_eq!(
         ids,
-        ["editorial", "magazine", "newsroom", "newsroom-legacy", "site"]
+        [
+            "editorial",
+            "magazine",
+            "museum",
+            "newsroom",
+            "newsroom-legacy",
+            "site"
+        ]
     );
     for profile in &profiles {
         let complaints = render_text(&profile.diagnostics, &profile.sources, false);

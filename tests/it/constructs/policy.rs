@@ -51,6 +51,7 @@ const NAMES: &[&str] = &[
     "document grant: actions",
     "document grant: users",
     "document grant: groups",
+    "document grant: descendants",
 ];
 const SELECTORS: &[&str] = &["roles", "collections", "actions", "states"];
 const KINDS: &[&str] = &["any", "a list", "all but"];
@@ -332,8 +333,14 @@ fn document_grant(at: usize, grant: &DocumentGrant, changes: &mut Vec<Change>) {
         actions,
         users,
         groups,
+        descendants,
         origin: _,
     } = grant;
+    if *descendants {
+        changes.push(Change::new("document grant: descendants", move |policy| {
+            policy.document_grants[at].descendants = false;
+        }));
+    }
     changes.push(Change::new("document grant", move |policy| {
         policy.document_grants.remove(at);
     }));

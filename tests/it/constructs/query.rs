@@ -37,6 +37,10 @@ const EDITS: &[(&str, Edit)] = &[
             .retain(|each| !matches!(each.holder, Holder::Group(_)));
     }),
     ("asked: ancestors", |query| query.resource.ancestors.clear()),
+    ("asked: ids of ancestors", |query| {
+        let ancestors = &mut query.resource.ancestors;
+        ancestors.iter_mut().for_each(|ancestor| ancestor.id = "");
+    }),
     ("asked: block_inheritance", |query| {
         query.resource.block_inheritance = false;
     }),

@@ -2,7 +2,7 @@
 //! states, with values near those that its conditions compare. Chance has a part in each of these, so that what a rule asks is
 //! met and is missed.
 
-use placet::engine::query::{Ancestor, Approval, Holder, LocalRoles, Names, Query};
+use placet::engine::query::{Ancestor, Approval, Holder, LocalRoles, Names, Query, Resource};
 use placet::policy::grant::{Held, Scope, Selection};
 use placet::policy::role::{Implicit, RoleKind};
 use placet::policy::workflow::{Target, Transition, Workflow};
@@ -421,7 +421,9 @@ fn near_document(random: &mut Random, policy: &Policy, at: usize) -> Query<'stat
     let mut query = query::plain(random, intern(&grant.collection.value));
     query.action = intern(&random.pick(&grant.actions).value);
     query::ask_action(random, &mut query);
-    if random.chance(90) {
+    if grant.descendants && random.chance(60) {
+        below(random, &mut query.resource, intern(&grant.document.value));
+    } else if random.chance(90) {
         query.resource.id = intern(&grant.document.value);
     }
     if !grant.users.is_empty() && (grant.groups.is_empty() || random.chance(50)) {
@@ -433,6 +435,23 @@ fn near_document(random: &mut Random, policy: &Policy, at: usize) -> Query<'stat
             .push(intern(&random.pick(&grant.groups).value));
     }
     query
+}
+
+/// Puts the item below a document, perhaps with something between, perhaps behind what blocks.
+fn below(random: &mut Random, resource: &mut Resource<'static>, id: &'static str) {
+    let above = Ancestor {
+        collection: std::mem::replace(&mut resource.collection, random.word(&["articles", "notes"])),
+        id,
+        ..Ancestor::default()
+    };
+    resource.ancestors.push(above);
+    if random.chance(40) {
+        resource.ancestors.push(Ancestor {
+            block_inheritance: random.chance(40),
+            ..Ancestor::default()
+        });
+    }
+    resource.block_inheritance = random.chance(15);
 }
 
 fn near_transition(random: &mut Random, policy: &Policy, flow: usize, at: usize) -> Query<'static> {

@@ -730,6 +730,7 @@ fn document_grant(random: &mut Random, known: &Names) -> DocumentGrant {
         actions: names(&random.some(known.actions, 1, 3)),
         users: names(&random.some(&["ann", "bob", "guest"], 0, 2)),
         groups: names(&random.some(GROUPS, 0, 1)),
+        descendants: random.chance(50),
         origin: span(),
     }
 }

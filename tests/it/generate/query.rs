@@ -227,7 +227,8 @@ fn resource(random: &mut Random, collection: &'static str) -> Resource<'static> 
     if random.chance(20) {
         resource.ancestors = (0..random.between(1, 2))
             .map(|_| Ancestor {
-                id: "",
+                collection: random.word(&["articles", "notes", "nowhere"]),
+                id: random.word(&["", "1", "2"]),
                 local_roles: local_roles(random),
                 block_inheritance: random.chance(20),
             })

@@ -57,6 +57,7 @@ pub(crate) fn print_policy(policy: &Policy) -> String {
         actions,
         users,
         groups,
+        descendants,
         origin: _,
     } in document_grants
     {
@@ -67,6 +68,7 @@ pub(crate) fn print_policy(policy: &Policy) -> String {
                 ("actions", names(actions)),
                 ("users", names(users)),
                 ("groups", names(groups)),
+                ("descendants", descendants.then(String::new)),
             ],
         );
     }

@@ -206,11 +206,22 @@ fn lone_neutrals<'a>(allows: &Allows<'a>, about: &dyn Fn(&Allow<'_>) -> bool) ->
 fn on_document(judge: &Judge<'_>, action: &str) -> bool {
     let case = judge.case;
     let resource = &case.query.resource;
+    // Every document that reaches the item: itself, and what lies above it up to the first that blocks.
+    let mut nodes = vec![(resource.collection, resource.id, true)];
+    let mut blocked = resource.block_inheritance;
+    for ancestor in resource.ancestors.iter().rev() {
+        if !blocked {
+            nodes.push((ancestor.collection, ancestor.id, false));
+        }
+        blocked |= ancestor.block_inheritance;
+    }
     case.policy.document_grants.iter().any(|grant| {
-        !resource.id.is_empty()
-            && grant.collection.value == resource.collection
-            && grant.document.value == resource.id
-            && grant.actions.iter().any(|each| each.value == action)
+        nodes.iter().any(|&(collection, id, is_itself)| {
+            !id.is_empty()
+                && grant.collection.value == collection
+                && grant.document.value == id
+                && (is_itself || grant.descendants)
+        }) && grant.actions.iter().any(|each| each.value == action)
             && (grant
                 .users
                 .iter()
