@@ -28,6 +28,7 @@ mod diagnostics;
 mod directus;
 mod discover;
 mod disk;
+mod documents;
 mod faults;
 mod generate;
 mod grpc;
