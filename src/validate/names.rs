@@ -167,10 +167,10 @@ impl<'p> Names<'p> {
             self.named_actions.extend(only(&selection.actions));
             self.named_collections.extend(only(&selection.collections));
         }
-        for grant in &policy.document_grants {
+        for kind in policy.document_grants.kinds() {
             self.named_actions
-                .extend(grant.actions.iter().map(|action| action.value.as_str()));
-            self.named_collections.insert(&grant.collection.value);
+                .extend(kind.actions().map(|action| action.name));
+            self.named_collections.insert(kind.collection().name);
         }
         for transition in policy.workflows.iter().flat_map(|workflow| &workflow.transitions) {
             self.named_actions

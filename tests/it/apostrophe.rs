@@ -46,6 +46,7 @@ fn listing(files: &[(String, String)], mode: Mode) -> String {
             .map(|(name, id, json)| file((name, *id, json)))
             .collect(),
         scripts: Vec::new(),
+        documents: &[],
     };
     let input = Input {
         profile: &profile,

@@ -74,12 +74,15 @@ fn with_allows(policy: &Policy, kept: &BTreeSet<String>) -> Policy {
             grant.networks = Some(Vec::new());
         }
     }
-    for (index, grant) in policy.document_grants.iter_mut().enumerate() {
+    let documents = policy.document_grants.iter().enumerate();
+    let documents = documents.map(|(index, mut grant)| {
         if !kept.contains(&format!("document{index}")) {
             grant.users.clear();
             grant.groups.clear();
         }
-    }
+        grant
+    });
+    policy.document_grants = documents.collect();
     policy
 }
 

@@ -36,6 +36,7 @@ mod grounds;
 mod grpc;
 mod hostile;
 mod http;
+mod kept;
 mod legacy;
 mod limits;
 mod map;
