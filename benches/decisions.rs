@@ -92,9 +92,14 @@ fn bench_conditions(criterion: &mut Criterion) {
 
 /// Returns the sample of Directus, compiled.
 fn magazine() -> std::sync::Arc<Model> {
+    sample_profile("magazine")
+}
+
+/// Returns a sample profile, compiled.
+fn sample_profile(id: &str) -> std::sync::Arc<Model> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
     let scan = read_root(&root, &ScanLimits::default()).expect("a readable directory");
-    let (policy, sources) = read_policy(&scan, "magazine").expect("a profile without errors");
+    let (policy, sources) = read_policy(&scan, id).expect("a profile without errors");
     std::sync::Arc::new(compile(&policy, &sources))
 }
 
@@ -117,6 +122,28 @@ fn bench_directus(criterion: &mut Criterion) {
     criterion.bench_function("directus/update", |bencher| {
         bencher.iter(|| check(black_box(&model), black_box(&query)));
     });
+}
+
+/// A contributor edits a draft that waits for review, and looks at what else he may do with it.
+fn bench_apostrophe(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("apostrophe");
+    let model = sample_profile("museum");
+    let mut query = sample::question("edit", "exhibition", "submitted", "");
+    query.subject.id = "ann";
+    query.subject.roles = (&["contributor"] as &[_]).into();
+    query.resource.id = "e1";
+    query.resource.attributes = Object::new(vec![("aposMode".into(), Value::Text("draft".into()))]);
+    query.changes = Object::new(vec![("title".into(), Value::Text("T".into()))]);
+    expect(&model, &query, true);
+    group.bench_function("edit", |bencher| {
+        bencher.iter(|| check(black_box(&model), black_box(&query)));
+    });
+    let open = transitions::list(&model, &query).expect("a question that makes sense");
+    assert_eq!(open.len(), 9, "{open:?}");
+    group.bench_function("transitions", |bencher| {
+        bencher.iter(|| transitions::list(&model, black_box(&query)))
+    });
+    group.finish();
 }
 
 fn bench_lists(criterion: &mut Criterion) {
@@ -278,6 +305,7 @@ criterion_group!(
     bench_roles,
     bench_conditions,
     bench_directus,
+    bench_apostrophe,
     bench_lists,
     bench_batch,
     bench_counting,

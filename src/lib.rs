@@ -16,7 +16,7 @@
 //! | [`source`] | text and places in it, JSON, complaints and their codes | bytes → [`source::json::Json`] |
 //! | *the policy river* | | |
 //! | [`policy`] | what a profile declares: names still text, no dialect left | |
-//! | [`dialect`] | the readers: native, Nick, both generations of Directus | JSON → [`policy::Policy`] |
+//! | [`dialect`] | the readers: native, Nick, both generations of Directus, Apostrophe | JSON → [`policy::Policy`] |
 //! | [`validate`] | every check of a policy | [`policy::Policy`] → [`validate::ValidPolicy`] |
 //! | [`model`] | the compiled form: ids, dense tables, condition programs | |
 //! | [`compile`](mod@compile) | interning, tables, programs; cannot fail | [`validate::ValidPolicy`] → [`model::Model`] |

@@ -17,6 +17,15 @@
 //! Read [`Dialect`] first, then `reader.rs` for the helpers that every dialect shares and `condition.rs` for the condition
 //! language; `native.rs` is the dialect that says everything.
 
+mod apostrophe;
+mod apostrophe_condition;
+mod apostrophe_field;
+mod apostrophe_group;
+mod apostrophe_lower;
+mod apostrophe_operation;
+mod apostrophe_right;
+mod apostrophe_role;
+mod apostrophe_type;
 mod condition;
 mod directus;
 mod directus_build;
@@ -99,6 +108,7 @@ pub const DIALECTS: &[&dyn Dialect] = &[
     &nick::Nick,
     &legacy::DirectusLegacy,
     &directus::Directus,
+    &apostrophe::Apostrophe,
 ];
 
 /// Says how closely a dialect follows its CMS.

@@ -1,12 +1,13 @@
 //! One connection that has been taken in: the beginning of HTTP/2, its requests, and its end.
 
 use std::error::Error;
+use std::future::Future;
 use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use http_body::Body;
@@ -14,13 +15,15 @@ use hyper::body::Incoming;
 use hyper::server::conn::http2::Builder;
 use hyper::service::Service;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf, Take};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, BufWriter, ReadBuf, Take};
 use tokio::sync::oneshot;
+use tokio::time::Sleep;
 use tokio_util::either::Either;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use tonic::codegen::http::{Request, Response};
 
+use crate::server::conduct::Conduct;
 use crate::server::door::{Door, Hall};
 use crate::server::greeter::Guest;
 use crate::server::tally::Connections;
@@ -50,12 +53,14 @@ pub(super) async fn serve(guest: Guest, hall: Arc<Hall>, manners: Manners) {
             return;
         }
     };
+    let conduct = Arc::new(Conduct::new(Arc::clone(&hall.ledger)));
     let about = About {
         name: Arc::clone(&hall.name),
         counts: Arc::clone(&hall.tally.grpc),
         arrived,
+        conduct: Some(Arc::clone(&conduct)),
     };
-    let door = Door::new(hall, names);
+    let door = Door::new(hall, names, conduct);
     match stream {
         Either::Left(stream) => converse(stream, door, about, manners).await,
         Either::Right(stream) => converse(stream, door, about, manners).await,
@@ -72,6 +77,8 @@ pub(super) struct About {
     pub(super) counts: Arc<Connections>,
     /// When it was accepted.
     pub(super) arrived: Instant,
+    /// How the client behaves, where his bad manners could harm others.
+    pub(super) conduct: Option<Arc<Conduct>>,
 }
 
 /// Speaks HTTP/2 with a client, and lets a service answer him.
@@ -86,11 +93,16 @@ where
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     let greeted = Arc::new(AtomicBool::new(false));
+    let turn_is_over = Arc::new(AtomicBool::new(false));
     let stream = Listened {
-        inner: stream.take(0),
+        inner: BufWriter::with_capacity(WRITTEN_AT_ONCE, stream).take(0),
         heard: 0,
-        since_rest: 0,
+        since_turn: 0,
+        turn_is_over: Arc::clone(&turn_is_over),
         greeted: Arc::clone(&greeted),
+        conduct: about.conduct.clone(),
+        counts: Arc::clone(&about.counts),
+        rest: None,
     };
     let (name, counts) = (Arc::clone(&about.name), Arc::clone(&about.counts));
     let (drain, mut draining) = oneshot::channel();
@@ -103,7 +115,10 @@ where
         drain,
         cut,
     )));
-    let mut connection = pin!(http2().serve_connection(TokioIo::new(stream), service));
+    let mut connection = pin!(Turns {
+        inner: http2().serve_connection(TokioIo::new(stream), service),
+        turn_is_over,
+    });
     let mut is_draining = false;
     loop {
         tokio::select! {
@@ -120,7 +135,7 @@ where
             order = &mut draining, if !is_draining => {
                 is_draining = true;
                 if order.is_ok() {
-                    connection.as_mut().graceful_shutdown();
+                    Pin::new(&mut connection.inner).graceful_shutdown();
                 }
             }
             order = &mut cutting => {
@@ -214,13 +229,36 @@ fn http2() -> Builder<TokioExecutor> {
     builder
 }
 
-/// A stream that notices when enough has come for the beginning of HTTP/2, and that rests when much has come at once, so that a
-/// client who sends without end keeps nobody waiting.
+/// A connection that has a turn whenever it is woken. Within one, HTTP/2 asks again and again whether something has come, even
+/// when it heard that the turn is over: what begins then would never end while a client sends more.
+struct Turns<C> {
+    inner: C,
+    turn_is_over: Arc<AtomicBool>,
+}
+
+impl<C: Future + Unpin> Future for Turns<C> {
+    type Output = C::Output;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<C::Output> {
+        self.turn_is_over.store(false, Ordering::Relaxed);
+        Pin::new(&mut self.inner).poll(context)
+    }
+}
+
+/// A stream that notices when enough has come for the beginning of HTTP/2, that lets others have their turn when much has come at
+/// once, so that a client who sends without end keeps nobody waiting, and that rests when what came was good for nothing.
 struct Listened<T> {
-    inner: Take<T>,
+    /// What is written is gathered until HTTP/2 has nothing more to say at this moment: an answer is three frames, and a long one
+    /// would be sent in three pieces.
+    inner: Take<BufWriter<T>>,
     heard: usize,
-    since_rest: usize,
+    since_turn: usize,
+    turn_is_over: Arc<AtomicBool>,
     greeted: Arc<AtomicBool>,
+    conduct: Option<Arc<Conduct>>,
+    counts: Arc<Connections>,
+    /// Ends when it may be read again.
+    rest: Option<Pin<Box<Sleep>>>,
 }
 
 /// What HTTP/2 begins with.
@@ -229,8 +267,11 @@ const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// The preface, and the head of the settings that must follow it.
 const GREETING_BYTES: usize = PREFACE.len() + 9;
 
-/// How much of a connection is read before it is the turn of the others.
-const TURN_BYTES: u16 = 4 * 1024;
+/// How much of a connection is read before it is the turn of the others: of the smallest streams some hundreds.
+const TURN_BYTES: u16 = 8 * 1024;
+
+/// How much is gathered at most before it is written.
+const WRITTEN_AT_ONCE: usize = 16 * 1024;
 
 impl<T> Listened<T> {
     /// Counts what has come of the greeting, and notices when it is whole.
@@ -247,16 +288,39 @@ impl<T> Listened<T> {
             self.greeted.store(true, Ordering::Relaxed);
         }
     }
+
+    /// Waits until a client that owes too much may be heard again.
+    fn poll_rest(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        if self.rest.is_none()
+            && let Some(time) = self.conduct.as_ref().and_then(|conduct| conduct.rest())
+        {
+            self.counts.slowed.up();
+            self.rest = Some(Box::pin(tokio::time::sleep(time)));
+        }
+        match &mut self.rest {
+            Some(rest) => {
+                ready!(rest.as_mut().poll(context));
+                self.rest = None;
+                Poll::Ready(())
+            }
+            None => Poll::Ready(()),
+        }
+    }
 }
 
-impl<T: AsyncRead + Unpin> AsyncRead for Listened<T> {
+impl<T: AsyncRead + AsyncWrite + Unpin> AsyncRead for Listened<T> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if self.since_rest >= usize::from(TURN_BYTES) {
-            self.since_rest = 0;
+        ready!(self.poll_rest(context));
+        if self.turn_is_over.load(Ordering::Relaxed) {
+            return Poll::Pending;
+        }
+        if self.since_turn >= usize::from(TURN_BYTES) {
+            self.since_turn = 0;
+            self.turn_is_over.store(true, Ordering::Relaxed);
             context.waker().wake_by_ref();
             return Poll::Pending;
         }
@@ -264,9 +328,15 @@ impl<T: AsyncRead + Unpin> AsyncRead for Listened<T> {
         self.inner.set_limit(TURN_BYTES.into());
         let poll = Pin::new(&mut self.inner).poll_read(context, buffer);
         match &poll {
-            Poll::Ready(_) => self.since_rest += buffer.filled().len() - before,
+            Poll::Ready(_) => {
+                let bytes = buffer.filled().len() - before;
+                self.since_turn += bytes;
+                if let Some(conduct) = &self.conduct {
+                    conduct.hear(bytes);
+                }
+            }
             // Nothing is left to be read: it is the turn of the others anyway.
-            Poll::Pending => self.since_rest = 0,
+            Poll::Pending => self.since_turn = 0,
         }
         if self.heard < GREETING_BYTES {
             self.hear(buffer.filled().get(before..).unwrap_or_default());

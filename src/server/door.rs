@@ -23,6 +23,7 @@ use crate::observe::counts::CallCounts;
 use crate::rpc::{DecisionService, service, status};
 use crate::server::callers::{CallerBook, Known};
 use crate::server::calls::{ADMINISTRATION, Calls};
+use crate::server::conduct::{Conduct, Ledger};
 use crate::server::correlation::Correlation;
 use crate::server::head::Head;
 use crate::server::tally::Tally;
@@ -53,6 +54,8 @@ pub(super) struct Hall {
     pub(super) message_bytes_max: usize,
     /// How much there is at once in the daemon.
     pub(super) room: Arc<Room>,
+    /// The time that the daemon has for clients who waste it.
+    pub(super) ledger: Arc<Ledger>,
     /// What is counted of connections and refusals.
     pub(super) tally: Arc<Tally>,
     /// What is counted of calls.
@@ -77,15 +80,18 @@ struct Visit {
     /// The names in the certificate of the client.
     names: Vec<String>,
     requests: AtomicUsize,
+    /// How the client behaves.
+    conduct: Arc<Conduct>,
 }
 
 impl Door {
     /// Opens the door to a connection; `names` are those of its certificate.
-    pub(super) fn new(hall: Arc<Hall>, names: Vec<String>) -> Self {
+    pub(super) fn new(hall: Arc<Hall>, names: Vec<String>, conduct: Arc<Conduct>) -> Self {
         Self(Arc::new(Visit {
             hall,
             names,
             requests: AtomicUsize::new(0),
+            conduct,
         }))
     }
 
@@ -96,18 +102,17 @@ impl Door {
         let head = Head::read(request.headers());
         let correlation = Correlation::of(&head);
         let permit = Permit::take(&self.0, call_of(path), correlation);
-        let refused = |status: Status| {
-            permit.count_refusal(&status);
-            Box::new(permit.mark(refusal(status)))
-        };
+        if head.bytes > HEADER_BYTES_MAX {
+            return Err(permit.refuse(status::headers_too_large()));
+        }
+        self.0.conduct.understand(head.bytes + path.len());
         if !is_probe {
             if permit.is_too_much() {
-                return Err(refused(status::overloaded("requests")));
+                return Err(permit.refuse(status::overloaded("requests")));
             }
-            self.judge(path, &head).map_err(refused)?;
-        }
-        if head.bytes > HEADER_BYTES_MAX {
-            return Err(refused(status::headers_too_large()));
+            if let Err(status) = self.judge(path, &head) {
+                return Err(permit.refuse(status));
+            }
         }
         if service::in_path(path).is_none() {
             return Ok(Answering::Routed(route(&self.0.hall, permit, request)));
@@ -119,10 +124,12 @@ impl Door {
             return Err(Box::new(not_grpc(StatusCode::UNSUPPORTED_MEDIA_TYPE)));
         }
         if permit.call == Call::Other {
-            return Err(refused(status::unknown_call()));
+            return Err(permit.refuse(status::unknown_call()));
         }
-        let packing = Packing::of(&head).map_err(refused)?;
-        let patience = patience(&head).map_err(refused)?;
+        let (packing, patience) = match (Packing::of(&head), patience(&head)) {
+            (Ok(packing), Ok(patience)) => (packing, patience),
+            (Err(status), _) | (_, Err(status)) => return Err(permit.refuse(status)),
+        };
         let deadline = patience.and_then(|patience| permit.begun.checked_add(patience));
         Ok(Answering::Decision(Unary::new(
             permit,
@@ -191,7 +198,7 @@ impl Future for Answering {
 
 fn route(
     hall: &Arc<Hall>,
-    permit: Permit,
+    mut permit: Permit,
     request: Request<Incoming>,
 ) -> Pin<Box<dyn Future<Output = Response<AnswerBody>> + Send>> {
     let mut routes = hall.routes.clone();
@@ -282,6 +289,8 @@ pub(super) struct Permit {
     pub(super) begun: Instant,
     /// What the caller finds it again by.
     correlation: Option<Box<Correlation>>,
+    /// Whether the caller has been told how it ended.
+    is_answered: bool,
 }
 
 impl Permit {
@@ -296,6 +305,7 @@ impl Permit {
             call,
             begun: Instant::now(),
             correlation,
+            is_answered: false,
         }
     }
 
@@ -344,8 +354,23 @@ impl Permit {
         answer
     }
 
+    /// Returns how the client behaves.
+    pub(super) fn conduct(&self) -> &Conduct {
+        &self.visit.conduct
+    }
+
+    /// Counts a refusal, and writes it.
+    fn refuse(mut self, status: Status) -> Box<Response<AnswerBody>> {
+        self.count_refusal(&status);
+        Box::new(self.mark(refusal(status)))
+    }
+
     /// Counts how the call ended and how long that took, and logs it.
-    pub(super) fn count(&self, code: Code) {
+    pub(super) fn count(&mut self, code: Code) {
+        if code != Code::Cancelled && !self.is_answered {
+            self.is_answered = true;
+            self.visit.conduct.answer();
+        }
         let took = self.begun.elapsed();
         let number = usize::try_from(i32::from(code)).unwrap_or_default();
         self.visit.hall.counts.add(self.call, number, took);
@@ -361,7 +386,7 @@ impl Permit {
     }
 
     /// Counts a refusal.
-    pub(super) fn count_refusal(&self, status: &Status) {
+    pub(super) fn count_refusal(&mut self, status: &Status) {
         self.count(status.code());
         let tally = self.tally();
         let counter = match status.code() {
@@ -388,6 +413,9 @@ impl Permit {
 
 impl Drop for Permit {
     fn drop(&mut self) {
+        if !self.is_answered {
+            self.visit.conduct.forsake();
+        }
         self.visit.hall.room.requests.fetch_sub(1, Ordering::Relaxed);
         self.visit.requests.fetch_sub(1, Ordering::Relaxed);
     }
@@ -422,7 +450,8 @@ mod tests {
     }
 
     fn visit(hall: &Arc<Hall>) -> Arc<Visit> {
-        Arc::clone(&Door::new(Arc::clone(hall), Vec::new()).0)
+        let conduct = Arc::new(Conduct::new(Arc::clone(&hall.ledger)));
+        Arc::clone(&Door::new(Arc::clone(hall), Vec::new(), conduct).0)
     }
 
     fn hall() -> Arc<Hall> {
@@ -436,6 +465,7 @@ mod tests {
             routes: Routes::default(),
             message_bytes_max: 64,
             room: Arc::default(),
+            ledger: Arc::default(),
             tally: Arc::default(),
             counts: Arc::default(),
         })

@@ -22,14 +22,11 @@ use tokio_util::either::Either;
 use tokio_util::sync::CancellationToken;
 
 use crate::server::door::Hall;
-use crate::server::listen::is_exhausted;
+use crate::server::listen::pause_after;
 use crate::server::tally::Leaving;
 use crate::server::threads::Habits;
 use crate::server::tls::{Identity, names_of};
 use crate::vocab::limits::{ACCEPTS_PER_SECOND_MAX, HANDSHAKE_TIME_MAX};
-
-/// How long accepting pauses when it fails for a reason that does not pass by itself.
-const PAUSE: Duration = Duration::from_millis(100);
 
 /// Where guests come from, and which threads they are handed to.
 pub(super) struct Gate {
@@ -219,7 +216,7 @@ impl Gate {
                     welcome(socket, &hall, &habits, Arc::clone(&hands), next);
                     pace.step().await;
                 }
-                Err(error) => complain(&error, &hall, &habits).await,
+                Err(error) => pause_after(&error, &hall.name, &habits.seldom).await,
             }
         }
     }
@@ -323,8 +320,8 @@ struct Pace {
     since: Instant,
 }
 
-/// How many may be taken at once by whoever was at rest: a fifth of those of a second.
-const AT_ONCE: u64 = ACCEPTS_PER_SECOND_MAX / 5;
+/// How many may be taken at once by whoever was at rest: a tenth of those of a second.
+const AT_ONCE: u64 = ACCEPTS_PER_SECOND_MAX / 10;
 
 /// How long it rests when it has taken too many.
 const REST: Duration = Duration::from_millis(2);
@@ -372,22 +369,6 @@ pub(super) async fn unless<T>(closing: &CancellationToken, something: impl Futur
         () = closing.cancelled() => None,
         done = something => Some(done),
     }
-}
-
-async fn complain(error: &io::Error, hall: &Hall, habits: &Habits) {
-    // Whoever went away while he waited is no trouble of ours.
-    if error.kind() == io::ErrorKind::ConnectionAborted {
-        return;
-    }
-    if habits.seldom.is_due() {
-        let help = if is_exhausted(error) {
-            "no descriptor is left: let the process have more (`ulimit -n`, `LimitNOFILE=`), or fewer `--connections`"
-        } else {
-            ""
-        };
-        tracing::error!(listener = %hall.name, %error, help, "cannot accept connections");
-    }
-    tokio::time::sleep(PAUSE).await;
 }
 
 #[cfg(test)]

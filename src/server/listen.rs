@@ -6,10 +6,12 @@ use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, chown};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::server::config::{Address, Listener, Mode, Owner};
+use crate::server::tally::Seldom;
 use crate::vocab::limits::BACKLOG_MAX;
 
 /// A place that is taken.
@@ -162,8 +164,28 @@ pub(super) fn raise_descriptors() -> Option<u64> {
     Some(hard)
 }
 
+/// How long accepting pauses when it fails for a reason that does not pass by itself.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Says, not too often, why a listener could not accept a connection, and lets some time pass before it tries again.
+pub(super) async fn pause_after(error: &io::Error, listener: &str, seldom: &Seldom) {
+    // Whoever went away while he waited is no trouble of ours.
+    if error.kind() == io::ErrorKind::ConnectionAborted {
+        return;
+    }
+    if seldom.is_due() {
+        let help = if is_exhausted(error) {
+            "no descriptor is left: let the process have more (`ulimit -n`, `LimitNOFILE=`), or fewer `--connections`"
+        } else {
+            ""
+        };
+        tracing::error!(listener, %error, help, "cannot accept connections");
+    }
+    tokio::time::sleep(PAUSE).await;
+}
+
 /// Tells whether an accept failed because the process or the system has no descriptor left.
-pub(super) fn is_exhausted(error: &io::Error) -> bool {
+fn is_exhausted(error: &io::Error) -> bool {
     matches!(
         error.raw_os_error().map(nix::errno::Errno::from_raw),
         Some(nix::errno::Errno::EMFILE | nix::errno::Errno::ENFILE)

@@ -26,7 +26,7 @@ use crate::store::snapshot::{Entry, Published};
 use crate::vocab::effect::Effect;
 
 /// Lists every metric: its name, what it is, its labels, and what it tells. Counters end in `_total` where they are shown.
-pub const METRICS: [(&str, MetricType, &[&str], &str); 26] = [
+pub const METRICS: [(&str, MetricType, &[&str], &str); 27] = [
     (
         "placet_decisions",
         MetricType::Counter,
@@ -68,6 +68,12 @@ pub const METRICS: [(&str, MetricType, &[&str], &str); 26] = [
         MetricType::Counter,
         &["serves"],
         "Connections for HTTP and health that waited until others had ended",
+    ),
+    (
+        "placet_connections_slowed",
+        MetricType::Counter,
+        &[],
+        "Times that a connection for gRPC was not read for a while, because what it sent was good for nothing",
     ),
     (
         "placet_http_requests",
@@ -347,6 +353,7 @@ impl Sources {
                 .into_iter()
                 .skip(1)
                 .try_for_each(|(serves, counts)| family.counter(&[("serves", serves)], counts.delayed.get())),
+            "placet_connections_slowed" => family.counter_alone(self.tally.grpc.slowed.get()),
             "placet_http_requests" => self.pages.list().try_for_each(|(page, code, count)| {
                 family.counter(&[("page", page), ("code", code.to_string().as_str())], count)
             }),

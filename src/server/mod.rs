@@ -17,6 +17,7 @@
 
 pub(crate) mod callers;
 mod calls;
+mod conduct;
 pub mod config;
 mod connection;
 mod correlation;
@@ -51,6 +52,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::server::callers::{CallerBook, CallersError};
 use crate::server::calls::Calls;
+use crate::server::conduct::Ledger;
 use crate::server::config::{Address, Listener, ServeConfig, Serves};
 use crate::server::connection::Manners;
 use crate::server::door::{Hall, Room};
@@ -363,7 +365,7 @@ fn furnish(
     services: &Services,
     daemon: &Daemon,
 ) -> Vec<(Arc<Hall>, Bound)> {
-    let room = Arc::new(Room::default());
+    let (room, ledger) = (Arc::new(Room::default()), Arc::new(Ledger::default()));
     let of = |listener: &Listener| {
         let name: Arc<str> = listener.name.as_str().into();
         let identity = secrets.identities.iter().find(|(of, _)| *of == name);
@@ -376,6 +378,7 @@ fn furnish(
             routes: services.routes.clone(),
             message_bytes_max: config.message_bytes_max,
             room: Arc::clone(&room),
+            ledger: Arc::clone(&ledger),
             tally: Arc::clone(&daemon.tally),
             counts: Arc::clone(&daemon.calls),
             name,

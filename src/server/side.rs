@@ -6,7 +6,7 @@ use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use axum::Router;
 use axum::extract::{Path, Request, State};
@@ -155,6 +155,7 @@ async fn serve_all(sockets: Vec<(Arc<str>, Serves, TcpListener)>, pages: Pages, 
                         name: Arc::clone(&of),
                         counts: Arc::clone(&counted),
                         arrived: Instant::now(),
+                        conduct: None,
                     };
                     serve_health(stream, routes.clone(), about)
                 };
@@ -181,11 +182,7 @@ async fn receive<F>(
         let stream = match socket.accept().await {
             Ok((stream, _)) => stream,
             Err(error) => {
-                // Out of descriptors, mostly: it passes when others give theirs back.
-                if seldom.is_due() {
-                    tracing::warn!(listener = %name, %error, "cannot accept connections");
-                }
-                tokio::time::sleep(Duration::from_millis(100)).await;
+                listen::pause_after(&error, &name, &seldom).await;
                 continue;
             }
         };
@@ -278,5 +275,45 @@ async fn profile_ready(State(pages): State<Pages>, Path(id): Path<String>) -> Re
         None => (StatusCode::NOT_FOUND, "unknown\n").into_response(),
         Some(true) => "ready\n".into_response(),
         Some(false) => (StatusCode::SERVICE_UNAVAILABLE, "not ready\n").into_response(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    /// The clock stands still while something happens, and leaps where everybody waits.
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_for_http_ends_however_busy_it_is() {
+        let socket = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut client = TcpStream::connect(socket.local_addr().unwrap()).await.unwrap();
+        let (stream, _) = socket.accept().await.unwrap();
+        let router = Router::new().route("/", get(|| async { "ok\n" }));
+        let begun = tokio::time::Instant::now();
+        let serving = tokio::spawn(serve_http(stream, router, Arc::default()));
+        let mut asked = 0_u64;
+        let mut answer = [0; 1024];
+        while client
+            .write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+            .await
+            .is_ok()
+            && matches!(client.read(&mut answer).await, Ok(1..))
+        {
+            asked += 1;
+            tokio::time::sleep(Duration::from_secs(3)).await;
+        }
+        serving.await.unwrap();
+        let lived = begun.elapsed();
+        assert!(
+            lived >= HTTP_CONNECTION_TIME_MAX,
+            "{lived:?} after {asked} requests"
+        );
+        assert!(
+            lived < HTTP_CONNECTION_TIME_MAX + Duration::from_secs(6),
+            "{lived:?}"
+        );
+        assert!(asked >= HTTP_CONNECTION_TIME_MAX.as_secs() / 6, "{asked}");
     }
 }

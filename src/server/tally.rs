@@ -19,6 +19,8 @@ pub struct Connections {
     pub delayed: Counter,
     /// Those whose handshake failed, or whose first words did not come in time or made no sense.
     pub failed_handshakes: Counter,
+    /// How often one was not read for a while, because what came was good for nothing.
+    pub slowed: Counter,
 }
 
 impl Connections {

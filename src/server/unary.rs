@@ -194,10 +194,11 @@ impl<B: Body<Data = Bytes> + Unpin> Unary<B> {
         loop {
             match Pin::new(&mut self.body).poll_frame(context) {
                 Poll::Ready(Some(Ok(frame))) => {
-                    if let Ok(data) = frame.into_data()
-                        && let Err(status) = self.message.take(data, limit, &self.permit)
-                    {
-                        return Poll::Ready(Err(status));
+                    if let Ok(data) = frame.into_data() {
+                        self.permit.conduct().understand(data.len());
+                        if let Err(status) = self.message.take(data, limit, &self.permit) {
+                            return Poll::Ready(Err(status));
+                        }
                     }
                     if self.body.is_end_stream() {
                         return Poll::Ready(Ok(()));
@@ -253,10 +254,14 @@ impl<B: Body<Data = Bytes> + Unpin> Unary<B> {
             let limit = self.permit.message_bytes_max();
             self.unpacking = Some(Box::new(Unpacking::new(self.message.take_packed(), limit)));
         }
-        match &mut self.unpacking {
-            Some(unpacking) => unpacking.poll(context),
-            None => Poll::Ready(Ok(())),
+        let Some(unpacking) = &mut self.unpacking else {
+            return Poll::Ready(Ok(()));
+        };
+        let poll = unpacking.poll(context);
+        if let Poll::Ready(Err(_)) = &poll {
+            self.permit.conduct().unpack_in_vain(unpacking.message.len());
         }
+        poll
     }
 
     fn answer(&self) -> Result<Response<AnswerBody>, Status> {

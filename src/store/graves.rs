@@ -41,6 +41,11 @@ impl Graves {
         self.tables.is_empty() && self.snapshots.is_empty()
     }
 
+    /// Tells whether anything is kept.
+    pub(super) fn holds_any(&self) -> bool {
+        !self.tables.is_empty() || !self.snapshots.is_empty()
+    }
+
     /// Sweeps if that is due at `now`, and returns when it is due again.
     pub(super) fn tend(&mut self, now: Instant) -> Option<Instant> {
         if self.next.is_none_or(|(at, _)| at <= now) {

@@ -8,7 +8,7 @@
 //! * Only [`reload`] builds and publishes, on one thread of its own; all good profiles of a scan appear in one swap.
 //! * A failed reload changes nothing but what is said about it: each broken, vanished or unreadable profile keeps its last good
 //!   version, and says that it is stale.
-//! * Memory of old versions is given back on the reload thread, never by a request.
+//! * Memory of old versions, and what loading needed, is given back on the reload thread, never by a request.
 //!
 //! * Nothing waits for the time of day, and no age is computed from it: it may jump ([`clock`]).
 //!
@@ -23,6 +23,7 @@ pub mod reload;
 pub mod rounds;
 pub mod schedule;
 pub mod snapshot;
+mod surplus;
 mod trail;
 pub mod watch;
 

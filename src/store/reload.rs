@@ -20,6 +20,7 @@ use crate::store::journal::{log_changes, log_round};
 use crate::store::mount;
 use crate::store::rounds::{Counts, Ending, Ledger, Rounds};
 use crate::store::snapshot::{Entry, Files, Published, Snapshot};
+use crate::store::surplus::Surplus;
 use crate::store::watch::{Consumer, Flow, Wake};
 
 /// Says what to load and when to forget.
@@ -67,6 +68,7 @@ pub struct Reloader {
     strays: Vec<ScanProblem>,
     frozen: Arc<[String]>,
     graves: Graves,
+    surplus: Surplus,
     ledger: Ledger,
 }
 
@@ -89,6 +91,7 @@ impl Reloader {
             strays: Vec::new(),
             frozen: Arc::default(),
             graves: Graves::default(),
+            surplus: Surplus::default(),
             ledger,
         };
         (reloader, rounds)
@@ -143,6 +146,7 @@ impl Reloader {
         // Whoever waits for the end finds it in the log.
         log_round(&round, why, outcome.has_swapped);
         self.ledger.end(round);
+        self.surplus.note(self.config.clock.steady());
         flow
     }
 
@@ -374,8 +378,13 @@ impl Consumer for Reloader {
 
     fn tend(&mut self, now: Instant) -> Option<Instant> {
         let expiry = self.expire(now);
+        let held = self.graves.holds_any();
         let sweep = self.graves.tend(now);
-        expiry.into_iter().chain(sweep).min()
+        if held && sweep.is_none() {
+            self.surplus.note(now);
+        }
+        let surplus = self.surplus.tend(now);
+        [expiry, sweep, surplus].into_iter().flatten().min()
     }
 }
 

@@ -224,7 +224,13 @@ pub const AGED_TIME_MAX: Duration = Duration::from_secs(60);
 pub const CONNECTION_AGE_SECONDS_MAX: u64 = 7 * 24 * 3_600;
 
 /// Bounds the connections that one listener for gRPC takes in a second, but for a few at once; the next ones wait to be accepted.
-pub const ACCEPTS_PER_SECOND_MAX: u64 = 5_000;
+pub const ACCEPTS_PER_SECOND_MAX: u64 = 1_000;
+
+/// Bounds the work of a second for streams that are reset, and for what is no call; whoever causes more is read later.
+pub const WASTE_PER_SECOND_MAX: Duration = Duration::from_millis(5);
+
+/// Bounds how long a connection that caused such work is not read.
+pub const WASTE_REST_MAX: Duration = Duration::from_secs(10);
 
 /// Bounds the connections that wait to be accepted.
 pub const BACKLOG_MAX: i32 = 1_024;
@@ -290,7 +296,7 @@ pub const HEADER_BYTES_MAX: usize = 16 * 1024;
 pub const HEADER_BYTES_READ_MAX: u32 = 64 * 1024;
 
 /// Bounds the streams of one connection that were reset and are not yet forgotten.
-pub const RESET_STREAMS_MAX: usize = 128;
+pub const RESET_STREAMS_MAX: usize = 512;
 
 /// Bounds what a client may send on one stream before it must wait for us.
 pub const STREAM_WINDOW_BYTES: u32 = 1024 * 1024;

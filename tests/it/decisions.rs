@@ -377,12 +377,13 @@ fn ask_case(model: &Model, case: &Json) -> Result<(), String> {
         "left_out",
         "presets",
         "targets",
+        "transitions",
     ];
     for key in case.as_object().unwrap().keys() {
         assert!(known.contains(&key.as_str()), "`{key}` is no part of a case");
     }
-    if case.get("targets").is_some() {
-        return ask_targets(model, case);
+    if case.get("targets").is_some() || case.get("transitions").is_some() {
+        return ask_offers(model, case);
     }
     let mut question = case["ask"].clone();
     let explained = case["explanation_required"].is_boolean();
@@ -446,8 +447,8 @@ fn demand_explanation(model: &Model, case: &Json) -> Result<(), String> {
     )
 }
 
-/// Lists the states that the open transitions lead to, in the order of the offers, an explanation given.
-fn ask_targets(model: &Model, case: &Json) -> Result<(), String> {
+/// Lists the open transitions, by their names or by the states that they lead to, in the order of the offers, an explanation given.
+fn ask_offers(model: &Model, case: &Json) -> Result<(), String> {
     let mut question = case["ask"].clone();
     if question["context"]["explanation"].is_null() {
         question["context"]["explanation"] = json!("because");
@@ -457,6 +458,11 @@ fn ask_targets(model: &Model, case: &Json) -> Result<(), String> {
     let open = offers
         .iter()
         .filter(|offer| offer.listed && offer.decision.is_allow());
+    if let Some(wanted) = case.get("transitions") {
+        let named = open.map(|offer| model.transition(offer.transition.unwrap()).unwrap());
+        let names: Vec<&str> = named.map(|transition| transition.name.as_ref()).collect();
+        return differs("transitions", wanted, &json!(names), Reason::Allowed);
+    }
     let targets: Vec<&str> = open.map(|offer| offer.target.unwrap()).collect();
     differs("targets", &case["targets"], &json!(targets), Reason::Allowed)
 }

@@ -16,6 +16,7 @@ use tokio::net::TcpStream;
 use tonic::codegen::http::Request;
 use tonic::transport::{Channel, Endpoint};
 
+use crate::http::{metrics, value};
 use crate::serve::{Daemon, GRANTS, write_profile};
 use crate::serving::{check, question};
 
@@ -225,6 +226,65 @@ fn those_who_behave_are_answered_whatever_others_do() {
         assert!(under < bound, "{kind:?}: {under:?} against {quiet:?}");
         assert!(mebibytes < 512, "{kind:?}: {mebibytes} MiB");
     }
+}
+
+/// Returns the processor time that a process has used, in seconds.
+fn worked(pid: u32) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    // Behind the name, which is in brackets, stand the state and ten numbers, and then the ticks.
+    let (_, numbers) = stat.rsplit_once(')').unwrap();
+    let ticks = numbers.split_whitespace().skip(11).take(2);
+    ticks.map(|ticks| ticks.parse::<f64>().unwrap()).sum::<f64>() / 100.0
+}
+
+#[test]
+fn who_takes_his_calls_back_is_slowed_and_nobody_else_is() {
+    let daemon = Daemon::start(
+        |root| write_profile(root, "news", GRANTS),
+        &["--http-listen", "127.0.0.1:0"],
+    );
+    let addresses = daemon.addresses();
+    let at = |name: &str| addresses[name].parse::<SocketAddr>().unwrap();
+    let (address, pages) = (at("grpc"), at("http"));
+    let slowed = || value(&metrics(pages), "placet_connections_slowed_total").unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .unwrap();
+    let channel = runtime.block_on(async {
+        let endpoint = Endpoint::from_shared(format!("http://{address}")).unwrap();
+        endpoint.connect().await.unwrap()
+    });
+    runtime.block_on(async {
+        let calls = (0..2000).map(|_| {
+            tokio::spawn({
+                let channel = channel.clone();
+                async move { check(&channel).await }
+            })
+        });
+        for call in calls.collect::<Vec<_>>() {
+            call.await.unwrap().unwrap();
+        }
+    });
+    assert_eq!(slowed(), 0.0);
+
+    let before = worked(daemon.pid());
+    let (stop, done) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+    let attacker = runtime.spawn(attack(
+        Attack::Resets,
+        address,
+        Arc::clone(&stop),
+        Arc::clone(&done),
+    ));
+    std::thread::sleep(Duration::from_secs(2));
+    stop.store(true, Ordering::Relaxed);
+    runtime.block_on(attacker).unwrap();
+    let worked = worked(daemon.pid()) - before;
+    assert!(slowed() > 0.0, "{done:?} streams were reset");
+    // It would be two seconds, and what is allowed of them is a hundredth, more if it was compiled for debugging.
+    assert!(worked < 1.0, "{worked} s of work for {done:?} streams");
+    runtime.block_on(check(&channel)).unwrap();
 }
 
 #[tokio::test]

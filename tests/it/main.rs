@@ -16,6 +16,7 @@
 mod admin;
 mod agreement;
 mod answers;
+mod apostrophe;
 mod ask;
 mod blind;
 mod cli;

@@ -89,6 +89,7 @@ fn write_page(id: &str, model: &Model) -> String {
     let rows: Vec<_> = all
         .into_iter()
         .filter(|row| !is_long || open.contains(&row.collection))
+        .filter(|row| !is_wide(model) || is_told(model, row))
         .collect();
     let roles: Vec<&str> = columns
         .iter()
@@ -106,6 +107,7 @@ fn write_page(id: &str, model: &Model) -> String {
         .max(5);
     let mut page = format!("Who may do what in `{id}`\n\n{LEGEND}");
     let mut last = (None, None);
+    let mut seen: Vec<(&str, String)> = Vec::new();
     for row in &rows {
         if last.0 != Some(row.collection) {
             let title = if row.collection.is_empty() {
@@ -123,7 +125,18 @@ fn write_page(id: &str, model: &Model) -> String {
             }
             page.push('\n');
             last = (Some(row.collection), None);
+            seen.clear();
         }
+        let marks: Vec<String> = columns
+            .iter()
+            .map(|column| mark(model, row, column, &roles))
+            .collect();
+        // Of many actions those are left out that are for the same people as in a state before.
+        let same = (row.action, marks.join(" "));
+        if is_wide(model) && row.transition.is_empty() && seen.contains(&same) {
+            continue;
+        }
+        seen.push(same);
         let shown = if last.1 == Some(row.state) {
             ""
         } else {
@@ -131,18 +144,30 @@ fn write_page(id: &str, model: &Model) -> String {
         };
         last.1 = Some(row.state);
         let mut line = format!("  {shown:state_width$}  {:label_width$}", row.label);
-        for column in &columns {
-            let _ = write!(
-                line,
-                "  {:width$}",
-                mark(model, row, column, &roles),
-                width = column.heading.chars().count()
-            );
+        for (column, mark) in columns.iter().zip(&marks) {
+            let _ = write!(line, "  {mark:width$}", width = column.heading.chars().count());
         }
         page.push_str(line.trim_end());
         page.push('\n');
     }
     page
+}
+
+/// Whether there are so many actions that a page with all of them would be read by nobody.
+fn is_wide(model: &Model) -> bool {
+    model.actions.len() > 20
+}
+
+/// Whether a row of a wide page tells something: not of a collection of the CMS itself, nor of an action that is nothing but what
+/// a transition asks.
+fn is_told(model: &Model, row: &Row<'_>) -> bool {
+    let asked = model.action_names.id(row.action).is_some_and(|action| {
+        model
+            .transitions
+            .iter()
+            .any(|transition| transition.actions.contains(&action))
+    });
+    !row.collection.starts_with('@') && !asked
 }
 
 fn columns(model: &Model) -> Vec<Column> {
@@ -252,6 +277,19 @@ fn states<'m>(model: &'m Model, collection: &Collection) -> Vec<(Option<&'m str>
     }
 }
 
+/// Adds the approvals of people whom a rule names.
+fn approve_by_name(model: &Model, row: &Row<'_>, roles: &[&str], question: &mut Json) {
+    let rules = model
+        .transitions
+        .iter()
+        .flat_map(|transition| &transition.approvals);
+    let named = rules.flat_map(|rule| &rule.users).map(
+        |id| json!({"subject_id": id, "roles": roles, "transition": row.transition, "content_digest": "d1"}),
+    );
+    let approvals = question["context"]["approvals"].as_array_mut().unwrap();
+    approvals.extend(named);
+}
+
 /// Asks about somebody else's item, one of a peer, and an own one, and returns the widest that is allowed.
 fn mark(model: &Model, row: &Row<'_>, column: &Column, roles: &[&str]) -> String {
     let owners: &[(&str, &str, bool)] = &[("Y", "stranger", false), ("r", "peer", true), ("o", "me", true)];
@@ -260,6 +298,7 @@ fn mark(model: &Model, row: &Row<'_>, column: &Column, roles: &[&str]) -> String
             continue;
         }
         let mut question = question(row, column, roles);
+        approve_by_name(model, row, roles, &mut question);
         if row.operation != Operation::Create {
             question["resource"]["id"] = json!("1");
             question["resource"]["owner"]["id"] = json!(owner);

@@ -6,6 +6,7 @@
 //!
 //! Run it with `cargo test --test it recordings -- --nocapture`.
 
+mod apostrophe;
 mod directus;
 pub(crate) mod directus_legacy;
 pub(crate) mod door;
@@ -179,6 +180,16 @@ fn directus() {
 #[test]
 fn directus_strict() {
     directus::run_strict();
+}
+
+#[test]
+fn apostrophe() {
+    apostrophe::run();
+}
+
+#[test]
+fn apostrophe_strict() {
+    apostrophe::run_strict();
 }
 
 #[test]

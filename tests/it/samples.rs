@@ -122,6 +122,7 @@ fn load_without_a_complaint() {
             "editorial",
             "issue",
             "magazine",
+            "museum",
             "newsroom",
             "newsroom-legacy",
             "signoff",

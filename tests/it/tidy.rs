@@ -138,6 +138,7 @@ const CORPUS: &[(&str, &str, &str)] = &[
     ("dialects/native", "", "native"),
     ("dialects/nick", "", "nick"),
     ("dialects/directus", "", "directus"),
+    ("dialects/apostrophe", "", "apostrophe"),
     ("cli", "txt", "cli"),
 ];
 

@@ -1,6 +1,6 @@
 //! Recordings of Directus: each vector as requests of the wire contract, and the answers compared.
 
-mod ask;
+pub(crate) mod ask;
 mod judge;
 mod read;
 mod strict;
