@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::model::bits::Bits;
 use crate::model::collection::Collection;
 use crate::model::grant::{self as compiled, DocumentGrants, Mask, TargetMask};
-use crate::model::id::{ActionId, CollectionId, ConstraintId, DocumentGrantId, FieldId, GrantId};
+use crate::model::id::{ActionId, CollectionId, ConstraintId, DocumentGrantId, FieldId, GrantId, RoleId};
 use crate::model::slot::Slots;
 use crate::policy::condition::{Condition, Left, Node};
 use crate::policy::grant::{Constraint, Grant, Held, Scope, Selection, TargetStates};
@@ -75,8 +75,14 @@ pub(super) fn compile_document_grants(policy: &Policy, interner: &mut Interner<'
             .actions
             .iter()
             .map(|action| interner.model.action_names.intern(&action.value));
+        let roles: Box<[RoleId]> = grant
+            .roles
+            .iter()
+            .filter_map(|role| interner.model.roles.names.id::<RoleId>(&role.value))
+            .collect();
         let row = compiled::DocumentGrant {
             actions: Bits::of(actions),
+            roles,
             users: grant
                 .users
                 .iter()
@@ -107,10 +113,12 @@ pub(super) fn compile_document_grants(policy: &Policy, interner: &mut Interner<'
         .map(|(collection, documents)| (collection, by_document(documents)))
         .collect();
     let any_descends = rows.iter().any(|row| row.descendants);
+    let any_roles = rows.iter().any(|row| !row.roles.is_empty());
     interner.model.document_grants = DocumentGrants {
         documents,
         rows,
         any_descends,
+        any_roles,
     };
 }
 

@@ -1,7 +1,8 @@
 //! The dialect of Apostrophe: the document types of a project as its own modules describe them, and the groups of its extension.
 //!
 //! `types.json` holds the options of each type that matter, which a short script prints from a running project;
-//! `groups.json` the groups of the extension "Advanced Permission". Mode `exact` decides as Apostrophe 4 does, raw checks and
+//! `groups.json` and `document_grants.json` (or `.jsonl`) the groups of the extension "Advanced Permission", and who was granted
+//! single documents. Mode `exact` decides as Apostrophe 4 does, raw checks and
 //! list filters apart; in mode `strict` a check of a document asks both, as Apostrophe's own routes do, and its accidental
 //! openings are closed.
 //!
@@ -14,6 +15,7 @@ use crate::source::diagnostic::{Diagnostic, Severity, quote};
 use crate::source::json::Json;
 use crate::source::span::Span;
 
+use super::apostrophe_document::{DocumentRow, read_documents};
 use super::apostrophe_group::{GroupRow, read_groups};
 use super::apostrophe_lower::lower;
 use super::apostrophe_type::{DocType, add_own_types, read_types};
@@ -68,6 +70,8 @@ impl Dialect for Apostrophe {
 const TYPES: &str = "types.json";
 /// The file with the groups of the extension.
 const GROUPS: &str = "groups.json";
+/// The files with grants of single documents.
+const DOCUMENTS: [&str; 2] = ["document_grants.json", "document_grants.jsonl"];
 /// Whether contributors may upload attachments.
 const CONTRIBUTOR_UPLOADS: &str = "contributor_uploads";
 
@@ -82,6 +86,8 @@ pub(super) struct Project {
     pub(super) types: Vec<DocType>,
     /// The groups; absent: users have roles.
     pub(super) groups: Option<Vec<GroupRow>>,
+    /// Grants of single documents.
+    pub(super) documents: Vec<DocumentRow>,
     /// Where the types begin.
     origin: Option<Span>,
 }
@@ -100,6 +106,9 @@ impl Project {
                 let groups = self.groups.get_or_insert_default();
                 read_groups(file.json, groups, diagnostics);
             }
+            name if DOCUMENTS.contains(&name) => {
+                read_documents(file.json, &mut self.documents, diagnostics);
+            }
             name => report_unknown(name, file.json, diagnostics),
         }
     }
@@ -108,6 +117,6 @@ impl Project {
 fn report_unknown(name: &str, json: &Json, diagnostics: &mut Vec<Diagnostic>) {
     let message = format!("a profile of Apostrophe has no file {}", quote(name));
     let mut diagnostic = Diagnostic::new(Code::UnknownFile, json.span.at_start(), message);
-    diagnostic.help = reader::suggestion(name, [TYPES, GROUPS]);
+    diagnostic.help = reader::suggestion(name, [TYPES, GROUPS, DOCUMENTS[0], DOCUMENTS[1]]);
     diagnostics.push(diagnostic.severity(Severity::Warning));
 }

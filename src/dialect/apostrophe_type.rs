@@ -80,6 +80,8 @@ pub(super) struct CustomPermission {
     pub(super) title: Title,
     /// Permissions of which one must be there as well; none: it stands by itself.
     pub(super) requires: Vec<Spanned<String>>,
+    /// Whether it is given on single documents as well.
+    pub(super) per_doc: bool,
 }
 
 impl DocType {
@@ -308,7 +310,7 @@ fn read_permission(json: &Json, diagnostics: &mut Vec<Diagnostic>) -> Option<Cus
             None
         }
     });
-    keys.bool("perDoc", diagnostics);
+    let per_doc = keys.bool("perDoc", diagnostics).unwrap_or_default();
     keys.finish(diagnostics);
     let name = name?;
     if ACTIONS.contains(&name.value.as_str()) {
@@ -323,6 +325,7 @@ fn read_permission(json: &Json, diagnostics: &mut Vec<Diagnostic>) -> Option<Cus
             ..Title::default()
         },
         requires: requires.unwrap_or_default(),
+        per_doc,
     })
 }
 

@@ -7,7 +7,7 @@ use crate::vocab::network::Network;
 
 use super::bits::Bits;
 use super::condition::Operand;
-use super::id::{CollectionId, ConditionId, DocumentGrantId, FieldId, OriginId};
+use super::id::{CollectionId, ConditionId, DocumentGrantId, FieldId, OriginId, RoleId};
 
 /// Which ids a rule is for.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -153,6 +153,8 @@ pub struct DocumentGrants {
     pub rows: Vec<DocumentGrant>,
     /// Whether any of them is for the items below its document as well.
     pub any_descends: bool,
+    /// Whether any of them gives roles.
+    pub any_roles: bool,
 }
 
 /// The grants of the documents of one collection, by the id of the document.
@@ -173,6 +175,8 @@ impl DocumentGrants {
 pub struct DocumentGrant {
     /// Actions.
     pub actions: Bits,
+    /// Roles held on the document, in the order of their declaration.
+    pub roles: Box<[RoleId]>,
     /// Ids of users.
     pub users: Box<[Box<str>]>,
     /// Names of groups.

@@ -109,7 +109,7 @@ pub struct TargetStates {
     pub same: bool,
 }
 
-/// Actions on one document, and perhaps on all that lies below it, for named users and groups.
+/// Actions, and roles, on one document and perhaps on all that lies below it, for named users and groups.
 #[derive(Clone, Debug, Hash)]
 pub struct DocumentGrant {
     /// The collection of the document.
@@ -118,6 +118,8 @@ pub struct DocumentGrant {
     pub document: Spanned<String>,
     /// Actions.
     pub actions: Vec<Spanned<String>>,
+    /// Roles that they hold on the document, as if the request said so.
+    pub roles: Vec<Spanned<String>>,
     /// Ids of users.
     pub users: Vec<Spanned<String>>,
     /// Groups.

@@ -7,7 +7,7 @@ use crate::source::diagnostic::Diagnostic;
 use super::names::Names;
 use super::report::Report;
 
-/// Checks the actions that named people have on single documents.
+/// Checks the actions and roles that named people have on single documents.
 pub(super) fn validate_document_grants(names: &Names<'_>, report: &mut Report<'_>) {
     for grant in &names.policy.document_grants {
         names.check_collection(&grant.collection, report);
@@ -16,6 +16,7 @@ pub(super) fn validate_document_grants(names: &Names<'_>, report: &mut Report<'_
             .actions
             .iter()
             .for_each(|action| names.check_action(action, report));
+        grant.roles.iter().for_each(|role| names.check_role(role, report));
         grant
             .groups
             .iter()
@@ -30,7 +31,7 @@ pub(super) fn validate_document_grants(names: &Names<'_>, report: &mut Report<'_
 }
 
 fn find_lacking(grant: &DocumentGrant) -> Option<&'static str> {
-    if grant.actions.is_empty() {
+    if grant.actions.is_empty() && grant.roles.is_empty() {
         Some("action")
     } else if grant.users.is_empty() && grant.groups.is_empty() {
         Some("user and no group")

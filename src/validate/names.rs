@@ -156,7 +156,8 @@ impl<'p> Names<'p> {
         let inherited = policy.roles.iter().flat_map(|role| &role.inherits);
         let of_groups = policy.groups.iter().flat_map(|group| &group.roles);
         let of_users = policy.users.iter().flat_map(|user| &user.roles);
-        let brought = inherited.chain(of_groups).chain(of_users);
+        let of_documents = policy.document_grants.iter().flat_map(|grant| &grant.roles);
+        let brought = inherited.chain(of_groups).chain(of_users).chain(of_documents);
         self.brought = brought.map(|name| name.value.as_str()).collect();
     }
 
