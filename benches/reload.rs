@@ -17,10 +17,12 @@
 #[allow(dead_code, reason = "the benchmarks share this page, each uses a part of it")]
 mod sample;
 
+#[path = "sample/daemon.rs"]
+#[allow(dead_code, reason = "the benchmarks share this page, each uses a part of it")]
+mod daemon;
+
 use std::fs;
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -30,11 +32,10 @@ use placet::rpc::proto::v1;
 use placet::rpc::proto::v1::policy_decision_service_client::PolicyDecisionServiceClient;
 use placet::store::PolicyStore;
 use placet::store::reload::{ReloadConfig, Reloader};
-use serde_json::Value as Json;
-use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 use tonic::transport::Channel;
 
+use daemon::Daemon;
 use sample::Size;
 
 /// How many questions are in flight at once.
@@ -57,66 +58,16 @@ fn main() {
     feel(&runtime, rounds, length);
 }
 
-/// A daemon with the samples.
-struct Daemon {
-    process: Child,
-    directory: TempDir,
-    channel: Channel,
+/// Starts a daemon with the samples.
+fn start(runtime: &Runtime) -> Daemon {
+    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
+    Daemon::start(runtime, |directory| copy(&samples, directory))
 }
 
-impl Daemon {
-    fn start(runtime: &Runtime) -> Self {
-        let directory = tempfile::tempdir().expect("a temporary directory");
-        let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
-        copy(&samples, directory.path());
-        let mut process = Command::new(env!("CARGO_BIN_EXE_placet"))
-            .args(["--listen", "127.0.0.1:0", "--log-format", "json", "--profiles"])
-            .arg(directory.path())
-            .env("PLACET_HTTP_LISTEN", "off")
-            .env("PLACET_ADMIN_LISTEN", "off")
-            .env("PLACET_LISTEN_ALLOW", "decide,status,administer")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("a daemon");
-        let stderr = process.stderr.take().expect("its log");
-        let mut lines = BufReader::new(stderr).lines().map_while(Result::ok);
-        let mut address = String::new();
-        for line in lines.by_ref() {
-            let line: Json = serde_json::from_str(&line).expect("a line of the log");
-            if line["message"] == "listening" {
-                address = line["address"].as_str().expect("an address").to_owned();
-            }
-            if line["message"] == "ready" {
-                break;
-            }
-        }
-        // Whoever does not read the log makes the daemon wait at last.
-        thread::spawn(move || lines.for_each(drop));
-        let endpoint = Channel::from_shared(format!("http://{address}")).expect("an address");
-        let channel = runtime
-            .block_on(endpoint.tcp_nodelay(true).connect())
-            .expect("a connection");
-        Self {
-            process,
-            directory,
-            channel,
-        }
-    }
-
-    fn grants(&self) -> Edit {
-        let file = self.directory.path().join("editorial/grants.json");
-        let text = fs::read_to_string(&file).expect("the grants of the sample");
-        Edit { file, text, count: 0 }
-    }
-}
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
+fn grants(daemon: &Daemon) -> Edit {
+    let file = daemon.directory.path().join("editorial/grants.json");
+    let text = fs::read_to_string(&file).expect("the grants of the sample");
+    Edit { file, text, count: 0 }
 }
 
 /// A file that is edited again and again, each time into another version of the same policy.
@@ -174,9 +125,9 @@ async fn ask(client: &mut PolicyDecisionServiceClient<Channel>) -> v1::SnapshotI
 
 /// Saves a file and asks until the answer comes from another version.
 fn edit_to_served(runtime: &Runtime, edits: usize) {
-    let daemon = Daemon::start(runtime);
+    let daemon = start(runtime);
     let mut client = PolicyDecisionServiceClient::new(daemon.channel.clone());
-    let mut edit = daemon.grants();
+    let mut edit = grants(&daemon);
     let mut times = Vec::new();
     for _ in 0..edits {
         let before = runtime.block_on(ask(&mut client)).digest;
@@ -251,7 +202,7 @@ fn worked() -> Option<Duration> {
 
 /// Asks without a pause, with and without an edit every 100 ms.
 fn feel(runtime: &Runtime, rounds: usize, length: Duration) {
-    let daemon = Daemon::start(runtime);
+    let daemon = start(runtime);
     let mut table = Vec::new();
     // Nobody measures the first requests of a process.
     runtime.block_on(ask_for(&daemon.channel, length / 4));
@@ -259,7 +210,7 @@ fn feel(runtime: &Runtime, rounds: usize, length: Duration) {
         let mut quiet = runtime.block_on(ask_for(&daemon.channel, length));
         let over = Arc::new(AtomicBool::new(false));
         let editor = thread::spawn({
-            let (mut edit, over) = (daemon.grants(), Arc::clone(&over));
+            let (mut edit, over) = (grants(&daemon), Arc::clone(&over));
             move || {
                 while !over.load(Ordering::Relaxed) {
                     edit.save();

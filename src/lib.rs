@@ -47,6 +47,8 @@
 //!    One with a manifest must be complete ([`load::manifest`]).
 //! 4. [`source::json::parse`] makes a tree in which every key and value has its place. A broken file is a complaint, and the
 //!    other files are still parsed.
+//!    Files of grants on documents, which may be very large, are cut into pieces ([`load::piece`]); what was made of a piece before
+//!    is used again.
 //! 5. The reader of the dialect ([`dialect::Dialect::read`]) merges the layers by its own rules and lowers them into a
 //!    [`policy::Policy`]. [`policy::merge`] lays it over bases of other dialects.
 //! 6. [`validate::validate`] resolves names, compares operands with types, looks for what can never match. Any error ends the

@@ -1,11 +1,11 @@
-//! Grants, constraints and document grants, and the slots that lead to them.
+//! Grants and constraints, and the slots that lead to them.
 
 use std::collections::BTreeMap;
 
 use crate::model::bits::Bits;
 use crate::model::collection::Collection;
-use crate::model::grant::{self as compiled, DocumentGrants, Mask, TargetMask};
-use crate::model::id::{ActionId, CollectionId, ConstraintId, DocumentGrantId, FieldId, GrantId, RoleId};
+use crate::model::grant::{self as compiled, Mask, TargetMask};
+use crate::model::id::{ActionId, CollectionId, ConstraintId, FieldId, GrantId};
 use crate::model::slot::Slots;
 use crate::policy::condition::{Condition, Left, Node};
 use crate::policy::grant::{Constraint, Grant, Held, Scope, Selection, TargetStates};
@@ -64,62 +64,6 @@ pub(super) fn compile_constraints(policy: &Policy, interner: &mut Interner<'_>) 
     let constraints = &interner.model.constraints;
     let slots = slots.finish(|id: ConstraintId| Some(&constraints.get(id.index())?.selection));
     interner.model.constraint_slots = slots;
-}
-
-pub(super) fn compile_document_grants(policy: &Policy, interner: &mut Interner<'_>) {
-    let mut documents: BTreeMap<CollectionId, BTreeMap<Box<str>, Vec<DocumentGrantId>>> = BTreeMap::new();
-    let mut rows = Vec::with_capacity(policy.document_grants.len());
-    for grant in &policy.document_grants {
-        let collection = CollectionId::new(interner.model.collection_names.intern(&grant.collection.value));
-        let actions = grant
-            .actions
-            .iter()
-            .map(|action| interner.model.action_names.intern(&action.value));
-        let roles: Box<[RoleId]> = grant
-            .roles
-            .iter()
-            .filter_map(|role| interner.model.roles.names.id::<RoleId>(&role.value))
-            .collect();
-        let row = compiled::DocumentGrant {
-            actions: Bits::of(actions),
-            roles,
-            users: grant
-                .users
-                .iter()
-                .map(|user| user.value.as_str().into())
-                .collect(),
-            groups: grant
-                .groups
-                .iter()
-                .map(|group| group.value.as_str().into())
-                .collect(),
-            descendants: grant.descendants,
-            origin: interner.origin(grant.origin),
-        };
-        documents
-            .entry(collection)
-            .or_default()
-            .entry(grant.document.value.as_str().into())
-            .or_default()
-            .push(DocumentGrantId::new(rows.len()));
-        rows.push(row);
-    }
-    let by_document = |documents: BTreeMap<Box<str>, Vec<DocumentGrantId>>| {
-        let grants = documents.into_iter();
-        grants.map(|(document, ids)| (document, ids.into())).collect()
-    };
-    let documents = documents
-        .into_iter()
-        .map(|(collection, documents)| (collection, by_document(documents)))
-        .collect();
-    let any_descends = rows.iter().any(|row| row.descendants);
-    let any_roles = rows.iter().any(|row| !row.roles.is_empty());
-    interner.model.document_grants = DocumentGrants {
-        documents,
-        rows,
-        any_descends,
-        any_roles,
-    };
 }
 
 fn compile_grant(grant: &Grant, spread: Spread, interner: &mut Interner<'_>) -> compiled::Grant {

@@ -14,7 +14,7 @@ use crate::policy::collection::{Filtering, Unreadable, Unwritable};
 use crate::policy::grant::Selection;
 use crate::policy::{Policy, Title};
 use crate::source::file::SourceMap;
-use crate::source::span::Span;
+use crate::source::span::{FileId, Span};
 use crate::vocab::effect::{Operation, Reason};
 
 /// A model that is being made.
@@ -23,7 +23,6 @@ pub(super) struct Interner<'s> {
     /// Fields that rules name, by collection; `None` is every collection.
     pub(super) mentioned: FxHashMap<Option<CollectionId>, BTreeSet<FieldId>>,
     sources: &'s SourceMap,
-    files: FxHashMap<u32, Arc<str>>,
 }
 
 impl<'s> Interner<'s> {
@@ -32,7 +31,6 @@ impl<'s> Interner<'s> {
             model: Model::default(),
             mentioned: FxHashMap::default(),
             sources,
-            files: FxHashMap::default(),
         }
     }
 
@@ -63,10 +61,10 @@ impl<'s> Interner<'s> {
         for constraint in &policy.constraints {
             self.intern_selection(&constraint.selection);
         }
-        for grant in &policy.document_grants {
-            self.model.collection_names.intern(&grant.collection.value);
-            for action in &grant.actions {
-                self.model.action_names.intern(&action.value);
+        for kind in policy.document_grants.kinds() {
+            self.model.collection_names.intern(kind.collection().name);
+            for action in kind.actions() {
+                self.model.action_names.intern(action.name);
             }
         }
     }
@@ -219,18 +217,29 @@ impl<'s> Interner<'s> {
     /// Remembers where something was declared.
     pub(super) fn origin(&mut self, span: Span) -> OriginId {
         let position = self.sources.position(span);
-        let sources = self.sources;
-        let file = self
-            .files
-            .entry(span.file.index())
-            .or_insert_with(|| Arc::from(sources.path(span.file)));
         let origin = Origin {
-            file: Arc::clone(file),
+            file: self.path(span.file),
             line: position.line,
             column: position.column,
         };
         self.model.origins.push(origin);
         OriginId::new(self.model.origins.len() - 1)
+    }
+
+    /// Returns the line and column of a place.
+    pub(super) fn position(&self, span: Span) -> (u32, u32) {
+        let position = self.sources.position(span);
+        (position.line, position.column)
+    }
+
+    /// Returns the path of a file.
+    pub(super) fn path(&self, file: FileId) -> Arc<str> {
+        self.sources.shared_path(file)
+    }
+
+    /// Returns the line with which a file, or a piece of one, begins.
+    pub(super) fn first_line(&self, file: FileId) -> u32 {
+        self.sources.lines_before(file).saturating_add(1)
     }
 
     /// Closes the model.

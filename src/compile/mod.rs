@@ -8,6 +8,7 @@
 //! Read this page's [`compile`] first: it is the order of things.
 
 mod condition;
+mod document;
 mod grant;
 mod intern;
 mod role;
@@ -30,6 +31,6 @@ pub fn compile(policy: &ValidPolicy, sources: &SourceMap) -> Model {
     workflow::compile_workflows(policy, &mut interner);
     grant::compile_grants(policy, &mut interner);
     grant::compile_constraints(policy, &mut interner);
-    grant::compile_document_grants(policy, &mut interner);
+    document::compile_document_grants(policy, &mut interner);
     interner.finish(policy)
 }

@@ -1,8 +1,7 @@
 //! The dialect of Apostrophe: the document types of a project as its own modules describe them, and the groups of its extension.
 //!
 //! `types.json` holds the options of each type that matter, which a short script prints from a running project;
-//! `groups.json` and `document_grants.json` (or `.jsonl`) the groups of the extension "Advanced Permission", and who was granted
-//! single documents. Mode `exact` decides as Apostrophe 4 does, raw checks and
+//! `groups.json` the groups of the extension "Advanced Permission"; grants of single documents are read as in every dialect. Mode `exact` decides as Apostrophe 4 does, raw checks and
 //! list filters apart; in mode `strict` a check of a document asks both, as Apostrophe's own routes do, and its accidental
 //! openings are closed.
 //!
@@ -15,7 +14,6 @@ use crate::source::diagnostic::{Diagnostic, Severity, quote};
 use crate::source::json::Json;
 use crate::source::span::Span;
 
-use super::apostrophe_document::{DocumentRow, read_documents};
 use super::apostrophe_group::{GroupRow, read_groups};
 use super::apostrophe_lower::lower;
 use super::apostrophe_type::{DocType, add_own_types, read_types};
@@ -45,7 +43,10 @@ impl Dialect for Apostrophe {
 
     fn read(&self, input: &Input<'_>, diagnostics: &mut Vec<Diagnostic>) -> Option<Policy> {
         let mode = input.profile.mode;
-        let mut project = Project::default();
+        let mut project = Project {
+            has_documents: input.layers.iter().any(|layer| !layer.documents.is_empty()),
+            ..Project::default()
+        };
         for file in input.layers.iter().flat_map(|layer| &layer.files) {
             project.read_file(file, mode, diagnostics);
         }
@@ -70,8 +71,6 @@ impl Dialect for Apostrophe {
 const TYPES: &str = "types.json";
 /// The file with the groups of the extension.
 const GROUPS: &str = "groups.json";
-/// The files with grants of single documents.
-const DOCUMENTS: [&str; 2] = ["document_grants.json", "document_grants.jsonl"];
 /// Whether contributors may upload attachments.
 const CONTRIBUTOR_UPLOADS: &str = "contributor_uploads";
 
@@ -86,8 +85,8 @@ pub(super) struct Project {
     pub(super) types: Vec<DocType>,
     /// The groups; absent: users have roles.
     pub(super) groups: Option<Vec<GroupRow>>,
-    /// Grants of single documents.
-    pub(super) documents: Vec<DocumentRow>,
+    /// Whether there are grants of single documents.
+    pub(super) has_documents: bool,
     /// Where the types begin.
     origin: Option<Span>,
 }
@@ -106,9 +105,6 @@ impl Project {
                 let groups = self.groups.get_or_insert_default();
                 read_groups(file.json, groups, diagnostics);
             }
-            name if DOCUMENTS.contains(&name) => {
-                read_documents(file.json, &mut self.documents, diagnostics);
-            }
             name => report_unknown(name, file.json, diagnostics),
         }
     }
@@ -117,6 +113,6 @@ impl Project {
 fn report_unknown(name: &str, json: &Json, diagnostics: &mut Vec<Diagnostic>) {
     let message = format!("a profile of Apostrophe has no file {}", quote(name));
     let mut diagnostic = Diagnostic::new(Code::UnknownFile, json.span.at_start(), message);
-    diagnostic.help = reader::suggestion(name, [TYPES, GROUPS, DOCUMENTS[0], DOCUMENTS[1]]);
+    diagnostic.help = reader::suggestion(name, [TYPES, GROUPS]);
     diagnostics.push(diagnostic.severity(Severity::Warning));
 }

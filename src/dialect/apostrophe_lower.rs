@@ -11,7 +11,7 @@ use crate::vocab::effect::Effect;
 use super::Mode;
 use super::apostrophe::Project;
 use super::apostrophe_condition::{Conditions, DRAFT, PUBLISHED};
-use super::apostrophe_document::lower_documents;
+use super::apostrophe_document::hold_documents;
 use super::apostrophe_field::{Hidden, check_fields, collection_fields, find_hidden};
 use super::apostrophe_group::settle_group;
 use super::apostrophe_operation::{add_workflows, state_names, workflow_of};
@@ -34,18 +34,8 @@ pub(super) fn lower(
         settle_group(group, &project.types, diagnostics);
     }
     let mut holders = lower_roles(project.groups.as_deref(), mode, origin, &mut policy);
-    let groups = project.groups.as_deref().unwrap_or_default();
-    if project.groups.is_some() || !project.documents.is_empty() {
-        let types = &project.types;
-        let held = lower_documents(
-            &project.documents,
-            groups,
-            types,
-            origin,
-            &mut policy,
-            diagnostics,
-        );
-        holders.extend(held);
+    if project.groups.is_some() || project.has_documents {
+        holders.extend(hold_documents(origin, &mut policy));
     }
     let custom = project.types.iter().flat_map(|found| &found.permissions);
     let world = World {

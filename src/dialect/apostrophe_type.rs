@@ -80,8 +80,6 @@ pub(super) struct CustomPermission {
     pub(super) title: Title,
     /// Permissions of which one must be there as well; none: it stands by itself.
     pub(super) requires: Vec<Spanned<String>>,
-    /// Whether it is given on single documents as well.
-    pub(super) per_doc: bool,
 }
 
 impl DocType {
@@ -310,7 +308,8 @@ fn read_permission(json: &Json, diagnostics: &mut Vec<Diagnostic>) -> Option<Cus
             None
         }
     });
-    let per_doc = keys.bool("perDoc", diagnostics).unwrap_or_default();
+    // Grants of documents name it or not.
+    keys.bool("perDoc", diagnostics);
     keys.finish(diagnostics);
     let name = name?;
     if ACTIONS.contains(&name.value.as_str()) {
@@ -325,7 +324,6 @@ fn read_permission(json: &Json, diagnostics: &mut Vec<Diagnostic>) -> Option<Cus
             ..Title::default()
         },
         requires: requires.unwrap_or_default(),
-        per_doc,
     })
 }
 

@@ -11,6 +11,7 @@
 //! * Layers merge by the rules of the dialect, on its own files, before they are lowered.
 //! * A reader goes on after a mistake and collects all complaints. A policy that comes with an error may be checked for
 //!   further mistakes, and must not decide anything.
+//! * Grants on single documents stand in files of their own ([`document`]) which every dialect has, and none reads itself.
 //! * Nothing here touches a file system: names of files are those that `load` found.
 //!
 //! Read [`Dialect`] first, then `reader.rs` for the helpers that every dialect shares and `condition.rs` for the condition
@@ -43,6 +44,7 @@ mod directus_test;
 mod directus_text;
 mod directus_validation;
 mod directus_value;
+pub mod document;
 mod legacy;
 mod legacy_check;
 mod legacy_choice;
@@ -80,6 +82,7 @@ use crate::source::diagnostic::{Diagnostic, did_you_mean, quote};
 use crate::source::json::Json;
 use crate::source::span::FileId;
 
+use document::DocumentFile;
 use profile::ProfileFile;
 
 /// Reads the profiles of one CMS, in that CMS's own form.
@@ -153,6 +156,8 @@ pub struct Layer<'a> {
     pub files: Vec<LayerFile<'a>>,
     /// Names of programs (`.ts`, `.js`) beside them, which are not read.
     pub scripts: Vec<&'a str>,
+    /// Its files of grants on documents, which are not the dialect's to read: see [`document::read_document_grants`].
+    pub documents: &'a [DocumentFile],
 }
 
 impl<'a> Layer<'a> {

@@ -5,7 +5,7 @@
 //! the collections of all layers.
 
 use crate::policy::collection::Collection;
-use crate::policy::grant::{Constraint, DocumentGrant, Grant};
+use crate::policy::grant::{Constraint, Grant};
 use crate::policy::merge::lay_over_entries;
 use crate::policy::role::{Group, Role, User};
 use crate::policy::{Action, Policy, Selector, Settings};
@@ -15,7 +15,7 @@ use crate::source::json::Json;
 use crate::source::span::{Span, Spanned};
 
 use super::native_collection::{read_action, read_codes, read_collection};
-use super::native_grant::{GrantEntry, Home, read_constraint, read_document_grant, read_grant};
+use super::native_grant::{GrantEntry, Home, read_constraint, read_grant};
 use super::native_role::{add_implicit_roles, read_group, read_role, read_user};
 use super::native_workflow::{WorkflowEntry, read_workflow};
 use super::profile::ProfileFile;
@@ -93,7 +93,6 @@ struct Draft {
     grants: Section<GrantEntry>,
     constraints: Section<Constraint>,
     workflows: Section<WorkflowEntry>,
-    document_grants: Section<DocumentGrant>,
 }
 
 impl Draft {
@@ -111,7 +110,6 @@ impl Draft {
         });
         self.workflows
             .lay_over(over.workflows, |entry| Some(&entry.workflow.id.value));
-        self.document_grants.lay_over(over.document_grants, |_| None);
     }
 
     fn lower(self, settings: Settings, origin: Span, diagnostics: &mut Vec<Diagnostic>) -> Policy {
@@ -122,7 +120,6 @@ impl Draft {
             users: self.users.entries,
             actions: self.actions.entries,
             constraints: self.constraints.entries,
-            document_grants: self.document_grants.entries,
             ..Policy::default()
         };
         add_implicit_roles(&mut policy.roles, origin);
@@ -228,14 +225,6 @@ fn read_file(file: &LayerFile<'_>, draft: &mut Draft, diagnostics: &mut Vec<Diag
             );
         }
         "grants.json" => read_rules(file, draft, diagnostics),
-        "document_grants.json" => read_document_grants(file, &mut draft.document_grants, diagnostics),
-        "document_grants.jsonl" => {
-            let values = reader::read_list(file.json, "the file", diagnostics).unwrap_or_default();
-            let grants = values
-                .iter()
-                .filter_map(|value| read_document_grant(value, diagnostics));
-            draft.document_grants.entries.extend(grants);
-        }
         // Files in directories (tests, for one) and the profile file are for others to read.
         "profile.json" => {}
         name if name.contains('/') => {}
@@ -327,29 +316,6 @@ fn read_rules(file: &LayerFile<'_>, draft: &mut Draft, diagnostics: &mut Vec<Dia
         .iter()
         .filter_map(|json| read_constraint(json, diagnostics));
     draft.constraints.entries.extend(constraints);
-}
-
-fn read_document_grants(
-    file: &LayerFile<'_>,
-    section: &mut Section<DocumentGrant>,
-    diagnostics: &mut Vec<Diagnostic>,
-) {
-    let Some(mut keys) = open_file(file.json, &mut section.purge, diagnostics) else {
-        return;
-    };
-    let key = "document_grants";
-    let json = if section.purge {
-        keys.optional(key)
-    } else {
-        keys.required(key, diagnostics)
-    };
-    keys.finish(diagnostics);
-    let values = json.and_then(|json| reader::read_list(json, "`document_grants`", diagnostics));
-    let grants = values
-        .unwrap_or_default()
-        .iter()
-        .filter_map(|value| read_document_grant(value, diagnostics));
-    section.entries.extend(grants);
 }
 
 /// Reads what the profile file says in the native form; what it does not say stays as a base has it.

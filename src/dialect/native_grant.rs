@@ -2,7 +2,7 @@
 
 use crate::policy::Selector;
 use crate::policy::condition::Operand;
-use crate::policy::grant::{Constraint, DocumentGrant, Grant, Held, Scope, Selection, TargetStates};
+use crate::policy::grant::{Constraint, Grant, Held, Scope, Selection, TargetStates};
 use crate::source::code::Code;
 use crate::source::diagnostic::{Diagnostic, quote};
 use crate::source::json::{Json, Member};
@@ -137,42 +137,6 @@ pub(super) fn read_constraint(json: &Json, diagnostics: &mut Vec<Diagnostic>) ->
     };
     keys.finish(diagnostics);
     (!reader::failed_since(before, diagnostics)).then_some(constraint)
-}
-
-/// Reads one document grant; one with a mistake is left out.
-pub(super) fn read_document_grant(json: &Json, diagnostics: &mut Vec<Diagnostic>) -> Option<DocumentGrant> {
-    let before = diagnostics.len();
-    let mut keys = Keys::open(json, "a document grant", diagnostics)?;
-    let collection = keys.required("collection", diagnostics);
-    let collection =
-        collection.and_then(|json| reader::read_id(json, "`collection`", Empty::Allowed, diagnostics));
-    let document = keys.required("id", diagnostics);
-    let document = document.and_then(|json| reader::read_id(json, "`id`", Empty::Refused, diagnostics));
-    let roles = keys.ids("roles", diagnostics);
-    // It gives the one or the other.
-    let actions = match &roles {
-        Some(_) => keys.optional("actions"),
-        None => keys.required("actions", diagnostics),
-    };
-    let actions = actions.and_then(|json| reader::read_ids(json, "`actions`", Empty::Refused, diagnostics));
-    let users = keys.ids("users", diagnostics).unwrap_or_default();
-    let groups = keys.ids("groups", diagnostics).unwrap_or_default();
-    let descendants = keys.bool("descendants", diagnostics).unwrap_or(false);
-    keys.finish(diagnostics);
-    if reader::failed_since(before, diagnostics) {
-        return None;
-    }
-    let (collection, document) = (collection?, document?);
-    Some(DocumentGrant {
-        collection,
-        document,
-        actions: actions.unwrap_or_default(),
-        roles: roles.unwrap_or_default(),
-        users,
-        groups,
-        descendants,
-        origin: json.span,
-    })
 }
 
 fn read_effect(keys: &mut Keys<'_>, broken: bool, diagnostics: &mut Vec<Diagnostic>) -> Effect {

@@ -252,16 +252,7 @@ impl<'q> Judge<'_, 'q> {
             if !self.leads(transition, position) {
                 continue;
             }
-            let question = Question {
-                action: "",
-                transition: transition.name.as_ref(),
-                ..*self.question
-            };
-            let judge = Judge {
-                facts: self.facts,
-                question: &question,
-            };
-            let decision = judge.transition(id, transition, None, Operation::Update, trace)?;
+            let decision = self.transition(id, transition, None, Operation::Update, trace)?;
             if decision.is_allow() {
                 return Ok(Ok(Some(decision)));
             }

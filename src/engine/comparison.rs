@@ -10,7 +10,7 @@ use super::condition::{Item, Notes, Scene, Truth};
 use super::decision::Comparison;
 use super::facts::Facts;
 use super::path::Found;
-use super::programs::{Touched, each_leaf};
+use super::programs::Touched;
 use super::query::Query;
 
 /// Finds the comparison that an attribute satisfies in a question that tells it and is allowed: one that holds there, else
@@ -23,8 +23,8 @@ pub(super) fn find_comparison<'q>(
 ) -> Option<Comparison<'q>> {
     let after = Facts::bind(facts.model, allowed).ok()?;
     let mut best: Option<(&'q Leaf, bool, Truth)> = None;
-    for program in &touched.programs {
-        each_leaf(&program.root, &mut Vec::new(), &mut |leaf, prefix| {
+    for condition in &touched.programs {
+        condition.each_leaf(&mut |leaf, prefix| {
             let is_left = leaf.name.as_ref() == name;
             if !prefix.is_empty() || !is_left && leaf.operand_name.as_ref() != name {
                 return;

@@ -217,8 +217,6 @@ impl<'s> Scene<'s> {
         for item in items {
             let scene = Scene {
                 item: Item::Related(item.view()),
-                state: None,
-                named: None,
                 ..*self
             };
             // Of an item that is told by its key alone, nothing else is known.

@@ -379,10 +379,8 @@ impl<'q> Weighing<'_, 'q> {
             left_out.push(self.denied.leave_out(self.asked.names.get(index), reason));
         }
         let stars = |free: bool| {
-            self.tally
-                .matching
-                .iter()
-                .any(|each| (each.stars || !self.tally.any_selects) && !(free && each.explain))
+            let mut matching = self.tally.matching.iter();
+            matching.any(|each| self.shows(each) && !(free && each.explain))
         };
         let by_star = self.asked.star && stars(false);
         if passing.is_empty() && !by_star && !is_bare {
@@ -399,6 +397,11 @@ impl<'q> Weighing<'_, 'q> {
             left_out,
             demanded,
         })
+    }
+
+    /// Whether an allow shows anything to a read of whatever may be read, be it the bare item.
+    fn shows(&self, allow: &Match) -> bool {
+        allow.stars || !self.tally.any_selects
     }
 
     fn nothing_shown(&self, left_out: &[LeftOut<'q>]) -> Refusal<'q> {
@@ -427,7 +430,8 @@ impl<'q> Weighing<'_, 'q> {
         let mut rules: Deciding = SmallVec::new();
         let mut any_open = false;
         let mut rest: Bits = passing.clone();
-        let is_plain = passing.is_empty();
+        // No single field passes, but the item as such does.
+        let is_whole = passing.is_empty();
         for (explain, open) in [(false, false), (false, true), (true, false), (true, true)] {
             let is_such = |each: &&Match| {
                 each.explain == explain
@@ -436,17 +440,19 @@ impl<'q> Weighing<'_, 'q> {
                     && (demanded || !explain)
             };
             for each in self.tally.matching.iter().filter(is_such) {
-                let counts = if is_plain {
-                    each.touches || each.stars
-                } else {
+                let counts = if !is_whole {
                     each.bits.intersects(&rest)
+                } else if self.asked.is_plain() {
+                    each.touches
+                } else {
+                    self.shows(each)
                 };
                 if !counts || rules.len() >= DECIDING_GRANTS_MAX {
                     continue;
                 }
                 rules.push(each.rule);
                 any_open |= open;
-                if is_plain {
+                if is_whole {
                     return (rules, any_open);
                 }
                 rest = Bits::of(rest.iter().filter(|field| !each.bits.contains(*field)));

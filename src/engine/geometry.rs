@@ -132,6 +132,8 @@ mod tests {
         for other in [
             shape("Circle", at(1.0, 1.0)),
             shape("Point", Value::Null),
+            shape("Point", at(f64::INFINITY, 1.0)),
+            shape("Point", at(1.0, f64::NAN)),
             Value::Text("POINT(1 1)".into()),
         ] {
             assert_eq!(ask(&point, &other, false), None);

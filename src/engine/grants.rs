@@ -1,10 +1,12 @@
 //! Denies, allows and the fields that they cover: steps three to five of a decision.
 
 use crate::model::bits::Bits;
+use crate::model::document::DocumentGrant;
 use crate::model::grant::Grant;
 use crate::model::id::{ActionId, CollectionId, GrantId};
 use crate::model::slot::{Found, Rules, Sketch, Slots};
 use crate::vocab::effect::{Operation, Reason};
+use crate::vocab::sheet::Grantee;
 
 use super::condition::{Notes, Truth};
 use super::constraints::Presets;
@@ -262,8 +264,8 @@ impl<'q> Bout<'_, 'q> {
             }
             tally.matching.push(found);
         }
-        if !self.facts.model.document_grants.rows.is_empty() {
-            self.document_allows(asked, tally, trace);
+        if !self.facts.model.document_grants.is_empty() {
+            return self.document_allows(asked, tally, trace);
         }
         None
     }
@@ -397,25 +399,23 @@ impl<'q> Bout<'_, 'q> {
     }
 
     /// Grants on this document, and those on its ancestors that come down to it, are allows of all fields.
-    fn document_allows<T: Trace>(&self, asked: &Asked<'q>, tally: &mut Tally, trace: &mut T) {
+    fn document_allows<T: Trace>(&self, asked: &Asked<'q>, tally: &mut Tally, trace: &mut T) -> Option<Rule> {
         let facts = self.facts;
-        let grants = &facts.model.document_grants;
         let resource = &facts.query.resource;
-        let Some(action) = self.action else {
-            return;
-        };
-        if grants.any_descends && !resource.block_inheritance {
+        let action = self.action?;
+        if facts.model.document_grants.any_descends() && !resource.block_inheritance {
             // What lies above a node that blocks does not come down.
             let blocks = |ancestor: &Ancestor<'_>| ancestor.block_inheritance;
             let first = resource.ancestors.iter().rposition(blocks).unwrap_or(0);
             for ancestor in resource.ancestors.get(first..).unwrap_or_default() {
-                let collection = facts.model.collection_names.id(ancestor.collection);
                 let node = Node {
-                    collection,
+                    collection: facts.model.collection_names.id(ancestor.collection),
                     id: ancestor.id,
                     is_above: true,
                 };
-                self.grants_on(&node, action, asked, tally, trace);
+                if let Some(rule) = self.grants_on(&node, action, asked, tally, trace) {
+                    return Some(rule);
+                }
             }
         }
         let node = Node {
@@ -423,10 +423,10 @@ impl<'q> Bout<'_, 'q> {
             id: resource.id,
             is_above: false,
         };
-        self.grants_on(&node, action, asked, tally, trace);
+        self.grants_on(&node, action, asked, tally, trace)
     }
 
-    /// Looks at the grants on one document.
+    /// Looks at the grants on one document, and ends as [`Self::allows`] does.
     fn grants_on<T: Trace>(
         &self,
         node: &Node<'q>,
@@ -434,49 +434,82 @@ impl<'q> Bout<'_, 'q> {
         asked: &Asked<'q>,
         tally: &mut Tally,
         trace: &mut T,
-    ) {
-        let facts = self.facts;
-        let grants = &facts.model.document_grants;
-        let Some(collection) = node.collection.filter(|_| !node.id.is_empty()) else {
-            return;
+    ) -> Option<Rule> {
+        let collection = node.collection.filter(|_| !node.id.is_empty())?;
+        let grants = &self.facts.model.document_grants;
+        let mut look = |grant: DocumentGrant<'_>| self.grant_on(node, grant, action, asked, tally, trace);
+        // Whoever listens hears of the grants of others, too.
+        if T::ENABLED {
+            grants.find(collection, node.id).find_map(&mut look)
+        } else {
+            let held = grants.find_held(collection, node.id, self.grantees());
+            held.into_iter().find_map(&mut look)
+        }
+    }
+
+    /// Looks at one grant on a document.
+    fn grant_on<T: Trace>(
+        &self,
+        node: &Node<'q>,
+        grant: DocumentGrant<'_>,
+        action: ActionId,
+        asked: &Asked<'q>,
+        tally: &mut Tally,
+        trace: &mut T,
+    ) -> Option<Rule> {
+        let kind = grant.kind;
+        if !kind.actions.contains(action.index()) || node.is_above && !kind.descendants {
+            return None;
+        }
+        let rule = Rule::DocumentGrant(grant.id);
+        if !grant.holders().any(|holder| self.is_holder(holder)) {
+            self.event(trace, rule, Outcome::Roles, false, |_| {});
+            return None;
+        }
+        let bits = Bits::of(0..asked.names.len());
+        tally.any_in_reach = true;
+        tally.any_selects = true;
+        tally.any_matched = true;
+        tally.in_reach.union(&bits);
+        self.fits(trace, rule, false, asked, &bits);
+        let found = Match {
+            rule,
+            bits,
+            touches: true,
+            stars: true,
+            neutral: false,
+            explain: false,
+            open: false,
+            valid: Truth::True,
         };
-        for id in grants.find(collection, node.id) {
-            let Some(grant) = grants.rows.get(id.index()) else {
-                continue;
-            };
-            if !grant.actions.contains(action.index()) || node.is_above && !grant.descendants {
-                continue;
-            }
-            let is_user = facts
-                .identity
-                .id
-                .is_some_and(|id| grant.users.iter().any(|user| user.as_ref() == id));
-            let rule = Rule::DocumentGrant(*id);
-            if !is_user
-                && !grant
-                    .groups
-                    .iter()
-                    .any(|group| is_member(facts.model, facts.query, &facts.identity, group))
-            {
-                self.event(trace, rule, Outcome::Roles, false, |_| {});
-                continue;
-            }
-            let bits = Bits::of(0..asked.names.len());
-            tally.any_in_reach = true;
-            tally.any_selects = true;
-            tally.any_matched = true;
-            tally.in_reach.union(&bits);
-            self.fits(trace, rule, false, asked, &bits);
-            tally.matching.push(Match {
-                rule,
-                bits,
-                touches: true,
-                stars: true,
-                neutral: false,
-                explain: false,
-                open: false,
-                valid: Truth::True,
-            });
+        let asks_nothing = !T::ENABLED && asked.names.is_empty() && !asked.star;
+        if asks_nothing && tally.is_settled_by(&found) {
+            return Some(rule);
+        }
+        tally.matching.push(found);
+        None
+    }
+
+    /// Returns the subject and all groups that it belongs to.
+    fn grantees(&self) -> impl Iterator<Item = Grantee<'q>> {
+        let facts = self.facts;
+        let id = facts.identity.id;
+        let told = facts.query.subject.groups.iter().copied();
+        let known = id.and_then(|id| facts.model.roles.users.get(id));
+        let known = known.into_iter().flat_map(|user| &user.groups);
+        let known = known.map(|group| facts.model.roles.group_names.name(group.index()));
+        let groups = told.chain(known).filter(|name| !name.is_empty());
+        id.map(Grantee::User)
+            .into_iter()
+            .chain(groups.map(Grantee::Group))
+    }
+
+    /// Tells whether the subject is somebody, or a member of a group.
+    fn is_holder(&self, holder: Grantee<'_>) -> bool {
+        let facts = self.facts;
+        match holder {
+            Grantee::User(id) => facts.identity.id == Some(id),
+            Grantee::Group(name) => is_member(facts.model, facts.query, &facts.identity, name),
         }
     }
 

@@ -13,7 +13,7 @@ use super::query::Query;
 
 /// The rules that a question may touch.
 pub(super) struct Touched<'q> {
-    pub(super) programs: Vec<&'q Program>,
+    pub(super) programs: Vec<Condition<'q>>,
     /// Transitions of the workflow.
     pub(super) transitions: Vec<TransitionId>,
     /// Roles that rules name in such a way that holding them may allow; `None` if any role may.
@@ -24,6 +24,20 @@ pub(super) struct Touched<'q> {
     pub(super) networks: Vec<&'q [Network]>,
     /// Whether some allow is for one's own items, or for those of people with the same role.
     pub(super) is_scoped: bool,
+}
+
+/// A condition, and of what it is asked.
+pub(super) struct Condition<'q> {
+    pub(super) program: &'q Program,
+    /// The path to the list of related items; empty for the item of the question.
+    path: Vec<&'q str>,
+}
+
+impl<'q> Condition<'q> {
+    /// Visits every leaf, with the path to the list of related items that it is asked of.
+    pub(super) fn each_leaf(&self, visit: &mut impl FnMut(&'q Leaf, &[&'q str])) {
+        each_leaf(&self.program.root, &mut self.path.clone(), visit);
+    }
 }
 
 /// Finds the rules that a question may touch: those of its action, and of the actions of its workflow's transitions.
@@ -54,16 +68,19 @@ pub(super) fn touched<'q>(model: &'q Model, query: &Query<'q>) -> Touched<'q> {
     };
     for transition in touched.transitions.iter().filter_map(|id| model.transition(*id)) {
         actions.extend(transition.actions.iter());
-        touched
-            .programs
-            .extend(transition.when.and_then(|when| model.condition(when)));
+        let when = transition.when.and_then(|when| model.condition(when));
+        touched.programs.extend(when.map(|program| Condition {
+            program,
+            path: Vec::new(),
+        }));
     }
     actions.sort_unstable();
     actions.dedup();
     for action in actions {
-        touch(model, collection, action, &mut touched, 0);
+        touch(model, collection, action, &mut touched, &[], 0);
     }
-    if touched.programs.iter().any(|program| reads_roles(&program.root)) {
+    let reads_roles = |condition: &Condition<'_>| reads_roles(&condition.program.root);
+    if touched.programs.iter().any(reads_roles) {
         touched.roles = None;
     }
     touched
@@ -100,9 +117,16 @@ fn touch<'q>(
     collection: Option<CollectionId>,
     action: ActionId,
     touched: &mut Touched<'q>,
+    path: &[&'q str],
     depth: usize,
 ) {
-    let program = |id: Option<ConditionId>| id.and_then(|id| model.condition(id));
+    let program = |id: Option<ConditionId>| {
+        let program = id.and_then(|id| model.condition(id));
+        program.map(|program| Condition {
+            program,
+            path: path.to_vec(),
+        })
+    };
     let first = touched.programs.len();
     for (_, grant) in model.grants_for(collection, action) {
         touched.programs.extend(program(grant.selection.when));
@@ -145,14 +169,12 @@ fn touch<'q>(
     if depth >= crate::vocab::limits::PERMITTED_DEPTH_MAX {
         return;
     }
-    let related: Vec<CollectionId> = touched
-        .programs
-        .iter()
-        .skip(first)
-        .flat_map(|program| permitted(&program.root))
-        .collect();
-    for collection in related {
-        touch(model, Some(collection), action, touched, depth + 1);
+    let mut related = Vec::new();
+    for condition in touched.programs.iter().skip(first) {
+        permitted(&condition.program.root, &condition.path, &mut related);
+    }
+    for (collection, path) in related {
+        touch(model, Some(collection), action, touched, &path, depth + 1);
     }
 }
 
@@ -177,26 +199,23 @@ fn touch_roles(model: &Model, roles: &Mask<Bits>, brings: bool, touched: &mut To
     }
 }
 
-/// The collections of which a condition counts only permitted items.
-fn permitted(node: &Node) -> Vec<CollectionId> {
+/// Adds the collections of which a condition counts only permitted items, each with the path to these items.
+fn permitted<'q>(node: &'q Node, path: &[&'q str], found: &mut Vec<(CollectionId, Vec<&'q str>)>) {
     match node {
-        Node::All(parts) | Node::Any(parts) => parts.iter().flat_map(permitted).collect(),
-        Node::Not(part) | Node::Coded(_, part) => permitted(part),
-        Node::Neutral | Node::Leaf(_) => Vec::new(),
-        Node::Related(related) => related
-            .permitted
-            .into_iter()
-            .chain(permitted(&related.program.root))
-            .collect(),
+        Node::All(parts) | Node::Any(parts) => parts.iter().for_each(|part| permitted(part, path, found)),
+        Node::Not(part) | Node::Coded(_, part) => permitted(part, path, found),
+        Node::Neutral | Node::Leaf(_) => {}
+        Node::Related(related) => {
+            let steps = related.path.iter().map(AsRef::as_ref);
+            let path: Vec<&'q str> = path.iter().copied().chain(steps).collect();
+            permitted(&related.program.root, &path, found);
+            found.extend(related.permitted.map(|collection| (collection, path)));
+        }
     }
 }
 
 /// Visits every leaf, with the path to the list of related items that it is asked of.
-pub(super) fn each_leaf<'p>(
-    node: &'p Node,
-    prefix: &mut Vec<&'p str>,
-    visit: &mut impl FnMut(&'p Leaf, &[&'p str]),
-) {
+fn each_leaf<'p>(node: &'p Node, prefix: &mut Vec<&'p str>, visit: &mut impl FnMut(&'p Leaf, &[&'p str])) {
     match node {
         Node::All(parts) | Node::Any(parts) => parts.iter().for_each(|part| each_leaf(part, prefix, visit)),
         Node::Not(part) | Node::Coded(_, part) => each_leaf(part, prefix, visit),

@@ -116,8 +116,6 @@ fn matches_item<'s>(
         Some(program) if truth != Truth::False => {
             let inner = Scene {
                 item: Item::Related(item.view()),
-                state: None,
-                named: None,
                 depth: scene.depth + 1,
                 ..*scene
             };

@@ -8,6 +8,7 @@ use crate::model::grant::{Held, Mask, Selection};
 use crate::model::id::{GroupId, RoleId};
 use crate::model::role::{RoleKind, User};
 use crate::vocab::network::Address;
+use crate::vocab::sheet::Grantee;
 
 use super::facts::Facts;
 use super::query::{Holder, LocalRoles, Query, QueryError};
@@ -124,7 +125,7 @@ pub struct Holding {
 /// A [`QueryError`] if the question cannot be meant.
 pub fn list(model: &Model, query: &Query<'_>) -> Result<Vec<Holding>, QueryError> {
     let facts = Facts::bind(model, query)?;
-    Ok(gather(model, query, &facts.effective, facts.owns))
+    Ok(gather(model, query, &facts.effective))
 }
 
 /// Returns the roles that owners of items hold as such here; none if that would make them administrators.
@@ -150,7 +151,7 @@ pub(super) fn outside(facts: &Facts<'_>) -> Vec<RoleId> {
     if !facts.model.roles.has_networks {
         return Vec::new();
     }
-    let holdings = gather(facts.model, facts.query, &facts.effective, facts.owns);
+    let holdings = gather(facts.model, facts.query, &facts.effective);
     let outside = holdings.into_iter().filter(|holding| holding.is_outside);
     outside.map(|holding| holding.role).collect()
 }
@@ -255,13 +256,13 @@ fn put_aside(effective: &mut Effective, administrators: &Bits) {
 /// Lists the effective roles in the order that presets and `$CURRENT_ROLES` see: implicit, inherited (ancestors first), own,
 /// of groups, of the users table, local.
 pub fn ordered(model: &Model, query: &Query<'_>, effective: &Effective) -> Vec<(RoleId, How)> {
-    let holdings = gather(model, query, effective, false);
+    let holdings = gather(model, query, effective);
     let counting = holdings.into_iter().filter(|holding| !holding.is_outside);
     counting.map(|holding| (holding.role, holding.how)).collect()
 }
 
-/// Lists roles as [`list`] does; `owns` tells whether the subject owns the item.
-fn gather(model: &Model, query: &Query<'_>, effective: &Effective, owns: bool) -> Vec<Holding> {
+/// Lists roles as [`list`] does.
+fn gather(model: &Model, query: &Query<'_>, effective: &Effective) -> Vec<Holding> {
     let identity = identify(model, query);
     let address = Address::parse(query.context.ip);
     let reader = Reader {
@@ -278,13 +279,13 @@ fn gather(model: &Model, query: &Query<'_>, effective: &Effective, owns: bool) -
     };
     reader.implicit(&mut list);
     let is_known = reader.site(&mut list);
-    for role in &model.roles.roleless {
-        if !is_known.role || effective.site().contains(role.index()) {
+    if !is_known.role {
+        for role in &model.roles.roleless {
             list.add(*role, How::Implicit);
         }
     }
-    for role in &model.roles.owner {
-        if owns || effective.all.contains(role.index()) {
+    if effective.owning_brings {
+        for role in &model.roles.owner {
             list.add(*role, How::Owner);
         }
     }
@@ -439,7 +440,7 @@ impl<'r> Reader<'r, '_> {
                     .filter_map(|name| self.model.roles.claimable(name));
                 given.extend(known.map(|role| (node.above, role)));
             }
-            if self.model.document_grants.any_roles {
+            if self.model.document_grants.any_roles() {
                 self.granted(&node, &mut |role| given.push((node.above, role)));
             }
         }
@@ -455,19 +456,14 @@ impl<'r> Reader<'r, '_> {
         let Some(collection) = collection.filter(|_| !node.id.is_empty()) else {
             return;
         };
-        let rows = grants.find(collection, node.id).iter();
-        for row in rows.filter_map(|id| grants.rows.get(id.index())) {
-            let comes_down = node.above.is_none() || row.descendants;
-            if row.roles.is_empty() || !comes_down {
-                continue;
-            }
-            let is_user = self
-                .identity
-                .id
-                .is_some_and(|id| row.users.iter().any(|user| user.as_ref() == id));
-            let mut groups = row.groups.iter();
-            if is_user || groups.any(|group| is_member(self.model, self.query, self.identity, group)) {
-                row.roles.iter().for_each(|role| give(*role));
+        for grant in grants.find(collection, node.id) {
+            let comes_down = node.above.is_none() || grant.kind.descendants;
+            let is_holder = |holder| match holder {
+                Grantee::User(id) => self.is_holder(Holder::User(id)),
+                Grantee::Group(name) => self.is_holder(Holder::Group(name)),
+            };
+            if comes_down && !grant.kind.roles.is_empty() && grant.holders().any(is_holder) {
+                grant.kind.roles.iter().for_each(|role| give(*role));
             }
         }
     }
@@ -478,7 +474,7 @@ impl<'r> Reader<'r, '_> {
         let resource = &self.query.resource;
         !resource.local_roles.is_empty()
             || !resource.ancestors.is_empty()
-            || (self.model.document_grants.any_roles && !resource.id.is_empty())
+            || (self.model.document_grants.any_roles() && !resource.id.is_empty())
     }
 
     fn is_holder(&self, holder: Holder<'_>) -> bool {

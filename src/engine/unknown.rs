@@ -6,7 +6,7 @@ use crate::model::workflow::Transition;
 use crate::vocab::value::{Object, Value};
 
 use super::decision::Decision;
-use super::programs::{Touched, each_leaf};
+use super::programs::Touched;
 use super::query::Query;
 
 /// How the digest of the content is named among what lacks.
@@ -79,8 +79,8 @@ pub(super) fn unknowns<'q>(
             values: Vec::new(),
         });
     }
-    for program in &touched.programs {
-        each_leaf(&program.root, &mut Vec::new(), &mut |leaf, prefix| {
+    for condition in &touched.programs {
+        condition.each_leaf(&mut |leaf, prefix| {
             if !prefix.is_empty() {
                 // What related items lack cannot be told one by one.
                 return;

@@ -21,7 +21,7 @@ use super::comparison::plain;
 use super::condition::Scene;
 use super::decision::Decision;
 use super::facts::Facts;
-use super::programs::{each_leaf, touched};
+use super::programs::touched;
 use super::query::Query;
 
 /// Returns the first moment after that of the question at which the answer is another; `None` if time does not change it
@@ -85,9 +85,9 @@ fn flips(model: &Model, query: &Query<'_>) -> Vec<Timestamp> {
     };
     // A preset may write the clock into any field.
     let writes_clock = touched.presets.iter().any(|(_, operand)| operand.is_clock());
-    for program in &touched.programs {
-        if program.looks_at_clock || writes_clock {
-            each_leaf(&program.root, &mut Vec::new(), &mut |leaf, prefix| {
+    for condition in &touched.programs {
+        if condition.program.looks_at_clock || writes_clock {
+            condition.each_leaf(&mut |leaf, prefix| {
                 look.flips_of(leaf, prefix, &mut moments);
             });
         }

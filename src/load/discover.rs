@@ -5,6 +5,7 @@
 //! stands still is reported instead of half read. What is wrong with one profile is written into that profile; only
 //! a root that cannot be understood at all is an error, and a root without any profile is one of these.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -16,6 +17,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::load::layout::{Candidate, Layout, lay_out};
+use crate::load::piece::{self, Piece, Pieces};
 use crate::load::walk::{self, Found, Mark, Tree};
 use crate::vocab::limits;
 
@@ -53,7 +55,59 @@ pub struct ScannedFile {
     /// Relative to the root, separated by `/`.
     pub path: String,
     /// The whole content.
-    pub bytes: Vec<u8>,
+    pub content: Content,
+}
+
+/// The bytes of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Content {
+    /// In one.
+    Whole(Vec<u8>),
+    /// In pieces: of grants on documents there may be very many.
+    Pieces(Vec<Piece>),
+}
+
+impl ScannedFile {
+    /// Makes what would be read of a file with these bytes.
+    pub fn of(path: String, bytes: Vec<u8>) -> Self {
+        let content = if piece::is_in_pieces(&path) {
+            Content::Pieces(piece::cut(bytes, path.ends_with(".jsonl")))
+        } else {
+            Content::Whole(bytes)
+        };
+        Self { path, content }
+    }
+
+    /// Returns the bytes.
+    pub fn bytes(&self) -> Cow<'_, [u8]> {
+        match &self.content {
+            Content::Whole(bytes) => Cow::Borrowed(bytes),
+            Content::Pieces(pieces) => {
+                let bytes: Vec<&[u8]> = pieces.iter().map(Piece::bytes).collect();
+                Cow::Owned(bytes.concat())
+            }
+        }
+    }
+}
+
+impl Content {
+    /// Tells how many bytes there are.
+    pub fn size(&self) -> u64 {
+        let size = match self {
+            Self::Whole(bytes) => bytes.len(),
+            Self::Pieces(pieces) => pieces.iter().map(|piece| piece.bytes().len()).sum(),
+        };
+        size as u64
+    }
+}
+
+/// What an earlier reading has made, so that it need not be made again.
+#[derive(Debug, Default)]
+pub struct Known {
+    /// The digests of profiles that were read twice.
+    pub profiles: HashSet<[u8; 32]>,
+    /// The texts of pieces that are in use.
+    pub pieces: Pieces,
 }
 
 /// One thing that is wrong with a directory, as opposed to the text in its files.
@@ -227,6 +281,8 @@ pub struct ScanLimits {
     pub depth_max: usize,
     /// Bytes of a file.
     pub file_bytes_max: u64,
+    /// Bytes of a file of grants on documents.
+    pub document_grants_bytes_max: u64,
     /// Bytes of a profile.
     pub profile_bytes_max: u64,
     /// Bytes of all profiles.
@@ -245,6 +301,7 @@ impl Default for ScanLimits {
             entries_max: limits::PROFILE_ENTRIES_MAX,
             depth_max: limits::DIRECTORY_DEPTH_MAX,
             file_bytes_max: limits::FILE_BYTES_MAX as u64,
+            document_grants_bytes_max: limits::DOCUMENT_GRANTS_BYTES_MAX as u64,
             profile_bytes_max: limits::PROFILE_BYTES_MAX as u64,
             root_bytes_max: limits::ROOT_BYTES_MAX as u64,
             attempts_max: limits::READ_ATTEMPTS_MAX,
@@ -255,14 +312,14 @@ impl Default for ScanLimits {
 
 /// Reads every profile under `root`, each as it stood at one moment.
 pub fn read_root(root: &Path, limits: &ScanLimits) -> Result<Scan, ScanError> {
-    read_news(root, limits, &HashSet::new())
+    read_news(root, limits, &Known::default())
 }
 
-/// Reads every profile under `root`; those whose digest is `known` are believed at once, all others are read twice.
+/// Reads every profile under `root`; those whose digest is known are believed at once, all others are read twice.
 ///
 /// The file status alone proves little where it is coarse or cached, as on file systems of a network: only what reads the
 /// same twice in a row is taken.
-pub fn read_news(root: &Path, limits: &ScanLimits, known: &HashSet<[u8; 32]>) -> Result<Scan, ScanError> {
+pub fn read_news(root: &Path, limits: &ScanLimits, known: &Known) -> Result<Scan, ScanError> {
     let mut failure = ScanError::Changing {
         path: root.to_path_buf(),
         attempts: limits.attempts_max,
@@ -332,17 +389,13 @@ fn read_profiles(
     root: &Path,
     layout: &Layout,
     limits: &ScanLimits,
-    known: &HashSet<[u8; 32]>,
+    known: &Known,
 ) -> Result<Vec<ScannedProfile>, ScanError> {
     let mut profiles = Vec::with_capacity(layout.candidates.len());
     let mut total = 0_u64;
     for candidate in &layout.candidates {
         let profile = read_profile(layout, candidate, limits, known);
-        total += profile
-            .files
-            .iter()
-            .map(|file| file.bytes.len() as u64)
-            .sum::<u64>();
+        total += profile.files.iter().map(|file| file.content.size()).sum::<u64>();
         if total > limits.root_bytes_max {
             let max = limits.root_bytes_max;
             return Err(ScanError::TooLarge {
@@ -361,13 +414,13 @@ fn read_profile(
     layout: &Layout,
     candidate: &Candidate,
     limits: &ScanLimits,
-    known: &HashSet<[u8; 32]>,
+    known: &Known,
 ) -> ScannedProfile {
     for attempt in 0..limits.attempts_max {
         pause(attempt, limits);
         let before = walk_candidate(layout, candidate, limits);
         let mut problems = candidate.problems.clone();
-        let Ok(files) = read_files(candidate, &before, &mut problems) else {
+        let Ok(files) = read_files(candidate, &before, &known.pieces, &mut problems) else {
             continue;
         };
         if walk_candidate(layout, candidate, limits) != before {
@@ -379,7 +432,7 @@ fn read_profile(
             .iter()
             .map(|name| walk::join(&candidate.prefix, name));
         let profile = finish_profile(candidate, files, scripts.collect(), problems);
-        if known.contains(&profile.digest) || reads_the_same(candidate, &before, &profile.files) {
+        if known.profiles.contains(&profile.digest) || reads_the_same(candidate, &before, &profile.files) {
             return profile;
         }
     }
@@ -408,13 +461,14 @@ struct Changed;
 fn read_files(
     candidate: &Candidate,
     tree: &Tree,
+    known: &Pieces,
     problems: &mut Vec<ScanProblem>,
 ) -> Result<Vec<ScannedFile>, Changed> {
     let mut files = Vec::with_capacity(tree.files.len());
     for found in &tree.files {
         let path = walk::join(&candidate.prefix, &found.name);
-        match read_file(found) {
-            Ok(Some(bytes)) => files.push(ScannedFile { path, bytes }),
+        match read_file(found, known) {
+            Ok(Some(content)) => files.push(ScannedFile { path, content }),
             Ok(None) => return Err(Changed),
             Err(error) if error.kind() == ErrorKind::NotFound => return Err(Changed),
             Err(error) => {
@@ -439,22 +493,48 @@ fn reads_the_same(candidate: &Candidate, tree: &Tree, files: &[ScannedFile]) -> 
         let Some(file) = before.next_if(|file| file.path == path) else {
             return true;
         };
-        matches!(read_file(found), Ok(Some(bytes)) if bytes == file.bytes)
+        matches!(is_same(found, &file.content), Ok(true))
     })
 }
 
 /// Reads a file if it is the one that was listed and stays so, else nothing.
-fn read_file(found: &Found) -> io::Result<Option<Vec<u8>>> {
-    let mut file = File::open(&found.real)?;
-    if Mark::of(&file.metadata()?) != found.mark {
+fn read_file(found: &Found, known: &Pieces) -> io::Result<Option<Content>> {
+    let Some(mut file) = open(found)? else {
         return Ok(None);
-    }
+    };
+    let size = found.mark.size;
     // One byte more than expected shows growth, and bounds the read whatever happens to the file.
-    let mut bytes = Vec::with_capacity(usize::try_from(found.mark.size).unwrap_or(0).saturating_add(1));
-    let mut bounded = file.by_ref().take(found.mark.size.saturating_add(1));
-    bounded.read_to_end(&mut bytes)?;
-    let whole = bytes.len() as u64 == found.mark.size && Mark::of(&file.metadata()?) == found.mark;
-    Ok(whole.then_some(bytes))
+    let mut bounded = file.by_ref().take(size.saturating_add(1));
+    let content = if piece::is_in_pieces(&found.name) {
+        Content::Pieces(piece::read(
+            &mut bounded,
+            found.name.ends_with(".jsonl"),
+            size,
+            known,
+        )?)
+    } else {
+        Content::Whole(piece::read_whole(&mut bounded, size)?)
+    };
+    let file_is_same = Mark::of(&file.metadata()?) == found.mark;
+    Ok(Some(content).filter(|content| content.size() == size && file_is_same))
+}
+
+/// Tells whether a file is the one that was listed, holds what was read, and stays so.
+fn is_same(found: &Found, content: &Content) -> io::Result<bool> {
+    let Some(mut file) = open(found)? else {
+        return Ok(false);
+    };
+    let is_same = match content {
+        Content::Whole(bytes) => piece::is_same(&mut file, [bytes.as_slice()].into_iter())?,
+        Content::Pieces(pieces) => piece::is_same(&mut file, pieces.iter().map(Piece::bytes))?,
+    };
+    Ok(is_same && Mark::of(&file.metadata()?) == found.mark)
+}
+
+fn open(found: &Found) -> io::Result<Option<File>> {
+    let file = File::open(&found.real)?;
+    let is_it = Mark::of(&file.metadata()?) == found.mark;
+    Ok(is_it.then_some(file))
 }
 
 fn finish_profile(
@@ -495,7 +575,14 @@ fn digest(prefix: &str, files: &[ScannedFile], scripts: &[String], problems: &[S
     part(&(files.len() as u64).to_le_bytes());
     for file in files {
         part(inner_path(prefix, &file.path).as_bytes());
-        part(&file.bytes);
+        match &file.content {
+            Content::Whole(bytes) => part(bytes),
+            // The pieces were hashed when they were read; where they end follows from the bytes.
+            Content::Pieces(pieces) => {
+                part(&(pieces.len() as u64).to_le_bytes());
+                pieces.iter().for_each(|piece| part(&piece.digest));
+            }
+        }
     }
     for script in scripts {
         part(inner_path(prefix, script).as_bytes());

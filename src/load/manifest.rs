@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use crate::dialect::manifest::Manifest;
 use crate::load::digest_text;
-use crate::load::discover::{ScannedProfile, inner_path};
+use crate::load::discover::{Content, ScannedProfile, inner_path};
 use crate::load::profile::parse_file;
 use crate::source::code::Code;
 use crate::source::diagnostic::{Diagnostic, quote};
@@ -22,10 +22,19 @@ pub fn digests(profile: &ScannedProfile) -> BTreeMap<&str, String> {
     profile
         .files
         .iter()
-        .map(|file| (inner_path(&profile.prefix, &file.path), &file.bytes))
+        .map(|file| (inner_path(&profile.prefix, &file.path), &file.content))
         .filter(|(name, _)| *name != MANIFEST_FILE)
-        .map(|(name, bytes)| (name, digest_text(blake3::hash(bytes).as_bytes())))
+        .map(|(name, content)| (name, digest_text(&hash(content))))
         .collect()
+}
+
+fn hash(content: &Content) -> [u8; 32] {
+    let mut hasher = blake3::Hasher::new();
+    match content {
+        Content::Whole(bytes) => _ = hasher.update(bytes),
+        Content::Pieces(pieces) => pieces.iter().for_each(|piece| _ = hasher.update(piece.bytes())),
+    }
+    *hasher.finalize().as_bytes()
 }
 
 /// Complains about every file that is not as the manifest says.
@@ -35,7 +44,7 @@ pub(super) fn check(scanned: &ScannedProfile, map: &mut SourceMap, diagnostics: 
         .iter()
         .find(|file| inner_path(&scanned.prefix, &file.path) == MANIFEST_FILE);
     let Some(found) = found else { return };
-    let Ok((json, _)) = parse_file(&found.path, &found.bytes, map, diagnostics) else {
+    let Ok((json, _)) = parse_file(&found.path, &found.bytes(), map, diagnostics) else {
         return;
     };
     let before = diagnostics.len();

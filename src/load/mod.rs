@@ -20,18 +20,22 @@ mod complaint;
 pub mod discover;
 mod layout;
 pub mod manifest;
+pub mod piece;
 pub mod profile;
 mod walk;
 
+use std::collections::HashMap;
 use std::fmt::Write;
 use std::sync::Arc;
 
 use crate::load::chain::Chains;
 use crate::load::discover::Scan;
+use crate::load::piece::Pieces;
 use crate::model::Model;
 use crate::policy::digest::{Changes, Marks};
 use crate::source::diagnostic::{Diagnostic, Severity};
 use crate::source::file::SourceMap;
+use crate::vocab::sheet::Sheet;
 
 /// Holds what became of one profile directory.
 #[derive(Debug)]
@@ -50,6 +54,8 @@ pub struct LoadedProfile {
     pub model: Option<Arc<Model>>,
     /// What the profile declares, for the comparison with other versions; empty if there are errors.
     pub marks: Marks,
+    /// Its grants on documents by the digests of the pieces that they were read from, as far as nothing was complained about.
+    pub pieces: Vec<([u8; 32], Arc<Sheet>)>,
     /// The complaints, sorted.
     pub diagnostics: Vec<Diagnostic>,
     /// The text that the complaints point into.
@@ -94,6 +100,8 @@ impl LoadedProfile {
 /// The result is sorted by id, then by directory.
 pub fn load(scan: &Scan, previous: &[Arc<LoadedProfile>]) -> Vec<Arc<LoadedProfile>> {
     let chains = Chains::find(scan, previous);
+    let mut sheets = Sheets::default();
+    previous.iter().for_each(|earlier| sheets.learn(earlier));
     let mut loaded: Vec<Option<Arc<LoadedProfile>>> = vec![None; scan.profiles.len()];
     for &index in chains.order() {
         let Some(link) = chains.link(index) else { continue };
@@ -103,8 +111,10 @@ pub fn load(scan: &Scan, previous: &[Arc<LoadedProfile>]) -> Vec<Arc<LoadedProfi
         });
         let profile = match same {
             Some(earlier) => Arc::clone(earlier),
-            None => Arc::new(profile::load_profile(&chains, index, digest, &loaded)),
+            None => Arc::new(profile::load_profile(&chains, index, digest, &loaded, &sheets)),
         };
+        // Whoever extends it has the same grants on documents.
+        sheets.learn(&profile);
         if let Some(place) = loaded.get_mut(index) {
             *place = Some(profile);
         }
@@ -112,6 +122,30 @@ pub fn load(scan: &Scan, previous: &[Arc<LoadedProfile>]) -> Vec<Arc<LoadedProfi
     let mut loaded: Vec<_> = loaded.into_iter().flatten().collect();
     loaded.sort_by(|one, other| (&one.id, &one.directory).cmp(&(&other.id, &other.directory)));
     loaded
+}
+
+/// The grants on documents that are read already, by the digest of their text.
+#[derive(Debug, Default)]
+pub(crate) struct Sheets(HashMap<[u8; 32], Arc<Sheet>>);
+
+impl Sheets {
+    fn learn(&mut self, loaded: &LoadedProfile) {
+        for (digest, sheet) in &loaded.pieces {
+            self.0.entry(*digest).or_insert_with(|| Arc::clone(sheet));
+        }
+    }
+
+    fn find(&self, digest: &[u8; 32]) -> Option<Arc<Sheet>> {
+        self.0.get(digest).cloned()
+    }
+}
+
+/// Returns the texts of all pieces of files that these profiles were made of, for the next reading of the disk.
+pub fn known_pieces<'p>(profiles: impl Iterator<Item = &'p Arc<LoadedProfile>>) -> Pieces {
+    let pieces = profiles.flat_map(|profile| &profile.pieces);
+    pieces
+        .map(|(digest, sheet)| (*digest, Arc::clone(sheet.text())))
+        .collect()
 }
 
 /// Returns a digest as people and clients see it: hexadecimal, lower case.

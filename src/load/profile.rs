@@ -1,25 +1,30 @@
 //! One profile, step by step: read its files and those of its bases, merge, validate, compile.
 
+use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use crate::compile;
+use crate::dialect::document::{DocumentFile, DocumentPiece, read_document_grants};
 use crate::dialect::profile::ProfileFile;
 use crate::dialect::{self, Dialect, Input, Layer, LayerFile};
-use crate::load::LoadedProfile;
 use crate::load::chain::{Chains, Link};
 use crate::load::complaint::{drop_complaints_of_bases, fault, place, report_links, report_problems};
-use crate::load::discover::{Scan, ScannedProfile, inner_path};
+use crate::load::discover::{Content, Scan, ScannedProfile, inner_path};
 use crate::load::manifest::{self, MANIFEST_FILE};
+use crate::load::piece::{DOCUMENT_FILES, Piece, Text};
+use crate::load::{LoadedProfile, Sheets};
 use crate::policy::digest::Marks;
+use crate::policy::document::DocumentGrants;
 use crate::policy::{Policy, merge};
 use crate::source::code::Code;
 use crate::source::diagnostic::{self, Diagnostic, Severity, quote};
-use crate::source::file::{SourceMap, decode_utf8};
+use crate::source::file::{SourceMap, count_lines, decode_utf8};
 use crate::source::json::{self, Json};
 use crate::source::span::{FileId, Span};
 use crate::validate::{self, ValidPolicy};
 use crate::vocab::limits::DIAGNOSTICS_MAX;
+use crate::vocab::sheet::Sheet;
 
 /// The file in which a profile says what it is.
 const PROFILE_FILE: &str = "profile.json";
@@ -32,6 +37,7 @@ struct Reading {
     title: String,
     mode: &'static str,
     valid: Option<ValidPolicy>,
+    pieces: Vec<([u8; 32], Arc<Sheet>)>,
     diagnostics: Vec<Diagnostic>,
     sources: SourceMap,
 }
@@ -51,7 +57,7 @@ pub fn read_policy(scan: &Scan, id: &str) -> Option<(ValidPolicy, SourceMap)> {
         .collect();
     let find = |&&index: &&usize| chains.link(index).is_some_and(|link| &*link.id == id);
     let index = chains.order().iter().find(find)?;
-    let reading = read_profile(&chains, *index, &by_index);
+    let reading = read_profile(&chains, *index, &by_index, &Sheets::default());
     Some((reading.valid?, reading.sources))
 }
 
@@ -61,11 +67,12 @@ pub(super) fn load_profile(
     index: usize,
     digest: [u8; 32],
     done: &Done,
+    sheets: &Sheets,
 ) -> LoadedProfile {
     let link = chains.link(index);
     let scanned = link.map(|link| link.scanned);
     let result = catch_unwind(AssertUnwindSafe(|| {
-        let mut reading = read_profile(chains, index, done);
+        let mut reading = read_profile(chains, index, done, sheets);
         let made = reading.valid.take().map(|valid| {
             let model = compile::compile(&valid, &reading.sources);
             (Arc::new(model), Marks::of(valid.policy()))
@@ -85,6 +92,7 @@ pub(super) fn load_profile(
         mode: reading.mode,
         model,
         marks,
+        pieces: reading.pieces,
         diagnostics: reading.diagnostics,
         sources: reading.sources,
         digest,
@@ -111,7 +119,7 @@ pub(super) fn read_profile_file(
             scanned.problems.is_empty(),
         );
     };
-    match parse_file(&found.path, &found.bytes, map, diagnostics) {
+    match parse_file(&found.path, &found.bytes(), map, diagnostics) {
         Ok((json, _)) => {
             let file = ProfileFile::read(&scanned.name, &json, diagnostics);
             let is_whole = !has_errors(diagnostics.get(before..).unwrap_or_default());
@@ -155,6 +163,7 @@ struct Member {
 struct ParsedLayer {
     name: String,
     files: Vec<ParsedFile>,
+    documents: Vec<DocumentFile>,
     scripts: Vec<String>,
 }
 
@@ -164,13 +173,14 @@ struct ParsedFile {
     file: FileId,
 }
 
-fn read_profile(chains: &Chains<'_>, index: usize, done: &Done) -> Reading {
+fn read_profile(chains: &Chains<'_>, index: usize, done: &Done, sheets: &Sheets) -> Reading {
     let mut map = SourceMap::new();
     let mut diagnostics = Vec::new();
     let mut reading = Reading {
         title: String::new(),
         mode: "",
         valid: None,
+        pieces: Vec::new(),
         diagnostics: Vec::new(),
         sources: SourceMap::new(),
     };
@@ -179,7 +189,7 @@ fn read_profile(chains: &Chains<'_>, index: usize, done: &Done) -> Reading {
         if link.scanned.problems.is_empty() {
             manifest::check(link.scanned, &mut map, &mut diagnostics);
         }
-        let own = open_member(link, &mut map, &mut diagnostics);
+        let own = open_member(link, sheets, &mut map, &mut diagnostics);
         report_links(link, &own.file, done, &mut diagnostics);
         reading.title = own
             .file
@@ -197,10 +207,11 @@ fn read_profile(chains: &Chains<'_>, index: usize, done: &Done) -> Reading {
             let mut members: Vec<Member> = Vec::with_capacity(bases.len().saturating_add(1));
             for base in bases.iter().filter_map(|&base| chains.link(base)) {
                 // What is wrong with a base is its own complaint, and an error there ended this load above.
-                members.push(open_member(base, &mut map, &mut Vec::new()));
+                members.push(open_member(base, sheets, &mut map, &mut Vec::new()));
             }
             members.push(own);
             let policy = read_members(&members, &mut diagnostics);
+            reading.pieces = collect_pieces(&members, policy.as_ref());
             // A policy that was read with an error is never valid, and yet checked, so that its author sees everything at once.
             reading.valid = policy.and_then(|policy| validate::validate(policy, &mut diagnostics));
             if reading.valid.is_none() && !has_errors(&diagnostics) {
@@ -216,7 +227,12 @@ fn read_profile(chains: &Chains<'_>, index: usize, done: &Done) -> Reading {
 }
 
 /// Parses all files of one profile.
-fn open_member(link: &Link<'_>, map: &mut SourceMap, diagnostics: &mut Vec<Diagnostic>) -> Member {
+fn open_member(
+    link: &Link<'_>,
+    sheets: &Sheets,
+    map: &mut SourceMap,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Member {
     let scanned = link.scanned;
     let (file, _) = read_profile_file(scanned, map, diagnostics);
     match link.dialect {
@@ -230,7 +246,8 @@ fn open_member(link: &Link<'_>, map: &mut SourceMap, diagnostics: &mut Vec<Diagn
     let mut layers = Vec::new();
     if file.layers.is_empty() {
         let in_profile = |name: &str| (!is_about_profile(name)).then(|| name.to_owned());
-        layers.push(parse_layer(String::new(), in_profile, scanned, map, diagnostics));
+        let layer = parse_layer(String::new(), in_profile, scanned, sheets, map, diagnostics);
+        layers.push(layer);
     }
     for layer in &file.layers {
         let in_layer = |name: &str| name_in_layer(name, &layer.value).map(str::to_owned);
@@ -249,6 +266,7 @@ fn open_member(link: &Link<'_>, map: &mut SourceMap, diagnostics: &mut Vec<Diagn
             layer.value.clone(),
             in_layer,
             scanned,
+            sheets,
             map,
             diagnostics,
         ));
@@ -264,15 +282,21 @@ fn parse_layer(
     layer: String,
     name_of: impl Fn(&str) -> Option<String>,
     scanned: &ScannedProfile,
+    sheets: &Sheets,
     map: &mut SourceMap,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> ParsedLayer {
-    let mut files = Vec::new();
+    let (mut files, mut documents) = (Vec::new(), Vec::new());
     for found in &scanned.files {
         let Some(name) = name_of(inner_path(&scanned.prefix, &found.path)) else {
             continue;
         };
-        if let Ok((json, file)) = parse_file(&found.path, &found.bytes, map, diagnostics) {
+        if let (Content::Pieces(pieces), true) = (&found.content, DOCUMENT_FILES.contains(&name.as_str())) {
+            let pieces = open_pieces(&found.path, pieces, sheets, map, diagnostics);
+            documents.push(DocumentFile { name, pieces });
+            continue;
+        }
+        if let Ok((json, file)) = parse_file(&found.path, &found.bytes(), map, diagnostics) {
             files.push(ParsedFile { name, json, file });
         }
     }
@@ -282,7 +306,56 @@ fn parse_layer(
         scripts: scripts.collect(),
         name: layer,
         files,
+        documents,
     }
+}
+
+/// Adds the pieces of a file to the sources, and finds what is made of them already; ends at the first that is no text.
+fn open_pieces(
+    path: &str,
+    pieces: &[Piece],
+    sheets: &Sheets,
+    map: &mut SourceMap,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Vec<DocumentPiece> {
+    let path: Arc<str> = path.into();
+    let mut opened = Vec::with_capacity(pieces.len());
+    let mut lines = 0;
+    for piece in pieces {
+        let text = match &piece.text {
+            Text::Utf8(text) => text,
+            Text::Other(bytes) => {
+                let not_utf8 = decode_utf8(&path, bytes.clone()).err();
+                diagnostics.extend(not_utf8.map(|not_utf8| not_utf8.behind(lines).into_diagnostic(map)));
+                break;
+            }
+        };
+        opened.push(DocumentPiece {
+            file: map.add_piece(Arc::clone(&path), Arc::clone(text), lines),
+            digest: piece.digest,
+            text: Arc::clone(text),
+            known: sheets.find(&piece.digest),
+        });
+        lines = lines.saturating_add(count_lines(text));
+    }
+    opened
+}
+
+/// Returns the sheets of a policy that another load may use, each with the digest of its text.
+fn collect_pieces(members: &[Member], policy: Option<&Policy>) -> Vec<([u8; 32], Arc<Sheet>)> {
+    let layers = members.iter().flat_map(|member| &member.layers);
+    let files = layers.flat_map(|layer| &layer.documents);
+    let digests: HashMap<FileId, [u8; 32]> = files
+        .flat_map(|file| &file.pieces)
+        .map(|piece| (piece.file, piece.digest))
+        .collect();
+    let parts = policy
+        .into_iter()
+        .flat_map(|policy| policy.document_grants.parts());
+    parts
+        .filter(|part| part.sheet.is_silent())
+        .filter_map(|part| Some((*digests.get(&part.file)?, Arc::clone(&part.sheet))))
+        .collect()
 }
 
 /// Parses one file; if that fails, the complaint is made and the place of the file returned.
@@ -326,6 +399,7 @@ fn read_members(members: &[Member], diagnostics: &mut Vec<Diagnostic>) -> Option
         groups.push(group);
     }
     let mut merged: Option<Policy> = None;
+    let mut documents = DocumentGrants::default();
     for (dialect, group) in groups {
         let (own, bases) = group.split_last()?;
         let base_files: Vec<&ProfileFile> = bases.iter().map(|base| &base.file).collect();
@@ -340,10 +414,14 @@ fn read_members(members: &[Member], diagnostics: &mut Vec<Diagnostic>) -> Option
             layers: &layers,
         };
         let policy = dialect.read(&input, diagnostics)?;
+        read_document_grants(&layers, &mut documents, diagnostics);
         merged = Some(match merged {
             Some(base) => merge::lay_over(base, policy),
             None => policy,
         });
+    }
+    if let Some(policy) = &mut merged {
+        policy.document_grants.append(documents);
     }
     merged
 }
@@ -358,6 +436,7 @@ fn show_layer(layer: &ParsedLayer) -> Layer<'_> {
         name: &layer.name,
         files: files.collect(),
         scripts: layer.scripts.iter().map(String::as_str).collect(),
+        documents: &layer.documents,
     }
 }
 
@@ -380,6 +459,7 @@ fn report_fault(scanned: Option<&ScannedProfile>) -> Reading {
         title: scanned.map(|scanned| scanned.name.clone()).unwrap_or_default(),
         mode: "",
         valid: None,
+        pieces: Vec::new(),
         diagnostics: vec![fault(origin)],
         sources,
     }

@@ -12,6 +12,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::load::discover::{ProblemKind, ScanLimits, ScanProblem};
+use crate::load::piece::is_in_pieces;
 
 /// The link through which a mounted volume switches from one generation of its files to the next.
 const VOLUME_LINK: &str = "..data";
@@ -342,8 +343,13 @@ impl Walker<'_> {
         let mut kept = Vec::with_capacity(self.tree.files.len());
         for found in std::mem::take(&mut self.tree.files) {
             total = total.saturating_add(found.mark.size);
-            if found.mark.size > self.limits.file_bytes_max {
-                let message = format!("the file is larger than {} bytes", self.limits.file_bytes_max);
+            let max = if is_in_pieces(&found.name) {
+                self.limits.document_grants_bytes_max
+            } else {
+                self.limits.file_bytes_max
+            };
+            if found.mark.size > max {
+                let message = format!("the file is larger than {max} bytes");
                 self.report(&found.name, ProblemKind::FileTooLarge, message);
             } else {
                 kept.push(found);

@@ -1,13 +1,11 @@
 //! Grants and constraints, and the slots that lead to them.
 
-use rustc_hash::FxHashMap;
-
 use crate::vocab::effect::Effect;
 use crate::vocab::network::Network;
 
 use super::bits::Bits;
 use super::condition::Operand;
-use super::id::{CollectionId, ConditionId, DocumentGrantId, FieldId, OriginId, RoleId};
+use super::id::{CollectionId, ConditionId, FieldId, OriginId};
 
 /// Which ids a rule is for.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -142,47 +140,4 @@ impl Mask<Box<[FieldId]>> {
             Mask::Except(ids) => !holds(ids),
         }
     }
-}
-
-/// Grants on single documents.
-#[derive(Clone, Debug, Default)]
-pub struct DocumentGrants {
-    /// By collection: the grants of each document.
-    pub documents: FxHashMap<CollectionId, ByDocument>,
-    /// The grants, by id.
-    pub rows: Vec<DocumentGrant>,
-    /// Whether any of them is for the items below its document as well.
-    pub any_descends: bool,
-    /// Whether any of them gives roles.
-    pub any_roles: bool,
-}
-
-/// The grants of the documents of one collection, by the id of the document.
-pub type ByDocument = FxHashMap<Box<str>, Box<[DocumentGrantId]>>;
-
-impl DocumentGrants {
-    /// Returns the grants on a document, in the order of their declaration.
-    pub fn find(&self, collection: CollectionId, document: &str) -> &[DocumentGrantId] {
-        let documents = self.documents.get(&collection);
-        documents
-            .and_then(|documents| documents.get(document))
-            .map_or(&[], |grants| grants)
-    }
-}
-
-/// A grant on one document.
-#[derive(Clone, Debug)]
-pub struct DocumentGrant {
-    /// Actions.
-    pub actions: Bits,
-    /// Roles held on the document, in the order of their declaration.
-    pub roles: Box<[RoleId]>,
-    /// Ids of users.
-    pub users: Box<[Box<str>]>,
-    /// Names of groups.
-    pub groups: Box<[Box<str>]>,
-    /// Whether it is for the items below the document as well.
-    pub descendants: bool,
-    /// Where it was declared.
-    pub origin: OriginId,
 }

@@ -11,6 +11,7 @@
 pub mod bits;
 pub mod collection;
 pub mod condition;
+pub mod document;
 pub mod grant;
 pub mod id;
 pub mod origin;
@@ -25,7 +26,8 @@ use crate::vocab::effect::{Operation, Reason};
 
 use collection::{Collection, Title};
 use condition::Program;
-use grant::{Constraint, DocumentGrants, Grant};
+use document::DocumentGrants;
+use grant::{Constraint, Grant};
 use id::{ActionId, CollectionId, ConditionId, ConstraintId, GrantId, OriginId, TransitionId, WorkflowId};
 use origin::Origin;
 use role::Roles;

@@ -2,14 +2,22 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::mem;
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+
+use crate::vocab::sheet::Sheet;
 
 use super::Policy;
+use super::document::{DocumentGrants, Part, hash_row};
 
 /// Holds the marks of all things that a policy declares.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Marks {
-    /// Grants, constraints, transitions and document grants.
+    /// Grants, constraints and transitions.
     rules: Vec<Mark>,
+    /// Grants on documents: there may be too many to mark each.
+    documents: DocumentGrants,
     /// All else: roles, groups, users, actions, collections, workflows with their states, settings.
     others: Vec<Mark>,
 }
@@ -46,9 +54,6 @@ impl Marks {
             let id = constraint.id.as_ref().map(|id| &id.value);
             rules.push(mark("constraint", id, constraint));
         }
-        for grant in &policy.document_grants {
-            rules.push(mark("document", None::<&str>, grant));
-        }
         for workflow in &policy.workflows {
             for transition in &workflow.transitions {
                 let id = (&workflow.id.value, &transition.id.value);
@@ -56,6 +61,7 @@ impl Marks {
             }
         }
         marks.others = other_marks(policy);
+        marks.documents = policy.document_grants.clone();
         marks.rules.sort_unstable();
         marks.others.sort_unstable();
         marks
@@ -64,7 +70,17 @@ impl Marks {
     /// Counts what is new in the rules since `old`.
     #[must_use]
     pub fn rules_since(&self, old: &Self) -> Changes {
-        compare(&old.rules, &self.rules)
+        let rules = compare(&old.rules, &self.rules);
+        let (gone, come) = (
+            document_marks(&old.documents, &self.documents),
+            document_marks(&self.documents, &old.documents),
+        );
+        let documents = compare(&gone, &come);
+        Changes {
+            added: rules.added + documents.added,
+            changed: rules.changed + documents.changed,
+            removed: rules.removed + documents.removed,
+        }
     }
 
     /// Counts what is new in all else since `old`.
@@ -76,8 +92,33 @@ impl Marks {
     /// Tells how many rules there are.
     #[must_use]
     pub fn rules(&self) -> usize {
-        self.rules.len()
+        self.rules.len() + self.documents.len()
     }
+}
+
+/// Returns the marks of grants on documents, but for those of sheets that another version has as well, sorted.
+fn document_marks(grants: &DocumentGrants, others: &DocumentGrants) -> Vec<Mark> {
+    let mut shared: FxHashMap<*const Sheet, usize> = FxHashMap::default();
+    for part in others.parts() {
+        *shared.entry(Arc::as_ptr(&part.sheet)).or_default() += 1;
+    }
+    let mut marks = Vec::new();
+    for Part { sheet, .. } in grants.parts() {
+        if let Some(count) = shared.get_mut(&Arc::as_ptr(sheet)).filter(|count| **count > 0) {
+            *count -= 1;
+            continue;
+        }
+        marks.extend(sheet.rows().iter().map(|row| {
+            let mut hasher = DefaultHasher::new();
+            hash_row(sheet, row, &mut hasher);
+            Mark {
+                name: 0,
+                content: hasher.finish(),
+            }
+        }));
+    }
+    marks.sort_unstable();
+    marks
 }
 
 fn other_marks(policy: &Policy) -> Vec<Mark> {

@@ -109,27 +109,6 @@ pub struct TargetStates {
     pub same: bool,
 }
 
-/// Actions, and roles, on one document and perhaps on all that lies below it, for named users and groups.
-#[derive(Clone, Debug, Hash)]
-pub struct DocumentGrant {
-    /// The collection of the document.
-    pub collection: Spanned<String>,
-    /// The id of the document.
-    pub document: Spanned<String>,
-    /// Actions.
-    pub actions: Vec<Spanned<String>>,
-    /// Roles that they hold on the document, as if the request said so.
-    pub roles: Vec<Spanned<String>>,
-    /// Ids of users.
-    pub users: Vec<Spanned<String>>,
-    /// Groups.
-    pub groups: Vec<Spanned<String>>,
-    /// Whether it is for the items below the document as well, as far as none between blocks inheritance.
-    pub descendants: bool,
-    /// Where it is declared.
-    pub origin: Span,
-}
-
 impl Grant {
     /// Returns a grant without anything special: no name, no `validate`, no networks, and no explanation demanded.
     pub fn new(effect: Effect, selection: Selection, fields: Selector, origin: Span) -> Self {

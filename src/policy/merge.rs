@@ -26,7 +26,7 @@ pub fn lay_over(mut base: Policy, mut over: Policy) -> Policy {
     lay_over_entries(&mut base.workflows, over.workflows, |workflow| {
         Some(&workflow.id.value)
     });
-    base.document_grants.extend(over.document_grants);
+    base.document_grants.append(over.document_grants);
     lay_over_settings(&mut base.settings, over.settings);
     base
 }

@@ -11,6 +11,7 @@
 pub mod collection;
 pub mod condition;
 pub mod digest;
+pub mod document;
 pub mod grant;
 pub mod merge;
 pub mod role;
@@ -22,7 +23,8 @@ use crate::source::span::{Span, Spanned};
 use crate::vocab::effect::{Operation, Reason};
 
 use collection::Collection;
-use grant::{Constraint, DocumentGrant, Grant};
+use document::DocumentGrants;
+use grant::{Constraint, Grant};
 use role::{Group, Role, User};
 use workflow::Workflow;
 
@@ -48,7 +50,7 @@ pub struct Policy {
     /// Workflows.
     pub workflows: Vec<Workflow>,
     /// Actions on single documents for named users and groups.
-    pub document_grants: Vec<DocumentGrant>,
+    pub document_grants: DocumentGrants,
 }
 
 /// What holds for a profile as a whole.

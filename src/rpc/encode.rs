@@ -11,6 +11,7 @@ use crate::engine::query::Query;
 use crate::model::Model;
 use crate::model::bits::Bits;
 use crate::model::id::{ActionId, OriginId, TransitionId};
+use crate::model::origin::{Origin, Place};
 use crate::model::workflow::ApprovalRule;
 use crate::observe::counts::DecisionCounts;
 use crate::vocab::call::Call;
@@ -130,7 +131,7 @@ impl<'m> Encoder<'m> {
             Rule::Transition(_) => (v1::RuleKind::Transition, None),
         };
         self.rule_id(out, field::grant_ref::ID, rule);
-        self.origin(out, field::grant_ref::ORIGIN, rule_origin(self.model, rule));
+        self.place(out, field::grant_ref::ORIGIN, rule_origin(self.model, rule));
         let effect = effect.map_or(v1::Effect::Unspecified, convert::effect);
         out.word(field::grant_ref::EFFECT, effect);
         out.word(field::grant_ref::KIND, kind);
@@ -148,15 +149,23 @@ impl<'m> Encoder<'m> {
 
     /// Writes where something was declared, if that is told.
     pub(super) fn origin(&self, out: &mut Out<'_>, to: Nested, id: Option<OriginId>) {
-        let origin = match self.detail {
-            Detail::Full => id.and_then(|id| self.model.origin(id)),
+        self.place(
+            out,
+            to,
+            id.and_then(|id| self.model.origin(id)).map(Origin::place),
+        );
+    }
+
+    fn place(&self, out: &mut Out<'_>, to: Nested, place: Option<Place<'_>>) {
+        let place = match self.detail {
+            Detail::Full => place,
             Detail::None | Detail::Code => None,
         };
-        if let Some(origin) = origin {
+        if let Some(place) = place {
             out.part(to, |out| {
-                out.text(field::origin::FILE, &origin.file);
-                out.number(field::origin::LINE, origin.line);
-                out.number(field::origin::COLUMN, origin.column);
+                out.text(field::origin::FILE, place.file);
+                out.number(field::origin::LINE, place.line);
+                out.number(field::origin::COLUMN, place.column);
             });
         }
     }
@@ -255,7 +264,7 @@ impl<'m> Encoder<'m> {
             field::violation::OPERATOR,
             convert::operator_named(violation.operator),
         );
-        self.origin(out, field::violation::ORIGIN, rule_origin(self.model, rule));
+        self.place(out, field::violation::ORIGIN, rule_origin(self.model, rule));
         self.rule_id(out, field::violation::CONSTRAINT, rule);
         self.told(out, field::violation::MESSAGE, |text| {
             words::violation(text, self.model, violation);
@@ -337,8 +346,8 @@ pub(super) fn presets(out: &mut Out<'_>, to: Nested, from: &[(&str, Value<'_>)])
 pub(super) fn rule_name(out: &mut Words<'_>, model: &Model, rule: Rule) {
     if let Some(name) = own_name(model, rule) {
         out.put(name);
-    } else if let Some(origin) = rule_origin(model, rule).and_then(|id| model.origin(id)) {
-        out.put(&origin.file).put(":").count(origin.line.into());
+    } else if let Some(origin) = rule_origin(model, rule) {
+        out.put(origin.file).put(":").count(origin.line.into());
         out.put(":").count(origin.column.into());
     }
 }
@@ -376,12 +385,13 @@ fn rule_code(model: &Model, rule: Rule) -> Option<&str> {
 }
 
 /// Returns where a rule was declared.
-fn rule_origin(model: &Model, rule: Rule) -> Option<OriginId> {
-    match rule {
-        Rule::Grant(id) => model.grant(id).map(|grant| grant.selection.origin),
-        Rule::Constraint(id) => model.constraint(id).map(|constraint| constraint.selection.origin),
-        Rule::DocumentGrant(id) => model.document_grants.rows.get(id.index()).map(|row| row.origin),
-        Rule::Administrator(_) => None,
-        Rule::Transition(id) => model.transition(id).map(|transition| transition.origin),
-    }
+fn rule_origin(model: &Model, rule: Rule) -> Option<Place<'_>> {
+    let origin = match rule {
+        Rule::Grant(id) => model.grant(id)?.selection.origin,
+        Rule::Constraint(id) => model.constraint(id)?.selection.origin,
+        Rule::DocumentGrant(id) => return model.document_grants.origin(id),
+        Rule::Administrator(_) => return None,
+        Rule::Transition(id) => model.transition(id)?.origin,
+    };
+    model.origin(origin).map(Origin::place)
 }

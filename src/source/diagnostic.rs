@@ -99,9 +99,9 @@ pub fn sort(diagnostics: &mut Vec<Diagnostic>, map: &SourceMap) {
 }
 
 fn compare(a: &Diagnostic, b: &Diagnostic, map: &SourceMap) -> Ordering {
-    // Within one file offsets order like lines and columns. All remaining parts take part as well, so that equal
+    // Within one piece of a file offsets order like lines and columns. All remaining parts take part as well, so that equal
     // complaints always end up side by side.
-    let key = |d: &Diagnostic| (d.span.start, d.code.name());
+    let key = |d: &Diagnostic| (map.lines_before(d.span.file), d.span.start, d.code.name());
     let rest = |d: &Diagnostic| (d.span, d.severity);
     map.path(a.span.file)
         .cmp(map.path(b.span.file))

@@ -1,6 +1,6 @@
 //! The files of a profile as text, and the way from a span to a line and a column.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use crate::source::code::Code;
 use crate::source::diagnostic::Diagnostic;
@@ -14,8 +14,10 @@ pub struct SourceMap {
 
 #[derive(Debug)]
 struct SourceFile {
-    path: String,
-    text: String,
+    path: Arc<str>,
+    text: Arc<str>,
+    /// The lines of the file that end before this text: it may be a piece of the file.
+    lines_before: u32,
     /// The offsets at which lines begin, found when the first position is asked for: most files never are complained about.
     line_starts: OnceLock<Vec<u32>>,
     /// How many characters begin before each stride of bytes, so that a column on a line without end costs no more than one
@@ -35,10 +37,16 @@ impl SourceMap {
 
     /// Adds a file under its display path: relative to the profiles root, parted by `/`.
     pub fn add(&mut self, path: String, text: String) -> FileId {
+        self.add_piece(path.into(), text.into(), 0)
+    }
+
+    /// Adds a piece of a file, which begins where so many lines of it have ended. Pieces of one file are added in order.
+    pub fn add_piece(&mut self, path: Arc<str>, text: Arc<str>, lines_before: u32) -> FileId {
         let id = FileId::new(to_u32(self.files.len()));
         self.files.push(SourceFile {
             path,
             text,
+            lines_before,
             line_starts: OnceLock::new(),
             characters: OnceLock::new(),
         });
@@ -51,7 +59,20 @@ impl SourceMap {
         self.find_file(file).map_or("", |file| &file.path)
     }
 
-    /// Returns the whole text of a file; it is empty for an id of another map.
+    /// Returns the display path of a file to be kept; it is empty for an id of another map.
+    #[must_use]
+    pub fn shared_path(&self, file: FileId) -> Arc<str> {
+        self.find_file(file)
+            .map_or_else(Arc::default, |file| Arc::clone(&file.path))
+    }
+
+    /// Returns how many lines of a file end before its text, if that is a piece of the file.
+    #[must_use]
+    pub fn lines_before(&self, file: FileId) -> u32 {
+        self.find_file(file).map_or(0, |file| file.lines_before)
+    }
+
+    /// Returns the whole text of a file, or of a piece of one; it is empty for an id of another map.
     #[must_use]
     pub fn text(&self, file: FileId) -> &str {
         self.find_file(file).map_or("", |file| &file.text)
@@ -122,7 +143,7 @@ impl SourceMap {
             .characters_before(offset)
             .saturating_sub(file.characters_before(start));
         Position {
-            line: to_u32(line),
+            line: to_u32(line).saturating_add(file.lines_before),
             column: column.saturating_add(1),
         }
     }
@@ -179,6 +200,7 @@ pub fn decode_utf8(path: &str, bytes: Vec<u8>) -> Result<String, NotUtf8> {
             text: String::from_utf8_lossy(&bytes).into_owned(),
             start,
             utf16,
+            lines_before: 0,
         }
     })
 }
@@ -191,12 +213,20 @@ pub struct NotUtf8 {
     text: String,
     start: u32,
     utf16: bool,
+    lines_before: u32,
 }
 
 impl NotUtf8 {
+    /// Says that the bytes are a piece of a file, before which so many lines of it have ended.
+    #[must_use]
+    pub fn behind(mut self, lines: u32) -> Self {
+        self.lines_before = lines;
+        self
+    }
+
     /// Adds the readable rest of the file to the map and returns the complaint that points into it.
     pub fn into_diagnostic(self, map: &mut SourceMap) -> Diagnostic {
-        let file = map.add(self.path, self.text);
+        let file = map.add_piece(self.path.into(), self.text.into(), self.lines_before);
         let end = self
             .start
             .saturating_add(to_u32(char::REPLACEMENT_CHARACTER.len_utf8()));
@@ -208,6 +238,12 @@ impl NotUtf8 {
         };
         Diagnostic::new(Code::NotUtf8, span, found).help("save the file as UTF-8 without a byte order mark")
     }
+}
+
+/// Counts the lines that end in a text.
+#[must_use]
+pub fn count_lines(text: &str) -> u32 {
+    to_u32(memchr::memchr_iter(b'\n', text.as_bytes()).count())
 }
 
 /// Narrows a length; files are capped far below the limit, so nothing is cut in practice.

@@ -26,23 +26,56 @@ pub fn parse_lines(file: FileId, text: &str, diagnostics: &mut Vec<Diagnostic>) 
         return None;
     }
     let mut values = Vec::new();
+    let broken = parse_each_line(file, text, diagnostics, &mut |value, _| values.push(value));
+    (broken == 0).then_some(Json {
+        span,
+        node: Node::List(values),
+    })
+}
+
+/// Takes entries of a file one after the other, with what is complained about.
+pub type Take<'t> = dyn FnMut(Json, &mut Vec<Diagnostic>) + 't;
+
+/// Parses JSON lines, and hands over each document before the next one is parsed.
+///
+/// Returns how many lines are broken; after [`BROKEN_LINES_REPORTED_MAX`] of them the rest is not looked at.
+pub fn parse_each_line(
+    file: FileId,
+    text: &str,
+    diagnostics: &mut Vec<Diagnostic>,
+    take: &mut Take<'_>,
+) -> usize {
     let (mut start, mut broken) = (0, 0);
     for line in text.split_inclusive('\n') {
         let end = start + line.len();
         if !line.trim_ascii().is_empty() {
-            let value = Parser::new(file, text, diagnostics).parse_part(start, end);
-            broken += usize::from(value.is_none());
-            values.extend(value);
+            match Parser::new(file, text, diagnostics).parse_part(start, end) {
+                Some(value) => take(value, diagnostics),
+                None => broken += 1,
+            }
         }
         if broken == BROKEN_LINES_REPORTED_MAX {
             break;
         }
         start = end;
     }
-    (broken == 0).then_some(Json {
-        span,
-        node: Node::List(values),
-    })
+    broken
+}
+
+/// Parses one object, and hands over each entry of the list under one of its keys before the next one is parsed.
+///
+/// Returns the object with that list empty, or none if anything is wrong; what was handed over before means nothing then. The text may
+/// have `bytes_max` bytes.
+pub fn parse_entries(
+    file: FileId,
+    text: &str,
+    key: &str,
+    bytes_max: usize,
+    diagnostics: &mut Vec<Diagnostic>,
+    take: &mut Take<'_>,
+) -> Option<Json> {
+    Parser::new(file, text, diagnostics)
+        .parse_document_with(bytes_max, |parser| parser.parse_entries(key, take))
 }
 
 /// Holds one value and the place where it is written, brackets and quotes included.

@@ -6,7 +6,7 @@
 use crate::source::code::Code;
 use crate::source::diagnostic::Diagnostic;
 use crate::source::file::to_u32;
-use crate::source::json::{Json, Member, Node};
+use crate::source::json::{Json, Member, Node, Take};
 use crate::source::span::{FileId, Span, Spanned};
 use crate::vocab::limits::{FILE_BYTES_MAX, NESTING_DEPTH_MAX};
 
@@ -41,12 +41,18 @@ impl<'t, 'd> Parser<'t, 'd> {
         }
     }
 
-    pub(in crate::source) fn parse_document(mut self) -> Option<Json> {
-        if self.text.len() > FILE_BYTES_MAX {
-            let message = format!(
-                "the file has {} bytes, the limit is {FILE_BYTES_MAX}",
-                self.text.len()
-            );
+    pub(in crate::source) fn parse_document(self) -> Option<Json> {
+        self.parse_document_with(FILE_BYTES_MAX, |parser| parser.parse_value("a value"))
+    }
+
+    /// Parses a document of at most so many bytes, the value of which `parse` takes.
+    pub(in crate::source) fn parse_document_with(
+        mut self,
+        bytes_max: usize,
+        parse: impl FnOnce(&mut Self) -> Result<Json, Stop>,
+    ) -> Option<Json> {
+        if self.text.len() > bytes_max {
+            let message = format!("the file has {} bytes, the limit is {bytes_max}", self.text.len());
             self.report(Code::FileTooLarge, 0, 0, message);
             return None;
         }
@@ -60,7 +66,7 @@ impl<'t, 'd> Parser<'t, 'd> {
             );
             self.add(mark.help("save the file as UTF-8 without a byte order mark"));
         }
-        let json = self.parse_root().ok()?;
+        let json = self.parse_root(parse).ok()?;
         (!self.broken).then_some(json)
     }
 
@@ -69,16 +75,16 @@ impl<'t, 'd> Parser<'t, 'd> {
         self.text = self.text.get(..end).unwrap_or(self.text);
         self.bytes = self.text.as_bytes();
         self.at = start;
-        let json = self.parse_root().ok()?;
+        let json = self.parse_root(|parser| parser.parse_value("a value")).ok()?;
         (!self.broken).then_some(json)
     }
 
-    fn parse_root(&mut self) -> Result<Json, Stop> {
+    fn parse_root(&mut self, parse: impl FnOnce(&mut Self) -> Result<Json, Stop>) -> Result<Json, Stop> {
         self.skip_space();
         if self.at == self.bytes.len() {
             return Err(self.report(Code::InvalidJson, self.at, self.at, "the file is empty"));
         }
-        let json = self.parse_value("a value")?;
+        let json = parse(self)?;
         self.skip_space();
         if self.at == self.bytes.len() {
             return Ok(json);
@@ -113,6 +119,54 @@ impl<'t, 'd> Parser<'t, 'd> {
         Ok(Json {
             span: self.span(start, self.at),
             node,
+        })
+    }
+
+    /// Parses a value; if it is an object, the list under one of its keys is handed over entry by entry, and left empty.
+    pub(super) fn parse_entries(&mut self, key: &str, take: &mut Take<'_>) -> Result<Json, Stop> {
+        if self.peek() != Some(b'{') {
+            return self.parse_value("a value");
+        }
+        let start = self.at;
+        self.open.push(start);
+        self.at += 1;
+        let mut members = Vec::new();
+        self.skip_space();
+        let mut is_closed = self.take(b'}');
+        while !is_closed {
+            let found = self.parse_key()?;
+            let value = if found.value == key && self.peek() == Some(b'[') {
+                self.hand_over(take)?
+            } else {
+                self.parse_value("a value")?
+            };
+            members.push(Member { key: found, value });
+            is_closed = self.parse_separator(b'}')?;
+        }
+        self.refuse_duplicates(&members);
+        self.open.pop();
+        Ok(Json {
+            span: self.span(start, self.at),
+            node: Node::Object(members),
+        })
+    }
+
+    /// Takes a list, and hands over its values one by one.
+    fn hand_over(&mut self, take: &mut Take<'_>) -> Result<Json, Stop> {
+        let start = self.at;
+        self.open.push(start);
+        self.at += 1;
+        self.skip_space();
+        let mut is_closed = self.take(b']');
+        while !is_closed {
+            let value = self.parse_value("a value")?;
+            take(value, self.diagnostics);
+            is_closed = self.parse_separator(b']')?;
+        }
+        self.open.pop();
+        Ok(Json {
+            span: self.span(start, self.at),
+            node: Node::List(Vec::new()),
         })
     }
 
@@ -159,6 +213,13 @@ impl<'t, 'd> Parser<'t, 'd> {
     }
 
     fn parse_member(&mut self) -> Result<Member, Stop> {
+        let key = self.parse_key()?;
+        let value = self.parse_value("a value")?;
+        Ok(Member { key, value })
+    }
+
+    /// Takes a key and what stands between it and its value.
+    fn parse_key(&mut self) -> Result<Spanned<String>, Stop> {
         let start = self.at;
         if self.peek() != Some(b'"') {
             let word = self.word(start);
@@ -175,8 +236,7 @@ impl<'t, 'd> Parser<'t, 'd> {
             return Err(self.refuse("`:` after the key"));
         }
         self.skip_space();
-        let value = self.parse_value("a value")?;
-        Ok(Member { key, value })
+        Ok(key)
     }
 
     /// Takes what follows a value in a list or object; tells whether that was its end.

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::load::discover::{self, Scan, ScanLimits, ScanProblem};
+use crate::load::discover::{self, Known, Scan, ScanLimits, ScanProblem};
 use crate::load::{self, LoadedProfile, digest_text};
 use crate::observe::counts::{ReloadCounts, ReloadOutcome};
 use crate::observe::with_causes;
@@ -106,7 +106,8 @@ impl Reloader {
         self.ledger.begin(self.config.clock.steady());
         self.graves.sweep();
         self.look_at_mounts();
-        let read = discover::read_news(&self.config.root, &self.config.limits, &self.read);
+        let known = self.known();
+        let read = discover::read_news(&self.config.root, &self.config.limits, &known);
         let (flow, failure, outcome) = match read {
             Ok(scan) => {
                 let outcome = self.take_scan(&scan);
@@ -147,6 +148,17 @@ impl Reloader {
         self.ledger.end(round);
         self.surplus.note(self.config.clock.steady());
         flow
+    }
+
+    /// Returns what the disk need not be asked twice: what was read, and what is served.
+    fn known(&self) -> Known {
+        let before = self.store.current();
+        let served = before.entries().values();
+        let served = served.filter_map(|entry| entry.snapshot.as_ref().map(|snapshot| &snapshot.loaded));
+        Known {
+            profiles: self.read.clone(),
+            pieces: load::known_pieces(self.loaded.iter().chain(served)),
+        }
     }
 
     fn take_scan(&mut self, scan: &Scan) -> Outcome {

@@ -34,14 +34,11 @@ pub(super) fn validate_capacity(policy: &Policy, report: &mut Report<'_>) -> boo
     found.extend(excess(whole, "constraints", constraints, CONSTRAINTS_MAX, |it| {
         it.origin
     }));
-    let documents = &policy.document_grants;
-    found.extend(excess(
-        whole,
-        "document grants",
-        documents,
-        DOCUMENT_GRANTS_MAX,
-        |it| it.origin,
-    ));
+    let documents = policy.document_grants.len();
+    if let Some(first) = policy.document_grants.find_span(DOCUMENT_GRANTS_MAX) {
+        let message = format!("{whole} has {documents} document grants, more than {DOCUMENT_GRANTS_MAX}");
+        found.push(Diagnostic::new(Code::TooManyRules, first, message));
+    }
     found.extend(excess(
         whole,
         "workflows",

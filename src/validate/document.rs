@@ -1,41 +1,68 @@
 //! Document grants.
 
-use crate::policy::grant::DocumentGrant;
+use rustc_hash::FxHashSet;
+
+use crate::policy::document::Part;
 use crate::source::code::Code;
 use crate::source::diagnostic::Diagnostic;
+use crate::source::span::Spanned;
+use crate::vocab::sheet::{Grantee, Row};
 
 use super::names::Names;
 use super::report::Report;
 
-/// Checks the actions and roles that named people have on single documents.
+/// Checks the actions and roles that named people have on single documents; a name is complained about where it stands first.
 pub(super) fn validate_document_grants(names: &Names<'_>, report: &mut Report<'_>) {
-    for grant in &names.policy.document_grants {
-        names.check_collection(&grant.collection, report);
-        report.check_id("document", &grant.document);
-        grant
-            .actions
-            .iter()
-            .for_each(|action| names.check_action(action, report));
-        grant.roles.iter().for_each(|role| names.check_role(role, report));
-        grant
-            .groups
-            .iter()
-            .for_each(|group| names.check_group(group, report));
+    let (mut collections, mut actions, mut groups) = (Seen::default(), Seen::default(), Seen::default());
+    let mut roles = Seen::default();
+    for part in names.policy.document_grants.parts() {
+        for kind in part.sheet.kinds() {
+            if collections.insert(kind.collection().name) {
+                names.check_collection(&part.spanned(kind.collection()), report);
+            }
+            for action in kind.actions().filter(|action| actions.insert(action.name)) {
+                names.check_action(&part.spanned(action), report);
+            }
+            for role in kind.roles().filter(|role| roles.insert(role.name)) {
+                names.check_role(&part.spanned(role), report);
+            }
+        }
+        for group in part.sheet.groups().filter(|group| groups.insert(group.name)) {
+            names.check_group(&part.spanned(group), report);
+        }
         // An empty id equals nobody's.
-        grant.users.iter().for_each(|user| report.check_id("user", user));
-        if let Some(lacking) = find_lacking(grant) {
+        if !part.sheet.is_sound() {
+            part.sheet
+                .rows()
+                .iter()
+                .for_each(|row| check_ids(part, row, report));
+        }
+        for (row, start, end) in part.sheet.idle() {
+            let has_actions = part
+                .sheet
+                .kind(row)
+                .is_some_and(|kind| kind.actions().chain(kind.roles()).next().is_some());
+            let lacking = if has_actions {
+                "user and no group"
+            } else {
+                "action"
+            };
             let message = format!("the document grant names no {lacking}, so it matches nothing");
-            report.add(Diagnostic::new(Code::EmptyList, grant.origin, message));
+            report.add(Diagnostic::new(Code::EmptyList, part.span(start, end), message));
         }
     }
 }
 
-fn find_lacking(grant: &DocumentGrant) -> Option<&'static str> {
-    if grant.actions.is_empty() && grant.roles.is_empty() {
-        Some("action")
-    } else if grant.users.is_empty() && grant.groups.is_empty() {
-        Some("user and no group")
-    } else {
-        None
+type Seen<'p> = FxHashSet<&'p str>;
+
+fn check_ids(part: &Part, row: &Row, report: &mut Report<'_>) {
+    let span = part.span(row.start, row.start);
+    let mut check = |kind: &str, id: &str| report.check_id(kind, &Spanned::new(id.to_owned(), span));
+    check("document", part.sheet.document(row));
+    for holder in part.sheet.holders(row) {
+        match holder {
+            Grantee::User(id) => check("user", id),
+            Grantee::Group(_) => {}
+        }
     }
 }

@@ -156,9 +156,13 @@ impl<'p> Names<'p> {
         let inherited = policy.roles.iter().flat_map(|role| &role.inherits);
         let of_groups = policy.groups.iter().flat_map(|group| &group.roles);
         let of_users = policy.users.iter().flat_map(|user| &user.roles);
-        let of_documents = policy.document_grants.iter().flat_map(|grant| &grant.roles);
-        let brought = inherited.chain(of_groups).chain(of_users).chain(of_documents);
-        self.brought = brought.map(|name| name.value.as_str()).collect();
+        let brought = inherited.chain(of_groups).chain(of_users);
+        let of_documents = policy.document_grants.kinds().flat_map(|kind| kind.roles());
+        let of_documents = of_documents.map(|role| role.name);
+        self.brought = brought
+            .map(|name| name.value.as_str())
+            .chain(of_documents)
+            .collect();
     }
 
     fn collect_named(&mut self) {
@@ -168,10 +172,10 @@ impl<'p> Names<'p> {
             self.named_actions.extend(only(&selection.actions));
             self.named_collections.extend(only(&selection.collections));
         }
-        for grant in &policy.document_grants {
+        for kind in policy.document_grants.kinds() {
             self.named_actions
-                .extend(grant.actions.iter().map(|action| action.value.as_str()));
-            self.named_collections.insert(&grant.collection.value);
+                .extend(kind.actions().map(|action| action.name));
+            self.named_collections.insert(kind.collection().name);
         }
         for transition in policy.workflows.iter().flat_map(|workflow| &workflow.transitions) {
             self.named_actions

@@ -47,23 +47,19 @@ pub(super) fn validate_transitions(names: &Names<'_>, report: &mut Report<'_>) {
             return;
         }
     }
-    for grant in &policy.document_grants {
-        if grant.descendants {
+    for kind in policy.document_grants.kinds() {
+        if kind.descendants() {
             // What lies below may be of any collection.
             needs.iter_mut().for_each(|needs| {
-                let granted = grant.actions.iter();
-                granted.for_each(|action| drop(needs.remove(action.value.as_str())));
+                kind.actions().for_each(|action| drop(needs.remove(action.name)));
             });
             continue;
         }
         let place = names
-            .find_place(&grant.collection.value)
+            .find_place(kind.collection().name)
             .and_then(|place| names.places.get(place));
         if let Some(needs) = place.and_then(|place| needs.get_mut(place.flow?)) {
-            grant
-                .actions
-                .iter()
-                .for_each(|action| drop(needs.remove(action.value.as_str())));
+            kind.actions().for_each(|action| drop(needs.remove(action.name)));
         }
     }
     for (flow, needs) in names.flows.iter().zip(&needs) {

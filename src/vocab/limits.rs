@@ -92,8 +92,17 @@ pub const PROFILE_FILES_MAX: usize = 20_000;
 /// Bounds how many directory entries are looked at for one profile, those that are skipped included.
 pub const PROFILE_ENTRIES_MAX: usize = 100_000;
 
+/// Bytes of a file of grants on documents, which is read in pieces; it counts for the profile and the root as well.
+pub const DOCUMENT_GRANTS_BYTES_MAX: usize = 256 * 1024 * 1024;
+
+/// Is the least length of a piece of such a file but for the last one.
+pub const PIECE_BYTES_MIN: usize = 16 * 1024;
+
+/// Bounds the bytes after which a piece ends with the next line, whatever that is.
+pub const PIECE_BYTES_MAX: usize = 256 * 1024;
+
 /// Bounds the bytes of all files of one profile together.
-pub const PROFILE_BYTES_MAX: usize = 256 * 1024 * 1024;
+pub const PROFILE_BYTES_MAX: usize = 512 * 1024 * 1024;
 
 /// Bounds the bytes of all profiles of one root together, since one scan holds them in memory at once.
 pub const ROOT_BYTES_MAX: usize = 1024 * 1024 * 1024;

@@ -203,6 +203,17 @@ fn what_is_left_out_names_the_denies_that_took_it() {
 }
 
 #[test]
+fn a_bare_item_is_shown_by_the_allow_that_says_so() {
+    let house = House::with_rules(json!({"grants": [
+        {"id": "bare", "roles": ["author"], "collections": ["articles"], "actions": ["read"], "fields": []}]}));
+    for fields in [json!([]), json!(["title"]), json!(["*"]), json!(["title", "*"])] {
+        let decision = house.decide(of_author("read", json!({ "fields": fields })));
+        assert_eq!(decision.effect(), v1::Effect::Allow, "{fields}");
+        assert_eq!(ids(&decision.grants), ["bare"], "{fields}");
+    }
+}
+
+#[test]
 fn events_name_the_fields_and_the_comparison_that_settled_them() {
     let house = House::with_rules(json!({"grants": [
         {"id": "own", "roles": ["author"], "collections": ["articles"], "actions": ["update"], "fields": ["title", "body"],
@@ -312,6 +323,42 @@ fn events_name_the_fields_and_the_comparison_that_settled_them() {
         (stamp.outcome(), stamp.leaf.as_str()),
         (v1::Outcome::Submitted, "")
     );
+}
+
+#[test]
+fn a_comparison_about_related_items_is_told_whole() {
+    let grant = |id: &str, when: Value| json!({"id": id, "roles": ["author"], "collections": ["articles"], "actions": ["read"], "when": when});
+    let house = House::with_rules(json!({"grants": [
+        grant("talk", json!({"meta": {"comments": {"_some": {"_or": [{"a": 1}, {"b": {"_gt": 2}}]}}}})),
+        grant("calm", json!({"meta": {"comments": {"_none": {"_not": {"a": 1}}}}})),
+        grant("sure", json!({"_and": [{"x": 1}, {"y": 1}]})),
+        grant("open", json!({"_or": [{"y": 1}, {"x": 1}]}))]}));
+    let attributes = json!({"meta": {"comments": [{"a": 2, "b": 1}]}, "y": 2});
+    let told = |rule: &str| {
+        let event = house.event(
+            rule,
+            of_author("read", json!({"resource": {"attributes": attributes}})),
+        );
+        (event.leaf.clone(), event.leaf_result())
+    };
+    let text = |text: &str, result: v1::LeafResult| (text.to_owned(), result);
+    assert_eq!(
+        told("talk"),
+        text(
+            r#"{"meta": {"comments": {"_some": {"_or": [{"a": {"_eq": 1}}, {"b": {"_gt": 2}}]}}}}"#,
+            v1::LeafResult::False
+        )
+    );
+    assert_eq!(
+        told("calm"),
+        text(
+            r#"{"meta": {"comments": {"_none": {"_not": {"a": {"_eq": 1}}}}}}"#,
+            v1::LeafResult::False
+        )
+    );
+    // What is sure settles a condition that does not hold, and what is open one that is open.
+    assert_eq!(told("sure"), text(r#"{"y": {"_eq": 1}}"#, v1::LeafResult::False));
+    assert_eq!(told("open"), text(r#"{"x": {"_eq": 1}}"#, v1::LeafResult::Open));
 }
 
 #[test]

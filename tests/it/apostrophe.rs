@@ -47,6 +47,7 @@ fn listing(files: &[(String, String)], mode: Mode) -> String {
             .map(|(name, id, json)| file((name, *id, json)))
             .collect(),
         scripts: Vec::new(),
+        documents: &[],
     };
     let input = Input {
         profile: &profile,

@@ -47,6 +47,7 @@ fn listing(files: &[(String, String)], mode: Mode) -> String {
             })
             .collect(),
         scripts: Vec::new(),
+        documents: &[],
     };
     let input = Input {
         profile: &profile,

@@ -81,7 +81,7 @@ fn each_directory_is_a_profile_and_its_files_come_sorted_with_those_below() {
         paths(profile(&scan, "a")),
         ["a/grants.json", "a/sub.json", "a/sub/deep/x.jsonl"]
     );
-    assert_eq!(profile(&scan, "a").files[2].bytes, b"1");
+    assert_eq!(profile(&scan, "a").files[2].bytes(), &b"1"[..]);
     assert_eq!(scan.problems, []);
 }
 
@@ -189,7 +189,7 @@ fn a_volume_is_read_through_its_current_generation_only() {
     );
     let alone = read_root(&root.path().join("vol"), &ScanLimits::default()).unwrap();
     assert_eq!(paths(profile(&alone, "vol")), ["added.json", "grants.json"]);
-    assert_eq!(profile(&alone, "vol").files[1].bytes, b"new");
+    assert_eq!(profile(&alone, "vol").files[1].bytes(), &b"new"[..]);
     let below = scan(&root);
     assert_eq!(
         paths(profile(&below, "vol")),
@@ -466,9 +466,9 @@ fn assert_whole(profile: &ScannedProfile, files: usize) -> bool {
     }
     assert_eq!(problems(profile), []);
     assert_eq!(profile.files.len(), files);
-    let first = &profile.files[0].bytes;
+    let first = &profile.files[0].content;
     assert!(
-        profile.files.iter().all(|file| &file.bytes == first),
+        profile.files.iter().all(|file| &file.content == first),
         "two generations in one scan"
     );
     true
@@ -526,7 +526,8 @@ fn files_replaced_all_the_time_spoil_neither_their_scan_nor_their_neighbours() {
             torn += 1;
         }
         if let Some(file) = profile(&scan, "busy").files.first() {
-            assert!(file.bytes.iter().all(|byte| byte == &file.bytes[0]));
+            let bytes = file.bytes();
+            assert!(bytes.iter().all(|byte| byte == &bytes[0]));
         }
     });
     println!("{whole} scans were whole and {torn} were given up");

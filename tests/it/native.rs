@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use placet::dialect::document::{DocumentFile, read_document_grants};
 use placet::dialect::profile::ProfileFile;
 use placet::dialect::{DIALECTS, Input, Layer, LayerFile, Mode, find_dialect};
 use placet::policy::Policy;
@@ -67,8 +68,22 @@ pub(crate) fn policy_of(files: &[(&str, serde_json::Value)]) -> Policy {
 pub(crate) fn read(files: &Files) -> Outcome {
     let mut map = SourceMap::new();
     let mut diagnostics = Vec::new();
+    let is_of_documents = |name: &str| {
+        let last = name.rsplit('/').next().unwrap_or(name);
+        last.starts_with("document_grants.json")
+    };
+    let documents: BTreeMap<&str, DocumentFile> = files
+        .iter()
+        .filter(|(name, _)| is_of_documents(name))
+        .map(|(name, text)| {
+            let file = map.add(name.clone(), text.clone());
+            let last = name.rsplit('/').next().unwrap_or(name);
+            (name.as_str(), oracle::document_file(last, file, text))
+        })
+        .collect();
     let parsed: BTreeMap<&str, (FileId, Json)> = files
         .iter()
+        .filter(|(name, _)| !is_of_documents(name))
         .map(|(name, text)| {
             let file = map.add(name.clone(), text.clone());
             let read = if name.ends_with(".jsonl") {
@@ -93,9 +108,22 @@ pub(crate) fn read(files: &Files) -> Outcome {
     } else {
         profile.layers.iter().map(|l| l.value.as_str()).collect()
     };
+    let documents: Vec<Vec<DocumentFile>> = layers
+        .iter()
+        .map(|layer| {
+            let of_layer = documents.iter().filter(|(name, _)| match layer.is_empty() {
+                true => !name.contains('/'),
+                false => name
+                    .rsplit_once('/')
+                    .is_some_and(|(directory, _)| directory == *layer),
+            });
+            of_layer.map(|(_, file)| file.clone()).collect()
+        })
+        .collect();
     let layers: Vec<_> = layers
         .into_iter()
-        .map(|layer| {
+        .zip(&documents)
+        .map(|(layer, documents)| {
             let files = parsed.iter().filter_map(|(name, (file, json))| {
                 let name = if layer.is_empty() {
                     name
@@ -112,19 +140,20 @@ pub(crate) fn read(files: &Files) -> Outcome {
                 name: layer,
                 files: files.collect(),
                 scripts: Vec::new(),
+                documents,
             }
         })
         .collect();
     let policy = find_dialect(&profile, &names, &mut diagnostics).and_then(|dialect| {
         profile.check(dialect, &mut diagnostics);
-        dialect.read(
-            &Input {
-                profile: &profile,
-                bases: &[],
-                layers: &layers,
-            },
-            &mut diagnostics,
-        )
+        let input = Input {
+            profile: &profile,
+            bases: &[],
+            layers: &layers,
+        };
+        let mut policy = dialect.read(&input, &mut diagnostics)?;
+        read_document_grants(&layers, &mut policy.document_grants, &mut diagnostics);
+        Some(policy)
     });
     sort(&mut diagnostics, &map);
     Outcome {

@@ -58,6 +58,7 @@ pub(crate) fn read(files: &[(String, String)], mode: Mode) -> Reading {
                     .iter()
                     .filter_map(|(path, _)| path.strip_prefix(layer.as_str())?.strip_prefix('/'))
                     .collect(),
+                documents: &[],
             }),
         }
     }

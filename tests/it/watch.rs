@@ -104,7 +104,7 @@ fn reader(root: PathBuf, sender: Sender<(Wake, String)>) -> impl FnMut(Wake) -> 
         let read = match read_root(&root, &ScanLimits::default()) {
             Ok(scan) => {
                 let files = scan.profiles.into_iter().flat_map(|profile| profile.files);
-                let texts = files.map(|file| String::from_utf8(file.bytes).unwrap());
+                let texts = files.map(|file| String::from_utf8(file.bytes().into_owned()).unwrap());
                 texts.collect::<Vec<_>>().join(" ")
             }
             Err(error) => error.to_string(),

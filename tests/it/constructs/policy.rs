@@ -4,7 +4,8 @@ use std::rc::Rc;
 
 use placet::engine::query::Query;
 use placet::policy::condition::Operand;
-use placet::policy::grant::{Constraint, DocumentGrant, Grant, Held, Scope, Selection};
+use placet::policy::document::DocumentGrant;
+use placet::policy::grant::{Constraint, Grant, Held, Scope, Selection};
 use placet::policy::{Policy, Selector};
 use placet::source::span::Spanned;
 use placet::vocab::effect::Effect;
@@ -98,7 +99,7 @@ pub(crate) fn changes(policy: &Policy) -> Vec<Change> {
         say_about(&each.selection, &mut changes[first..]);
     }
     for (at, each) in policy.document_grants.iter().enumerate() {
-        document_grant(at, each, &mut changes);
+        document_grant(at, &each, &mut changes);
     }
     changes
 }
@@ -339,11 +340,11 @@ fn document_grant(at: usize, grant: &DocumentGrant, changes: &mut Vec<Change>) {
     } = grant;
     if *descendants {
         changes.push(Change::new("document grant: descendants", move |policy| {
-            policy.document_grants[at].descendants = false;
+            edit_grants(policy, |grants| grants[at].descendants = false);
         }));
     }
     changes.push(Change::new("document grant", move |policy| {
-        policy.document_grants.remove(at);
+        edit_grants(policy, |grants| drop(grants.remove(at)));
     }));
     type Part = fn(&mut DocumentGrant) -> &mut Vec<Spanned<String>>;
     let parts: [(&str, usize, Part); 4] = [
@@ -355,8 +356,14 @@ fn document_grant(at: usize, grant: &DocumentGrant, changes: &mut Vec<Change>) {
     for (name, count, part) in parts {
         if count > 0 {
             changes.push(Change::new(format!("document grant: {name}"), move |policy| {
-                part(&mut policy.document_grants[at]).clear();
+                edit_grants(policy, |grants| part(&mut grants[at]).clear());
             }));
         }
     }
+}
+
+fn edit_grants(policy: &mut Policy, edit: impl FnOnce(&mut Vec<DocumentGrant>)) {
+    let mut grants: Vec<DocumentGrant> = policy.document_grants.iter().collect();
+    edit(&mut grants);
+    policy.document_grants = grants.into_iter().collect();
 }

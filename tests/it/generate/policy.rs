@@ -2,7 +2,8 @@
 
 use placet::policy::collection::{Collection, Field, Filtering, OwnerFact, Relation, Unreadable, Unwritable};
 use placet::policy::condition::Condition;
-use placet::policy::grant::{Constraint, DocumentGrant, Grant, Held, Scope, Selection, TargetStates};
+use placet::policy::document::DocumentGrant;
+use placet::policy::grant::{Constraint, Grant, Held, Scope, Selection, TargetStates};
 use placet::policy::role::{Administrator, Group, Implicit, Role, RoleKind, User};
 use placet::policy::{Action, Codes, Policy, Selector, Settings, Title};
 use placet::source::span::Spanned;
@@ -144,14 +145,12 @@ pub(crate) fn policy(random: &mut Random) -> Policy {
         let constraint = constraint(random, &names);
         policy.constraints.push(constraint);
     }
-    for _ in 0..if few {
+    let count = if few {
         usize::from(names.chance(random, Theme::Documents, 10))
     } else {
         random.below(3)
-    } {
-        let grant = document_grant(random, &names);
-        policy.document_grants.push(grant);
-    }
+    };
+    policy.document_grants = (0..count).map(|_| document_grant(random, &names)).collect();
     policy
 }
 

@@ -103,7 +103,9 @@ fn smaller_policy(policy: &Policy, at: usize) -> Option<Policy> {
     let mut done = false;
     remove(&mut policy.grants, &mut left, &mut done);
     remove(&mut policy.constraints, &mut left, &mut done);
-    remove(&mut policy.document_grants, &mut left, &mut done);
+    let mut documents: Vec<_> = policy.document_grants.iter().collect();
+    remove(&mut documents, &mut left, &mut done);
+    policy.document_grants = documents.into_iter().collect();
     remove(&mut policy.users, &mut left, &mut done);
     remove(&mut policy.groups, &mut left, &mut done);
     remove(&mut policy.workflows, &mut left, &mut done);

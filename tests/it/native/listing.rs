@@ -6,7 +6,8 @@ use std::fmt::Write;
 
 use placet::policy::collection::{Collection, Field, OwnerFact};
 use placet::policy::condition::{Coded, Condition, Leaf, Left, Node, Operand, OwnerPart, Related, Variable};
-use placet::policy::grant::{Constraint, DocumentGrant, Grant, Selection, TargetStates};
+use placet::policy::document::DocumentGrant;
+use placet::policy::grant::{Constraint, Grant, Selection, TargetStates};
 use placet::policy::role::{Group, Role, User};
 use placet::policy::workflow::{ApprovalRule, State, Target, Transition, Workflow};
 use placet::policy::{Action, Codes, Policy, Selector, Settings, Title};
@@ -51,17 +52,17 @@ pub(crate) fn print_policy(policy: &Policy) -> String {
         .iter()
         .for_each(|each| print_constraint(each, &mut out));
     workflows.iter().for_each(|each| print_workflow(each, &mut out));
-    for DocumentGrant {
-        collection,
-        document,
-        actions,
-        roles,
-        users,
-        groups,
-        descendants,
-        origin: _,
-    } in document_grants
-    {
+    for grant in document_grants.iter() {
+        let DocumentGrant {
+            collection,
+            document,
+            actions,
+            roles,
+            users,
+            groups,
+            descendants,
+            origin: _,
+        } = &grant;
         let head = format!("document {} {}", quoted(collection), quoted(document));
         out.line(
             &head,

@@ -1,11 +1,15 @@
 //! What holds for the native dialect whatever the files say; the fuzz target asks it, too.
 
+use placet::dialect::document::{DocumentFile, DocumentPiece, read_document_grants};
 use placet::dialect::profile::ProfileFile;
 use placet::dialect::{DIALECTS, Input, Layer, LayerFile};
 use placet::policy::Policy;
+use placet::policy::document::DocumentGrants;
 use placet::source::diagnostic::Diagnostic;
 use placet::source::file::SourceMap;
 use placet::source::json::{parse, parse_lines};
+use placet::source::span::FileId;
+use placet::vocab::sheet::Grantee;
 
 /// The files of a layer, and the profile file.
 pub(crate) const FILES: [&str; 10] = [
@@ -31,6 +35,14 @@ pub(crate) fn check_file(name: &str, text: &str) {
     } else {
         parse
     };
+    if name.starts_with("document_grants") {
+        let file = document_file(name, file, text);
+        let (grants, first) = read_documents(&file);
+        check_complaints(text, &first);
+        assert_eq!(first, read_documents(&file).1);
+        check_rows(&map, text, &grants);
+        return;
+    }
     let Some(json) = read(file, text, &mut diagnostics) else {
         return;
     };
@@ -40,7 +52,12 @@ pub(crate) fn check_file(name: &str, text: &str) {
         file,
     };
     let (_, first) = read_layer(&file);
-    for diagnostic in &first {
+    check_complaints(text, &first);
+    assert_eq!(first, read_layer(&file).1);
+}
+
+fn check_complaints(text: &str, complaints: &[Diagnostic]) {
+    for diagnostic in complaints {
         let (start, end) = (diagnostic.span.start as usize, diagnostic.span.end as usize);
         assert!(text.get(start..end).is_some(), "{diagnostic:?} points at no text");
         let lines = diagnostic.message.lines().count();
@@ -50,7 +67,71 @@ pub(crate) fn check_file(name: &str, text: &str) {
             diagnostic.message
         );
     }
-    assert_eq!(first, read_layer(&file).1);
+}
+
+/// Makes a file of grants on documents of one piece.
+pub(crate) fn document_file(name: &str, file: FileId, text: &str) -> DocumentFile {
+    DocumentFile {
+        name: name.to_owned(),
+        pieces: vec![DocumentPiece {
+            file,
+            digest: [0; 32],
+            text: text.into(),
+            known: None,
+        }],
+    }
+}
+
+fn read_documents(file: &DocumentFile) -> (DocumentGrants, Vec<Diagnostic>) {
+    let (mut grants, mut diagnostics) = (DocumentGrants::default(), Vec::new());
+    let layers = [Layer {
+        name: "",
+        files: Vec::new(),
+        scripts: Vec::new(),
+        documents: std::slice::from_ref(file),
+    }];
+    read_document_grants(&layers, &mut grants, &mut diagnostics);
+    (grants, diagnostics)
+}
+
+/// What is packed is what JSON says, and knows its line and column.
+fn check_rows(map: &SourceMap, text: &str, grants: &DocumentGrants) {
+    for part in grants.parts() {
+        for row in part.sheet.rows() {
+            let position = map.position(part.span(row.start, row.start));
+            assert_eq!((row.line + 1, row.column), (position.line, position.column));
+            let rest = text
+                .get(row.start as usize..)
+                .expect("it begins with a character");
+            let value = serde_json::Deserializer::from_str(rest)
+                .into_iter::<serde_json::Value>()
+                .next();
+            // Numbers that are none for others, and halves of pairs, are refused before.
+            let Some(Ok(value)) = value else { continue };
+            assert_eq!(value["id"], part.sheet.document(row));
+            let kind = part.sheet.kind(row).expect("a row has a kind");
+            assert_eq!(value["collection"], kind.collection().name);
+            assert_eq!(value["descendants"] == true, kind.descendants());
+            let names = |key: &str| match &value[key] {
+                serde_json::Value::String(name) => vec![name.clone()],
+                serde_json::Value::Array(names) => names
+                    .iter()
+                    .map(|name| name.as_str().unwrap_or_default().to_owned())
+                    .collect(),
+                _ => Vec::new(),
+            };
+            let actions: Vec<_> = kind.actions().map(|action| action.name.to_owned()).collect();
+            assert_eq!(names("actions"), actions);
+            let (mut users, mut groups) = (Vec::new(), Vec::new());
+            for holder in part.sheet.holders(row) {
+                match holder {
+                    Grantee::User(id) => users.push(id.to_owned()),
+                    Grantee::Group(name) => groups.push(name.to_owned()),
+                }
+            }
+            assert_eq!((names("users"), names("groups")), (users, groups));
+        }
+    }
 }
 
 fn read_layer(file: &LayerFile<'_>) -> (Option<Policy>, Vec<Diagnostic>) {
@@ -68,6 +149,7 @@ fn read_layer(file: &LayerFile<'_>) -> (Option<Policy>, Vec<Diagnostic>) {
         name: "",
         files: vec![*file],
         scripts: Vec::new(),
+        documents: &[],
     }];
     let input = Input {
         profile: &profile,

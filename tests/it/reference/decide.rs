@@ -573,7 +573,7 @@ pub(crate) fn known_actions(policy: &Policy) -> Vec<String> {
     for selection in selections(policy) {
         found.extend(selection.actions.names().iter().map(|each| each.value.clone()));
     }
-    for grant in &policy.document_grants {
+    for grant in policy.document_grants.iter() {
         found.extend(grant.actions.iter().map(|each| each.value.clone()));
     }
     for transition in policy.workflows.iter().flat_map(|flow| &flow.transitions) {

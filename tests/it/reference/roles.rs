@@ -275,7 +275,7 @@ fn local_roles(policy: &Policy, query: &Query<'static>, id: &str, groups: &[Stri
                 found.extend(known.map(|&role| role.to_owned()));
             }
         }
-        for grant in &policy.document_grants {
+        for grant in policy.document_grants.iter() {
             let is_there = !document.1.is_empty()
                 && (grant.collection.value.as_str(), grant.document.value.as_str()) == document
                 && (is_itself || grant.descendants);

@@ -133,19 +133,13 @@ fn load_profile(dialect: &str, files: &Map<String, Json>) -> LoadedProfile {
 
 fn scan(dialect: &str, files: &Map<String, Json>) -> Scan {
     let profile = json!({"id": "p", "dialect": dialect}).to_string();
-    let mut scanned = vec![ScannedFile {
-        path: "p/profile.json".to_owned(),
-        bytes: profile.into_bytes(),
-    }];
+    let mut scanned = vec![ScannedFile::of("p/profile.json".to_owned(), profile.into_bytes())];
     for (name, content) in files {
         let content = content
             .as_str()
             .map_or_else(|| content.to_string(), str::to_owned);
         if is_file_name(name) && name != "profile.json" {
-            scanned.push(ScannedFile {
-                path: format!("p/{name}"),
-                bytes: content.into_bytes(),
-            });
+            scanned.push(ScannedFile::of(format!("p/{name}"), content.into_bytes()));
         }
     }
     scanned.sort_by(|one, other| one.path.cmp(&other.path));
