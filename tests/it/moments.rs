@@ -190,3 +190,21 @@ fn what_is_permitted_of_related_items_may_change_with_time() {
     );
     assert_eq!(moment.as_deref(), Some("2026-03-02T00:00:00Z"));
 }
+
+#[test]
+fn what_is_permitted_of_what_is_permitted_may_change_with_time() {
+    let many = json!({"type": "alias", "relation": "comments", "many": true});
+    let collections = json!({"collections": [{"id": "comments", "fields": {"id": {}, "until": {}, "replies": many}},
+        {"id": "notes", "fields": {"comments": many}}]});
+    let rules = json!({"grants": [
+        allow(json!({"comments": {"_some_permitted": {"id": 1}}})),
+        {"roles": ["everyone"], "collections": ["comments"], "actions": ["update"], "when": {"_or": [
+            {"until": {"_gt": "$NOW"}}, {"replies": {"_some_permitted": {"id": 2}}}]}}]});
+    let reply = json!({"id": 2, "until": "2026-03-02T00:00:00Z", "replies": []});
+    let comments = json!([{"id": 1, "until": "2026-02-02T00:00:00Z", "replies": [reply]}]);
+    let moment = until(
+        &[("collections.json", collections), ("grants.json", rules)],
+        json!({"resource": {"attributes": {"comments": comments}}}),
+    );
+    assert_eq!(moment.as_deref(), Some("2026-03-02T00:00:00Z"));
+}

@@ -313,7 +313,7 @@ fn what_an_administrator_may_not_write_refuses_the_write() {
         model(&[
             (
                 "roles.json",
-                json!({"roles": [{"id": "root", "administrator": true}]}),
+                json!({"roles": [{"id": "root", "administrator": true}, {"id": "author"}]}),
             ),
             (
                 "collections.json",
@@ -322,14 +322,14 @@ fn what_an_administrator_may_not_write_refuses_the_write() {
             (
                 "grants.json",
                 json!({"grants": [
-                    {"id": "fixed", "effect": "deny", "collections": ["notes"], "actions": ["read", "update"], "fields": ["id"], "held": "aside"}]}),
+                    {"id": "fixed", "effect": "deny", "roles": ["author"], "collections": ["notes"], "actions": ["read", "update"], "fields": ["id"], "held": "aside"}]}),
             ),
         ])
     };
     let ask = |model: &Model, action: &str, names: &[&str]| {
         let changes: serde_json::Map<String, Json> =
             names.iter().map(|name| ((*name).to_owned(), json!(1))).collect();
-        let mut query = json!({"subject": {"id": "1", "roles": ["root"]}, "action": action, "resource": {"collection": "notes"}});
+        let mut query = json!({"subject": {"id": "1", "roles": ["root", "author"]}, "action": action, "resource": {"collection": "notes"}});
         if action == "read" {
             query["fields"] = json!(names);
         } else {
@@ -370,6 +370,7 @@ fn whatever_may_be_read_is_denied_only_where_something_would_be_shown() {
         (
             "grants.json",
             json!({"grants": [
+                {"roles": ["author"], "collections": ["asks"], "actions": ["read"], "explain": true},
                 {"roles": ["author"], "collections": ["notes"], "actions": ["read"], "fields": ["title"]},
                 {"id": "no", "effect": "deny", "collections": ["notes"], "actions": ["read"], "fields": ["title"]},
                 {"roles": ["author"], "collections": ["pages"], "actions": ["read"], "fields": []},
@@ -385,6 +386,7 @@ fn whatever_may_be_read_is_denied_only_where_something_would_be_shown() {
         )
         .reason
     };
+    assert_eq!(ask("asks", 1), Reason::ExplanationRequired);
     assert_eq!(ask("notes", 1), Reason::Denied);
     assert_eq!(ask("pages", 1), Reason::Denied);
     assert_eq!(ask("pages", 2), Reason::FieldNotCovered);
@@ -558,4 +560,179 @@ fn a_list_of_transitions_tells_where_they_lead_and_who_approved() {
         assert_eq!(progress.approved_by, ["2", "1"]);
         assert!(offered[0].decision.is_allow());
     }
+}
+
+#[test]
+fn what_one_step_leaves_open_is_open_in_the_whole() {
+    let model = model(&[
+        ("roles.json", json!({"roles": [{"id": "author"}]})),
+        (
+            "collections.json",
+            json!({"collections": [{"id": "articles", "workflow": "w"}]}),
+        ),
+        (
+            "workflows.json",
+            json!({"workflows": [{"id": "w", "closed": true, "initial_state": "draft",
+                "states": {"draft": {"transitions": ["go", "both"]}, "live": {}, "gone": {}},
+                "transitions": {"go": {"to": "live", "actions": ["check"]}, "both": {"to": "gone", "actions": ["update", "check"]}}}]}),
+        ),
+        (
+            "grants.json",
+            json!({"grants": [
+                {"roles": ["author"], "collections": ["articles"], "actions": ["update"]},
+                {"roles": ["author"], "collections": ["articles"], "actions": ["check"], "when": {"a": 1}}]}),
+        ),
+    ]);
+    let ask = |more: Json, attributes: Json| {
+        let item =
+            json!({"collection": "articles", "state": "draft", "any_item": true, "attributes": attributes});
+        let mut question = json!({"subject": {"id": "1", "roles": ["author"]}, "resource": item});
+        question
+            .as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        let decision = decide(&model, question);
+        (decision.reason, decision.conditional)
+    };
+    let both = json!({"transition": "both"});
+    let moving = json!({"action": "update", "to_state": "live"});
+    for question in [both, moving] {
+        assert_eq!(
+            ask(question.clone(), json!({})),
+            (Reason::Allowed, true),
+            "{question}"
+        );
+        assert_eq!(
+            ask(question.clone(), json!({"a": 1})),
+            (Reason::Allowed, false),
+            "{question}"
+        );
+    }
+}
+
+#[test]
+fn a_way_that_fails_at_a_field_is_nearer_than_one_without_a_grant() {
+    let ask = |transitions: Json| {
+        let model = model(&[
+            ("roles.json", json!({"roles": [{"id": "author"}]})),
+            (
+                "collections.json",
+                json!({"collections": [{"id": "articles", "workflow": "w", "state_field": "status"}]}),
+            ),
+            (
+                "workflows.json",
+                json!({"workflows": [{"id": "w", "closed": true, "initial_state": "draft",
+                    "states": {"draft": {"transitions": ["one", "two"]}, "live": {}}, "transitions": transitions}]}),
+            ),
+            (
+                "grants.json",
+                json!({"grants": [
+                    {"roles": ["author"], "collections": ["articles"], "actions": ["update", "sealed", "inside"]},
+                    {"effect": "deny", "collections": ["articles"], "actions": ["sealed"], "fields": ["status"]},
+                    {"roles": ["author"], "collections": ["articles"], "actions": ["empty"], "validate": {"title": {"_nempty": true}}}],
+                 "constraints": [{"collections": ["articles"], "actions": ["inside"], "networks": ["10.0.0.0/8"]}]}),
+            ),
+        ]);
+        decide(
+            &model,
+            json!({"subject": {"id": "1", "roles": ["author"]}, "action": "update", "to_state": "live",
+                "resource": {"collection": "articles", "id": "1", "state": "draft", "attributes": {"title": ""}}}),
+        )
+        .reason
+    };
+    let far_to_near = [
+        ("unknown", Reason::NoGrant),
+        ("sealed", Reason::Denied),
+        ("inside", Reason::Network),
+    ];
+    let to = |action: &str| json!({"to": "live", "actions": [action]});
+    for (far, near) in [(0, 1), (1, 2)] {
+        let ((first, _), (second, reason)) = (far_to_near[far], far_to_near[near]);
+        for (one, two) in [(first, second), (second, first)] {
+            assert_eq!(
+                ask(json!({"one": to(one), "two": to(two)})),
+                reason,
+                "{one} {two}"
+            );
+        }
+    }
+    for (one, two) in [("empty", "inside"), ("inside", "empty")] {
+        assert_eq!(
+            ask(json!({"one": to(one), "two": to(two)})),
+            Reason::Network,
+            "{one} {two}"
+        );
+    }
+}
+
+#[test]
+fn only_rules_about_what_is_asked_are_named() {
+    let model = model(&[
+        ("roles.json", json!({"roles": [{"id": "author"}]})),
+        (
+            "collections.json",
+            json!({"collections": [{"id": "articles", "workflow": "w", "state_field": "status"}]}),
+        ),
+        (
+            "workflows.json",
+            json!({"workflows": [{"id": "w", "initial_state": "draft", "states": {"draft": {}, "live": {}}}]}),
+        ),
+        (
+            "grants.json",
+            json!({"grants": [
+                {"id": "title", "roles": ["author"], "collections": ["articles"], "actions": ["update"], "fields": ["title"],
+                 "validate": {"a": 1}},
+                {"id": "body", "roles": ["author"], "collections": ["articles"], "actions": ["update"], "fields": ["body"],
+                 "validate": {"b": 1}},
+                {"id": "share", "roles": ["author"], "collections": ["articles"], "actions": ["share"]},
+                {"id": "one", "effect": "deny", "collections": ["articles"], "actions": ["share"], "when": {"x": 1}},
+                {"id": "two", "effect": "deny", "collections": ["articles"], "actions": ["share"], "when": {"x": 2}},
+                {"id": "print", "roles": ["author"], "collections": ["articles"], "actions": ["print"]},
+                {"id": "live", "effect": "deny", "collections": ["articles"], "actions": ["print"], "states": ["live"]}]}),
+        ),
+    ]);
+    let ask = |action: &str, attributes: Json, changes: Json| {
+        decide(
+            &model,
+            json!({"subject": {"id": "1", "roles": ["author"]}, "action": action, "changes": changes,
+                "resource": {"collection": "articles", "id": "1", "attributes": attributes}}),
+        )
+    };
+    let title = || json!({"title": "t"});
+    let decision = ask("update", json!({"a": 1, "b": 1}), title());
+    assert_eq!(rules(&model, &decision), ["title"]);
+    let decision = ask("update", json!({"a": 2, "b": 2}), title());
+    assert_eq!(
+        (decision.reason, rules(&model, &decision)),
+        (Reason::Violation, vec!["title"])
+    );
+    // Of what may refuse the first is named, and what it lacks.
+    let decision = ask("share", json!({}), json!({}));
+    assert_eq!(
+        (decision.reason, rules(&model, &decision)),
+        (Reason::MissingAttribute, vec!["one"])
+    );
+    let decision = ask("print", json!({}), json!({}));
+    assert_eq!(
+        (decision.reason, decision.lacking.as_slice()),
+        (Reason::MissingAttribute, ["resource.state"].as_slice())
+    );
+}
+
+#[test]
+fn the_moment_of_the_question_is_part_of_its_context() {
+    let model = model(&[(
+        "grants.json",
+        json!({"grants": [{"roles": ["everyone"], "collections": ["notes"], "actions": ["read"],
+            "when": {"$CONTEXT.now": {"_gt": "2026-01-01T00:00:00Z"}}}]}),
+    )]);
+    let ask = |now: &str| {
+        decide(
+            &model,
+            json!({"action": "read", "resource": {"collection": "notes"}, "context": {"now": now}}),
+        )
+        .reason
+    };
+    assert_eq!(ask("2026-01-02T00:00:00Z"), Reason::Allowed);
+    assert_eq!(ask("2025-01-02T00:00:00Z"), Reason::NoMatchingGrant);
 }
