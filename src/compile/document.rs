@@ -4,7 +4,7 @@ use rustc_hash::FxHashMap;
 
 use crate::model::bits::Bits;
 use crate::model::document::{DocumentGrants, GrantKind, Page};
-use crate::model::id::CollectionId;
+use crate::model::id::{CollectionId, RoleId};
 use crate::policy::Policy;
 use crate::vocab::sheet::KindOf;
 
@@ -12,19 +12,20 @@ use super::intern::Interner;
 
 pub(super) fn compile_document_grants(policy: &Policy, interner: &mut Interner<'_>) {
     let mut kinds: Vec<GrantKind> = Vec::new();
-    let mut numbers: FxHashMap<(CollectionId, bool, Vec<usize>), u32> = FxHashMap::default();
+    let mut numbers: FxHashMap<(CollectionId, bool, Vec<usize>, Vec<RoleId>), u32> = FxHashMap::default();
     let mut pages = Vec::new();
     for part in policy.document_grants.parts() {
         let mut number = |kind: KindOf<'_>| {
-            let (collection, actions) = words(kind, interner);
+            let (collection, actions, roles) = words(kind, interner);
             let next = u32::try_from(kinds.len()).unwrap_or(u32::MAX);
-            let key = (collection, kind.descendants(), actions);
+            let key = (collection, kind.descendants(), actions, roles);
             *numbers
                 .entry(key)
-                .or_insert_with_key(|(_, descendants, actions)| {
+                .or_insert_with_key(|(_, descendants, actions, roles)| {
                     kinds.push(GrantKind {
                         collection,
                         actions: Bits::of(actions.iter().copied()),
+                        roles: roles.as_slice().into(),
                         descendants: *descendants,
                     });
                     next
@@ -45,11 +46,15 @@ pub(super) fn compile_document_grants(policy: &Policy, interner: &mut Interner<'
 }
 
 /// Returns what a kind is about as ids.
-fn words(kind: KindOf<'_>, interner: &mut Interner<'_>) -> (CollectionId, Vec<usize>) {
+fn words(kind: KindOf<'_>, interner: &mut Interner<'_>) -> (CollectionId, Vec<usize>, Vec<RoleId>) {
     let model = &mut interner.model;
     let collection = CollectionId::new(model.collection_names.intern(kind.collection().name));
     let actions = kind
         .actions()
         .map(|action| model.action_names.intern(action.name));
-    (collection, actions.collect())
+    let actions = actions.collect();
+    let roles = kind
+        .roles()
+        .filter_map(|role| model.roles.names.id::<RoleId>(role.name));
+    (collection, actions, roles.collect())
 }

@@ -1,7 +1,7 @@
 //! The dialect of Apostrophe: the document types of a project as its own modules describe them, and the groups of its extension.
 //!
 //! `types.json` holds the options of each type that matter, which a short script prints from a running project;
-//! `groups.json` the groups of the extension "Advanced Permission". Mode `exact` decides as Apostrophe 4 does, raw checks and
+//! `groups.json` the groups of the extension "Advanced Permission"; grants of single documents are read as in every dialect. Mode `exact` decides as Apostrophe 4 does, raw checks and
 //! list filters apart; in mode `strict` a check of a document asks both, as Apostrophe's own routes do, and its accidental
 //! openings are closed.
 //!
@@ -43,7 +43,10 @@ impl Dialect for Apostrophe {
 
     fn read(&self, input: &Input<'_>, diagnostics: &mut Vec<Diagnostic>) -> Option<Policy> {
         let mode = input.profile.mode;
-        let mut project = Project::default();
+        let mut project = Project {
+            has_documents: input.layers.iter().any(|layer| !layer.documents.is_empty()),
+            ..Project::default()
+        };
         for file in input.layers.iter().flat_map(|layer| &layer.files) {
             project.read_file(file, mode, diagnostics);
         }
@@ -82,6 +85,8 @@ pub(super) struct Project {
     pub(super) types: Vec<DocType>,
     /// The groups; absent: users have roles.
     pub(super) groups: Option<Vec<GroupRow>>,
+    /// Whether there are grants of single documents.
+    pub(super) has_documents: bool,
     /// Where the types begin.
     origin: Option<Span>,
 }

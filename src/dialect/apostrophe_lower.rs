@@ -10,7 +10,8 @@ use crate::vocab::effect::Effect;
 
 use super::Mode;
 use super::apostrophe::Project;
-use super::apostrophe_condition::{Conditions, DRAFT};
+use super::apostrophe_condition::{Conditions, DRAFT, PUBLISHED};
+use super::apostrophe_document::hold_documents;
 use super::apostrophe_field::{Hidden, check_fields, collection_fields, find_hidden};
 use super::apostrophe_group::settle_group;
 use super::apostrophe_operation::{add_workflows, state_names, workflow_of};
@@ -32,7 +33,10 @@ pub(super) fn lower(
     for group in project.groups.iter_mut().flatten() {
         settle_group(group, &project.types, diagnostics);
     }
-    let holders = lower_roles(project.groups.as_deref(), mode, origin, &mut policy);
+    let mut holders = lower_roles(project.groups.as_deref(), mode, origin, &mut policy);
+    if project.groups.is_some() || project.has_documents {
+        holders.extend(hold_documents(origin, &mut policy));
+    }
     let custom = project.types.iter().flat_map(|found| &found.permissions);
     let world = World {
         mode,
@@ -318,7 +322,7 @@ impl Lowering<'_, '_> {
     /// What the interface for programs shows, before any permission is asked.
     fn grant_api(&mut self, found: &DocType, holders: &[(&Holder, Rights)]) {
         let sees_all = |holder: &Holder| match World::sight(holder) {
-            Sight::Visitor => false,
+            Sight::Visitor | Sight::Reader => false,
             Sight::Guest | Sight::Member => found.guest_api || self.world.drafts(holder),
         };
         let (all, others): (Vec<&Holder>, Vec<&Holder>) = holders
@@ -358,7 +362,7 @@ impl Lowering<'_, '_> {
     /// Allows what everybody may do with what his lists hold.
     pub(super) fn grant_sight(&mut self, found: &DocType, holders: &[(&Holder, Rights)], actions: &[&str]) {
         let make = self.conditions(found.origin);
-        for sight in [Sight::Visitor, Sight::Guest, Sight::Member] {
+        for sight in [Sight::Visitor, Sight::Guest, Sight::Reader, Sight::Member] {
             let viewing: Vec<&Holder> = holders
                 .iter()
                 .filter(|(holder, rights)| rights.view && World::sight(holder) == sight)
@@ -409,11 +413,12 @@ impl Lowering<'_, '_> {
         self.allow(found, holders, allow(otherwise, others));
     }
 
-    /// Adds an allow for some holders; groups have their own, so that an answer names the row of their grid.
+    /// Adds an allow for some holders; groups have their own, so that an answer names the row of their grid, and so has who has a
+    /// right in some locales only.
     pub(super) fn allow(&mut self, found: &DocType, holders: &[&Holder], allow: Allow<'_>) {
         let shared: Vec<Spanned<String>> = holders
             .iter()
-            .filter(|holder| !matches!(holder.who, Who::Group(_)))
+            .filter(|holder| !stands_alone(holder))
             .map(|holder| holder.role.clone())
             .collect();
         if !shared.is_empty() {
@@ -425,13 +430,14 @@ impl Lowering<'_, '_> {
                 found.origin,
             );
         }
-        for holder in holders {
-            if let Who::Group(group) = &holder.who {
-                let origin = group.find_cell(found).map_or(group.origin, |cell| cell.origin);
-                let make = self.conditions(origin);
-                let when = make.both(self.locale(holder, origin), allow.when.clone());
-                self.push(found, only(&holder.role), when, &allow, origin);
-            }
+        for holder in holders.iter().filter(|holder| stands_alone(holder)) {
+            let origin = match &holder.who {
+                Who::Group(group) => group.find_cell(found).map_or(group.origin, |cell| cell.origin),
+                Who::Visitor | Who::Member | Who::Role(_) | Who::Document(_) => found.origin,
+            };
+            let make = self.conditions(origin);
+            let when = make.both(self.locale(holder, origin), allow.when.clone());
+            self.push(found, only(&holder.role), when, &allow, origin);
         }
     }
 
@@ -484,6 +490,7 @@ fn seen(make: Conditions, sight: Sight) -> Option<Condition> {
     match sight {
         Sight::Visitor => Some(make.found_by_visitors()),
         Sight::Guest => Some(make.found_by_guests()),
+        Sight::Reader => Some(make.copy(PUBLISHED)),
         Sight::Member => None,
     }
 }
@@ -500,6 +507,10 @@ fn put<'l, K: PartialEq>(key: K, holder: &'l Holder, alike: &mut Alike<'l, K>) {
         Some((_, holders)) => holders.push(holder),
         None => alike.push((key, vec![holder])),
     }
+}
+
+fn stands_alone(holder: &Holder) -> bool {
+    matches!(holder.who, Who::Group(_)) || holder.locales.is_some()
 }
 
 fn except(closed: Vec<Spanned<String>>) -> Selector {

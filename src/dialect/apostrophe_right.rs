@@ -4,6 +4,7 @@ use crate::policy::Selector;
 use crate::source::span::{Span, Spanned};
 
 use super::Mode;
+use super::apostrophe_document::Reach;
 use super::apostrophe_group::GroupRow;
 use super::apostrophe_type::{DocType, Rank};
 
@@ -45,8 +46,10 @@ pub(super) struct Rights {
 pub(super) enum Sight {
     /// Published documents for everybody.
     Visitor,
-    /// Published documents.
+    /// Published documents for everybody, or for everybody who has signed in.
     Guest,
+    /// The published copy, for whomever it is.
+    Reader,
     /// Every copy.
     Member,
 }
@@ -72,6 +75,8 @@ pub(super) enum Who {
     Role(Rank),
     /// A group with a grid of permissions, administrators aside.
     Group(GroupRow),
+    /// Whoever was granted this one document.
+    Document(Reach),
 }
 
 /// Everything that rights depend on.
@@ -143,6 +148,7 @@ impl World<'_> {
                 }
             }
             Who::Group(group) => group.rights(found, views(Rank::Editor)),
+            Who::Document(reach) => reach.rights(),
         }
     }
 
@@ -152,6 +158,7 @@ impl World<'_> {
             Who::Visitor => Sight::Visitor,
             Who::Member | Who::Role(Rank::Guest) => Sight::Guest,
             Who::Role(Rank::Contributor | Rank::Editor | Rank::Admin) | Who::Group(_) => Sight::Member,
+            Who::Document(reach) => reach.sight(),
         }
     }
 
@@ -161,6 +168,7 @@ impl World<'_> {
             Who::Visitor | Who::Member => false,
             Who::Role(rank) => *rank >= Rank::Contributor,
             Who::Group(group) => group.has_any_right(),
+            Who::Document(reach) => *reach >= Reach::Edit,
         }
     }
 
@@ -169,7 +177,15 @@ impl World<'_> {
         let Some(found) = self.find(doc_type) else {
             return false;
         };
-        let rights = self.rights(holder, Some(found));
+        // A grant of one document is none of its type: there its holder is like everybody who has signed in.
+        let signed_in = Rights {
+            view: found.view_role.is_none_or(|bar| bar <= Rank::Guest),
+            ..Rights::default()
+        };
+        let rights = match &holder.who {
+            Who::Document(_) => signed_in,
+            Who::Visitor | Who::Member | Who::Role(_) | Who::Group(_) => self.rights(holder, Some(found)),
+        };
         match action {
             "view" => rights.view,
             "view-draft" | "upload-attachment" => self.drafts(holder),
@@ -179,7 +195,7 @@ impl World<'_> {
             "delete" => rights.delete,
             custom => match &holder.who {
                 Who::Group(group) => group.has_custom(custom, found),
-                Who::Visitor | Who::Member | Who::Role(_) => false,
+                Who::Visitor | Who::Member | Who::Role(_) | Who::Document(_) => false,
             },
         }
     }

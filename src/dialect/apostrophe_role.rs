@@ -165,7 +165,8 @@ pub(super) fn codes(refused: &str) -> BTreeMap<Reason, String> {
     refusals.into_iter().chain(invalid).collect()
 }
 
-fn role(id: Spanned<String>, origin: Span) -> Role {
+/// Returns a role that has nothing yet.
+pub(super) fn role(id: Spanned<String>, origin: Span) -> Role {
     Role {
         id,
         title: Title::default(),

@@ -308,6 +308,7 @@ fn read_permission(json: &Json, diagnostics: &mut Vec<Diagnostic>) -> Option<Cus
             None
         }
     });
+    // Grants of documents name it or not.
     keys.bool("perDoc", diagnostics);
     keys.finish(diagnostics);
     let name = name?;

@@ -131,7 +131,12 @@ fn read_document_grant(json: &Json, diagnostics: &mut Vec<Diagnostic>) -> Option
         collection.and_then(|json| reader::read_id(json, "`collection`", Empty::Allowed, diagnostics));
     let document = keys.required("id", diagnostics);
     let document = document.and_then(|json| reader::read_id(json, "`id`", Empty::Refused, diagnostics));
-    let actions = keys.required("actions", diagnostics);
+    let roles = keys.ids("roles", diagnostics);
+    // It gives the one or the other.
+    let actions = match &roles {
+        Some(_) => keys.optional("actions"),
+        None => keys.required("actions", diagnostics),
+    };
     let actions = actions.and_then(|json| reader::read_ids(json, "`actions`", Empty::Refused, diagnostics));
     let users = keys.ids("users", diagnostics).unwrap_or_default();
     let groups = keys.ids("groups", diagnostics).unwrap_or_default();
@@ -140,11 +145,12 @@ fn read_document_grant(json: &Json, diagnostics: &mut Vec<Diagnostic>) -> Option
     if reader::failed_since(before, diagnostics) {
         return None;
     }
-    let (collection, document, actions) = (collection?, document?, actions?);
+    let (collection, document) = (collection?, document?);
     Some(DocumentGrant {
         collection,
         document,
-        actions,
+        actions: actions.unwrap_or_default(),
+        roles: roles.unwrap_or_default(),
         users,
         groups,
         descendants,

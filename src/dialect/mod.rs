@@ -19,6 +19,7 @@
 
 mod apostrophe;
 mod apostrophe_condition;
+mod apostrophe_document;
 mod apostrophe_field;
 mod apostrophe_group;
 mod apostrophe_lower;

@@ -8,6 +8,7 @@ use crate::model::grant::{Held, Mask, Selection};
 use crate::model::id::{GroupId, RoleId};
 use crate::model::role::{RoleKind, User};
 use crate::vocab::network::Address;
+use crate::vocab::sheet::Grantee;
 
 use super::facts::Facts;
 use super::query::{Holder, LocalRoles, Query, QueryError};
@@ -403,40 +404,77 @@ impl<'r> Reader<'r, '_> {
             .is_some_and(|role| role.kind == RoleKind::Role)
     }
 
-    /// Roles given on the item and above it; a node that blocks inheritance drops what came before.
+    /// Roles given on the item and above it, by the request or by grants on documents; a node that blocks inheritance drops what
+    /// came before.
     #[inline(never)]
     fn local(&self, gather: &mut impl Gather) {
         let resource = &self.query.resource;
-        let nodes = resource
-            .ancestors
-            .iter()
-            .enumerate()
-            .map(|(index, node)| (Some(index), &node.local_roles, node.block_inheritance))
-            .chain([(None, &resource.local_roles, resource.block_inheritance)]);
-        let mut given: SmallVec<[(Option<usize>, &LocalRoles<'_>); 8]> = SmallVec::new();
-        for (node, local, blocks) in nodes {
-            if blocks {
+        let own = Node {
+            above: None,
+            collection: resource.collection,
+            id: resource.id,
+            local_roles: &resource.local_roles,
+            blocks: resource.block_inheritance,
+        };
+        let above = resource.ancestors.iter().enumerate();
+        let nodes = above.map(|(index, node)| Node {
+            above: Some(index),
+            collection: node.collection,
+            id: node.id,
+            local_roles: &node.local_roles,
+            blocks: node.block_inheritance,
+        });
+        let mut given: SmallVec<[(Option<usize>, RoleId); 8]> = SmallVec::new();
+        for node in nodes.chain([own]) {
+            if node.blocks {
                 given.clear();
             }
-            let mine = local.iter().filter(|local| self.is_holder(local.holder));
-            given.extend(mine.map(|local| (node, local)));
-        }
-        for (node, local) in given {
-            for role in local
-                .roles
+            for local in node
+                .local_roles
                 .iter()
-                .filter_map(|name| self.model.roles.claimable(name))
+                .filter(|local| self.is_holder(local.holder))
             {
-                gather.add(role, How::Local(node));
+                let known = local
+                    .roles
+                    .iter()
+                    .filter_map(|name| self.model.roles.claimable(name));
+                given.extend(known.map(|role| (node.above, role)));
+            }
+            if self.model.document_grants.any_roles() {
+                self.granted(&node, &mut |role| given.push((node.above, role)));
+            }
+        }
+        for (node, role) in given {
+            gather.add(role, How::Local(node));
+        }
+    }
+
+    /// Roles that grants on one document give.
+    fn granted(&self, node: &Node<'_, '_>, give: &mut impl FnMut(RoleId)) {
+        let grants = &self.model.document_grants;
+        let collection = self.model.collection_names.id(node.collection);
+        let Some(collection) = collection.filter(|_| !node.id.is_empty()) else {
+            return;
+        };
+        for grant in grants.find(collection, node.id) {
+            let comes_down = node.above.is_none() || grant.kind.descendants;
+            let is_holder = |holder| match holder {
+                Grantee::User(id) => self.is_holder(Holder::User(id)),
+                Grantee::Group(name) => self.is_holder(Holder::Group(name)),
+            };
+            if comes_down && !grant.kind.roles.is_empty() && grant.holders().any(is_holder) {
+                grant.kind.roles.iter().for_each(|role| give(*role));
             }
         }
     }
 
-    /// Whether any role is given on the item or above it.
+    /// Whether any role may be given on the item or above it.
     #[inline]
     fn has_local(&self) -> bool {
         let resource = &self.query.resource;
-        !resource.local_roles.is_empty() || !resource.ancestors.is_empty()
+        !resource.local_roles.is_empty()
+            || !resource.ancestors.is_empty()
+            || (self.model.document_grants.any_roles() && !resource.id.is_empty())
     }
 
     fn is_holder(&self, holder: Holder<'_>) -> bool {
@@ -445,6 +483,16 @@ impl<'r> Reader<'r, '_> {
             Holder::Group(name) => is_member(self.model, self.query, self.identity, name),
         }
     }
+}
+
+/// The item, or what lies above it, as roles are given there.
+struct Node<'n, 'q> {
+    /// The number of an ancestor, counted from the root; `None` for the item itself.
+    above: Option<usize>,
+    collection: &'q str,
+    id: &'q str,
+    local_roles: &'n [LocalRoles<'q>],
+    blocks: bool,
 }
 
 /// Tells whether the subject belongs to a group: it says so, or the users table does.

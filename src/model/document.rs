@@ -12,7 +12,7 @@ use smallvec::SmallVec;
 use crate::vocab::sheet::{Grantee, Row, Sheet};
 
 use super::bits::Bits;
-use super::id::{CollectionId, DocumentGrantId};
+use super::id::{CollectionId, DocumentGrantId, RoleId};
 use super::origin::Place;
 
 /// Grants on single documents.
@@ -26,6 +26,7 @@ pub struct DocumentGrants {
     /// The buckets with very many holders, each with the places of its grants by the hash of a holder, sorted.
     crowds: FxHashMap<u32, Box<[(u32, At)]>>,
     any_descends: bool,
+    any_roles: bool,
     count: usize,
 }
 
@@ -53,6 +54,8 @@ pub struct GrantKind {
     pub collection: CollectionId,
     /// Actions.
     pub actions: Bits,
+    /// Roles held on the document, in the order of their declaration.
+    pub roles: Box<[RoleId]>,
     /// Whether it is for the items below the document as well.
     pub descendants: bool,
 }
@@ -153,6 +156,7 @@ impl DocumentGrants {
         Self {
             crowds: crowds.collect(),
             any_descends: kinds.iter().any(|kind| kind.descendants),
+            any_roles: kinds.iter().any(|kind| !kind.roles.is_empty()),
             pages: pages.into(),
             kinds: kinds.into(),
             starts: starts.into(),
@@ -174,6 +178,11 @@ impl DocumentGrants {
     /// Tells whether any of them is for the items below its document as well.
     pub fn any_descends(&self) -> bool {
         self.any_descends
+    }
+
+    /// Tells whether any of them gives roles.
+    pub fn any_roles(&self) -> bool {
+        self.any_roles
     }
 
     /// Returns the sheets with all grants.

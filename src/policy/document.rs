@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 use crate::source::span::{FileId, Span, Spanned};
 use crate::vocab::sheet::{Entry, Grantee, KindOf, Named, Packer, Row, Sheet};
 
-/// Actions on one document, and perhaps on all that lies below it, for named users and groups.
+/// Actions, and roles, on one document, and perhaps on all that lies below it, for named users and groups.
 #[derive(Clone, Debug, Hash)]
 pub struct DocumentGrant {
     /// The collection of the document.
@@ -17,6 +17,8 @@ pub struct DocumentGrant {
     pub document: Spanned<String>,
     /// Actions.
     pub actions: Vec<Spanned<String>>,
+    /// Roles that they hold on the document, as if the request said so.
+    pub roles: Vec<Spanned<String>>,
     /// Ids of users.
     pub users: Vec<Spanned<String>>,
     /// Groups.
@@ -68,6 +70,7 @@ impl Part {
             collection: self.spanned(kind.collection()),
             document: at_origin(self.sheet.document(row)),
             actions: kind.actions().map(|action| self.spanned(action)).collect(),
+            roles: kind.roles().map(|role| self.spanned(role)).collect(),
             users,
             groups,
             descendants: kind.descendants(),
@@ -179,6 +182,7 @@ pub(super) fn hash_row(sheet: &Sheet, row: &Row, state: &mut impl Hasher) {
     if let Some(kind) = sheet.kind(row) {
         (kind.collection().name, kind.descendants()).hash(state);
         kind.actions().for_each(|action| action.name.hash(state));
+        kind.roles().for_each(|role| ("role", role.name).hash(state));
     }
     sheet.document(row).hash(state);
     sheet.holders(row).for_each(|holder| holder.hash(state));
@@ -200,6 +204,7 @@ pub fn pack(grant: &DocumentGrant, packer: &mut Packer) {
         collection: named(&grant.collection),
         document: named(&grant.document),
         actions: &all(&grant.actions),
+        roles: &all(&grant.roles),
         users: &all(&grant.users),
         groups: &all(&grant.groups),
         descendants: grant.descendants,

@@ -11,9 +11,10 @@ use crate::vocab::sheet::{Grantee, Row};
 use super::names::Names;
 use super::report::Report;
 
-/// Checks the actions that named people have on single documents; a name is complained about where it stands first.
+/// Checks the actions and roles that named people have on single documents; a name is complained about where it stands first.
 pub(super) fn validate_document_grants(names: &Names<'_>, report: &mut Report<'_>) {
     let (mut collections, mut actions, mut groups) = (Seen::default(), Seen::default(), Seen::default());
+    let mut roles = Seen::default();
     for part in names.policy.document_grants.parts() {
         for kind in part.sheet.kinds() {
             if collections.insert(kind.collection().name) {
@@ -21,6 +22,9 @@ pub(super) fn validate_document_grants(names: &Names<'_>, report: &mut Report<'_
             }
             for action in kind.actions().filter(|action| actions.insert(action.name)) {
                 names.check_action(&part.spanned(action), report);
+            }
+            for role in kind.roles().filter(|role| roles.insert(role.name)) {
+                names.check_role(&part.spanned(role), report);
             }
         }
         for group in part.sheet.groups().filter(|group| groups.insert(group.name)) {
@@ -37,7 +41,7 @@ pub(super) fn validate_document_grants(names: &Names<'_>, report: &mut Report<'_
             let has_actions = part
                 .sheet
                 .kind(row)
-                .is_some_and(|kind| kind.actions().next().is_some());
+                .is_some_and(|kind| kind.actions().chain(kind.roles()).next().is_some());
             let lacking = if has_actions {
                 "user and no group"
             } else {

@@ -157,7 +157,12 @@ impl<'p> Names<'p> {
         let of_groups = policy.groups.iter().flat_map(|group| &group.roles);
         let of_users = policy.users.iter().flat_map(|user| &user.roles);
         let brought = inherited.chain(of_groups).chain(of_users);
-        self.brought = brought.map(|name| name.value.as_str()).collect();
+        let of_documents = policy.document_grants.kinds().flat_map(|kind| kind.roles());
+        let of_documents = of_documents.map(|role| role.name);
+        self.brought = brought
+            .map(|name| name.value.as_str())
+            .chain(of_documents)
+            .collect();
     }
 
     fn collect_named(&mut self) {

@@ -20,7 +20,8 @@ pub struct Sheet {
     extra: Box<str>,
     rows: Box<[Row]>,
     kinds: Box<[Kind]>,
-    kind_actions: Box<[Word]>,
+    /// The actions of the kinds, each followed by the roles.
+    kind_words: Box<[Word]>,
     groups: Box<[Word]>,
     /// The holders of the rows that have several.
     holders: Box<[Packed]>,
@@ -49,8 +50,9 @@ struct Word {
 #[derive(Clone, Copy, Debug)]
 struct Kind {
     collection: Word,
-    first_action: u32,
+    first_word: u32,
     action_count: u32,
+    role_count: u32,
     descendants: bool,
 }
 
@@ -181,7 +183,7 @@ impl Sheet {
         self.groups.iter().map(|word| self.named(*word))
     }
 
-    /// Returns the grants that match nothing, as they name no action or nobody, each with the bytes of its text.
+    /// Returns the grants that match nothing, as they give nothing or name nobody, each with the bytes of its text.
     pub fn idle(&self) -> impl Iterator<Item = (&Row, u32, u32)> {
         self.idle.iter().filter_map(|(index, end)| {
             let row = self.rows.get(*index as usize)?;
@@ -226,11 +228,17 @@ impl<'s> KindOf<'s> {
 
     /// Returns the actions.
     pub fn actions(self) -> impl Iterator<Item = Named<'s>> {
-        let first = self.kind.first_action as usize;
-        let words = self
-            .sheet
-            .kind_actions
-            .get(first..first + self.kind.action_count as usize);
+        self.words(0, self.kind.action_count)
+    }
+
+    /// Returns the roles that are held on the document.
+    pub fn roles(self) -> impl Iterator<Item = Named<'s>> {
+        self.words(self.kind.action_count, self.kind.role_count)
+    }
+
+    fn words(self, skipped: u32, count: u32) -> impl Iterator<Item = Named<'s>> {
+        let first = self.kind.first_word as usize + skipped as usize;
+        let words = self.sheet.kind_words.get(first..first + count as usize);
         let words = words.unwrap_or_default().iter();
         words.map(move |word| self.sheet.named(*word))
     }
@@ -250,6 +258,8 @@ pub struct Entry<'e> {
     pub document: Named<'e>,
     /// The actions.
     pub actions: &'e [Named<'e>],
+    /// The roles that are held on the document.
+    pub roles: &'e [Named<'e>],
     /// Ids of users.
     pub users: &'e [Named<'e>],
     /// Groups.
@@ -269,7 +279,7 @@ pub struct Packer {
     extra: String,
     rows: Vec<Row>,
     kinds: Vec<Kind>,
-    kind_actions: Vec<Word>,
+    kind_words: Vec<Word>,
     groups: Vec<Word>,
     holders: Vec<Packed>,
     idle: Vec<(u32, u32)>,
@@ -289,7 +299,7 @@ impl Packer {
             extra: String::new(),
             rows: Vec::new(),
             kinds: Vec::new(),
-            kind_actions: Vec::new(),
+            kind_words: Vec::new(),
             groups: Vec::new(),
             holders: Vec::new(),
             idle: Vec::new(),
@@ -305,7 +315,8 @@ impl Packer {
         self.count_up_to(entry.start as usize);
         let mut ids = entry.users.iter().chain([&entry.document]);
         self.is_sound &= ids.all(|id| !id.name.is_empty() && !id.name.contains(char::is_control));
-        if entry.actions.is_empty() || entry.users.is_empty() && entry.groups.is_empty() {
+        let gives_nothing = entry.actions.is_empty() && entry.roles.is_empty();
+        if gives_nothing || entry.users.is_empty() && entry.groups.is_empty() {
             self.idle.push((narrow(self.rows.len()), entry.end));
         }
         let row = Row {
@@ -326,7 +337,7 @@ impl Packer {
             extra: self.extra.into(),
             rows: self.rows.into(),
             kinds: self.kinds.into(),
-            kind_actions: self.kind_actions.into(),
+            kind_words: self.kind_words.into(),
             groups: self.groups.into(),
             holders: self.holders.into(),
             idle: self.idle.into(),
@@ -351,28 +362,27 @@ impl Packer {
 
     fn find_kind(&mut self, entry: &Entry<'_>) -> u32 {
         let mut hasher = FxHasher::default();
-        (entry.descendants, entry.collection.name).hash(&mut hasher);
-        entry
-            .actions
-            .iter()
-            .for_each(|action| action.name.hash(&mut hasher));
+        (entry.descendants, entry.collection.name, entry.actions.len()).hash(&mut hasher);
+        let words = entry.actions.iter().chain(entry.roles);
+        words.for_each(|word| word.name.hash(&mut hasher));
         let hash = hasher.finish();
         let alike = self.kinds_by_hash.get(&hash);
         let found = alike.and_then(|alike| alike.iter().find(|kind| self.is_of(entry, **kind)));
         if let Some(kind) = found {
             return *kind;
         }
-        let first_action = narrow(self.kind_actions.len());
-        for action in entry.actions {
-            let word = self.word(*action);
-            self.kind_actions.push(word);
+        let first_word = narrow(self.kind_words.len());
+        for name in entry.actions.iter().chain(entry.roles) {
+            let word = self.word(*name);
+            self.kind_words.push(word);
         }
         let kind = narrow(self.kinds.len());
         let collection = self.word(entry.collection);
         self.kinds.push(Kind {
             collection,
-            first_action,
+            first_word,
             action_count: narrow(entry.actions.len()),
+            role_count: narrow(entry.roles.len()),
             descendants: entry.descendants,
         });
         self.kinds_by_hash.entry(hash).or_default().push(kind);
@@ -385,15 +395,14 @@ impl Packer {
             return false;
         };
         let name = |word: &Word| slice(&self.text, &self.extra, word.name);
-        let first = kind.first_action as usize;
-        let actions = self.kind_actions.get(first..first + kind.action_count as usize);
+        let first = kind.first_word as usize;
+        let count = kind.action_count as usize + kind.role_count as usize;
+        let words = self.kind_words.get(first..first + count).unwrap_or_default();
+        let told = entry.actions.iter().chain(entry.roles).map(|told| told.name);
         kind.descendants == entry.descendants
+            && kind.action_count as usize == entry.actions.len()
             && name(&kind.collection) == entry.collection.name
-            && actions
-                .unwrap_or_default()
-                .iter()
-                .map(name)
-                .eq(entry.actions.iter().map(|action| action.name))
+            && words.iter().map(name).eq(told)
     }
 
     fn hold(&mut self, entry: &Entry<'_>) -> Packed {

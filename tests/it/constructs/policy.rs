@@ -332,6 +332,7 @@ fn document_grant(at: usize, grant: &DocumentGrant, changes: &mut Vec<Change>) {
         collection: _,
         document: _,
         actions,
+        roles,
         users,
         groups,
         descendants,
@@ -346,8 +347,9 @@ fn document_grant(at: usize, grant: &DocumentGrant, changes: &mut Vec<Change>) {
         edit_grants(policy, |grants| drop(grants.remove(at)));
     }));
     type Part = fn(&mut DocumentGrant) -> &mut Vec<Spanned<String>>;
-    let parts: [(&str, usize, Part); 3] = [
+    let parts: [(&str, usize, Part); 4] = [
         ("actions", actions.len(), |grant| &mut grant.actions),
+        ("roles", roles.len(), |grant| &mut grant.roles),
         ("users", users.len(), |grant| &mut grant.users),
         ("groups", groups.len(), |grant| &mut grant.groups),
     ];

@@ -727,6 +727,11 @@ fn document_grant(random: &mut Random, known: &Names) -> DocumentGrant {
         collection: name(collection),
         document: name(random.word(&["1", "2"])),
         actions: names(&random.some(known.actions, 1, 3)),
+        roles: if random.chance(40) {
+            names(&random.some(PLAIN_ROLES, 1, 2))
+        } else {
+            Vec::new()
+        },
         users: names(&random.some(&["ann", "bob", "guest"], 0, 2)),
         groups: names(&random.some(GROUPS, 0, 1)),
         descendants: random.chance(50),

@@ -57,6 +57,7 @@ pub(crate) fn print_policy(policy: &Policy) -> String {
             collection,
             document,
             actions,
+            roles,
             users,
             groups,
             descendants,
@@ -67,6 +68,7 @@ pub(crate) fn print_policy(policy: &Policy) -> String {
             &head,
             &[
                 ("actions", names(actions)),
+                ("roles", names(roles)),
                 ("users", names(users)),
                 ("groups", names(groups)),
                 ("descendants", descendants.then(String::new)),

@@ -154,11 +154,7 @@ pub(crate) fn resolve(policy: &Policy, query: &Query<'static>, owner: &str) -> R
         .filter(|role| is_claimable(policy, role))
         .cloned()
         .collect();
-    let local = local_roles(query, &id, &groups);
-    let local: Vec<String> = local
-        .into_iter()
-        .filter(|role| is_claimable(policy, role))
-        .collect();
+    let local = local_roles(policy, query, &id, &groups);
 
     let mut kinds = vec![Implicit::Everyone];
     kinds.push(if anonymous {
@@ -261,9 +257,11 @@ fn implicit_closure(policy: &Policy, id: &str, ip: &str) -> Vec<String> {
     closure(policy, id, Some(ip))
 }
 
-fn local_roles(query: &Query<'static>, id: &str, groups: &[String]) -> Vec<String> {
-    let mut found = Vec::new();
-    let mut take = |given: &[LocalRoles<'_>], blocks: bool| {
+/// Returns the roles given on the item and above it, by the request and by grants on documents.
+fn local_roles(policy: &Policy, query: &Query<'static>, id: &str, groups: &[String]) -> Vec<String> {
+    let resource = &query.resource;
+    let mut found: Vec<String> = Vec::new();
+    let mut take = |given: &[LocalRoles<'_>], blocks: bool, document: (&str, &str), is_itself: bool| {
         if blocks {
             found.clear();
         }
@@ -273,14 +271,27 @@ fn local_roles(query: &Query<'static>, id: &str, groups: &[String]) -> Vec<Strin
                 Holder::Group(group) => !group.is_empty() && groups.iter().any(|mine| mine == group),
             };
             if holds {
-                found.extend(each.roles.iter().map(|&role| role.to_owned()));
+                let known = each.roles.iter().filter(|role| is_claimable(policy, role));
+                found.extend(known.map(|&role| role.to_owned()));
+            }
+        }
+        for grant in policy.document_grants.iter() {
+            let is_there = !document.1.is_empty()
+                && (grant.collection.value.as_str(), grant.document.value.as_str()) == document
+                && (is_itself || grant.descendants);
+            let is_mine = grant.users.iter().any(|user| !id.is_empty() && user.value == id)
+                || grant.groups.iter().any(|group| groups.contains(&group.value));
+            if is_there && is_mine {
+                found.extend(grant.roles.iter().map(|role| role.value.clone()));
             }
         }
     };
-    for ancestor in &query.resource.ancestors {
-        take(&ancestor.local_roles, ancestor.block_inheritance);
+    for ancestor in &resource.ancestors {
+        let document = (ancestor.collection, ancestor.id);
+        take(&ancestor.local_roles, ancestor.block_inheritance, document, false);
     }
-    take(&query.resource.local_roles, query.resource.block_inheritance);
+    let document = (resource.collection, resource.id);
+    take(&resource.local_roles, resource.block_inheritance, document, true);
     found
 }
 
