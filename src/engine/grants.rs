@@ -12,6 +12,7 @@ use super::condition::{Notes, Truth};
 use super::constraints::Presets;
 use super::coverage::{Asked, Denied, Match, Tally, Weighing, administer, selects_some};
 use super::decision::{Decision, Rule};
+use super::facts::State;
 use super::query::Ancestor;
 use super::role::is_member;
 use super::selection::{Bout, Fit};
@@ -193,7 +194,15 @@ impl<'q> Bout<'_, 'q> {
     /// An open state is a fact that lacks, too.
     fn note_open_state(&self, fit: Fit, notes: &mut Notes<'_>) {
         if matches!(fit.part, Outcome::State | Outcome::TargetState) && notes.lacking.is_empty() {
-            notes.lacking.push("resource.state");
+            notes.lacking.push(self.untold_state());
+        }
+    }
+
+    /// Names the state that is open: where the present one is told, it is the one afterwards.
+    fn untold_state(&self) -> &'static str {
+        match self.position.state {
+            State::Open => "resource.state",
+            State::None | State::Named(..) => "to_state",
         }
     }
 
@@ -298,7 +307,7 @@ impl<'q> Bout<'_, 'q> {
         if reach.truth == Truth::False || reach.truth == Truth::Open && !any_item {
             if reach.truth == Truth::Open && self.may_match(grant) {
                 tally.any_open = true;
-                notes.lacking.push("resource.state");
+                notes.lacking.push(self.untold_state());
             }
             return self.passed_over(trace, rule, reach.part, reach.truth == Truth::Open);
         }

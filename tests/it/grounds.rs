@@ -74,15 +74,20 @@ fn with_allows(policy: &Policy, kept: &BTreeSet<String>) -> Policy {
             grant.networks = Some(Vec::new());
         }
     }
-    let documents = policy.document_grants.iter().enumerate();
-    let documents = documents.map(|(index, mut grant)| {
+    let mut documents: Vec<_> = policy.document_grants.iter().collect();
+    let mut names = Vec::new();
+    for (index, grant) in documents.iter_mut().enumerate() {
         if !kept.contains(&format!("document{index}")) {
-            grant.users.clear();
-            grant.groups.clear();
+            let mut idle = grant.clone();
+            idle.users.clear();
+            idle.groups.clear();
+            names.push(idle);
+            // The roles that it gives are facts about the subject.
+            grant.actions.clear();
         }
-        grant
-    });
-    policy.document_grants = documents.collect();
+    }
+    documents.extend(names);
+    policy.document_grants = documents.into_iter().collect();
     policy
 }
 
@@ -107,11 +112,8 @@ fn with_refusals(policy: &Policy, kept: &BTreeSet<String>) -> Policy {
 
 /// What a caller sees of an answer, and by which rules.
 fn told(model: &Model, decision: &Decision<'_>) -> String {
-    let left_out: Vec<_> = decision
-        .left_out
-        .iter()
-        .map(|each| (each.field, each.reason))
-        .collect();
+    // Why a field is left out may be because of an allow that nearly covers it.
+    let left_out: Vec<_> = decision.left_out.iter().map(|each| each.field).collect();
     format!(
         "{:?} {:?} about {:?} by {:?}, left out {left_out:?}, explain {}, presets {:?}, conditional {}",
         decision.effect,
