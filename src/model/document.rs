@@ -68,6 +68,8 @@ const CROWD_MIN: u32 = 64;
 struct At {
     page: u32,
     row: u32,
+    /// Bits of the hash of the document, so that the grants of another one are passed over unseen.
+    tag: u32,
 }
 
 /// A grant on one document.
@@ -114,12 +116,13 @@ impl DocumentGrants {
         // One bucket for each grant; as many as there are documents would do.
         let buckets = if count == 0 { 0 } else { count.next_power_of_two() };
         let mut starts: Vec<u32> = vec![0; if count == 0 { 0 } else { buckets + 1 }];
-        let mut found: Vec<u32> = Vec::with_capacity(count);
+        let mut found: Vec<(u32, u32)> = Vec::with_capacity(count);
         let mut holders: Vec<u32> = vec![0; buckets];
         for page in &pages {
             for row in page.sheet.rows() {
-                let bucket = bucket_of(page.sheet.document(row), buckets);
-                found.push(narrow(bucket));
+                let hash = hash_of(page.sheet.document(row));
+                let bucket = bucket_of(hash, buckets);
+                found.push((narrow(bucket), tag_of(hash)));
                 if let Some(sum) = holders.get_mut(bucket) {
                     *sum = sum.saturating_add(page.sheet.count_holders(row));
                 }
@@ -137,12 +140,16 @@ impl DocumentGrants {
         let mut next = starts.clone();
         let mut buckets_of_rows = found.into_iter();
         for (page, index) in pages.iter().zip(0..) {
-            for (row, bucket) in (0..narrow(page.sheet.rows().len())).zip(buckets_of_rows.by_ref()) {
+            for (row, (bucket, tag)) in (0..narrow(page.sheet.rows().len())).zip(buckets_of_rows.by_ref()) {
                 let Some(at) = next.get_mut(bucket as usize) else {
                     continue;
                 };
                 if let Some(place) = places.get_mut(*at as usize) {
-                    *place = At { page: index, row };
+                    *place = At {
+                        page: index,
+                        row,
+                        tag,
+                    };
                 }
                 *at += 1;
             }
@@ -193,8 +200,10 @@ impl DocumentGrants {
     /// Returns the grants on a document, in the order of their declaration.
     #[inline]
     pub fn find(&self, collection: CollectionId, document: &str) -> impl Iterator<Item = DocumentGrant<'_>> {
-        let places = self.places_of(self.bucket_of(document)).iter();
-        places.filter_map(move |at| self.grant_at(*at, collection, document))
+        let hash = hash_of(document);
+        let places = self.places_of(self.bucket_of(hash)).iter();
+        let alike = places.filter(move |at| at.tag == tag_of(hash));
+        alike.filter_map(move |at| self.grant_at(*at, collection, document))
     }
 
     /// Returns the grants on a document, in the order of their declaration; where there are very many, those that may be held by
@@ -206,7 +215,8 @@ impl DocumentGrants {
         document: &'m str,
         holders: impl Iterator<Item = Grantee<'h>>,
     ) -> impl Iterator<Item = DocumentGrant<'m>> {
-        let bucket = self.bucket_of(document);
+        let hash = hash_of(document);
+        let bucket = self.bucket_of(hash);
         let mut few = SmallVec::new();
         let mut all = &[][..];
         if self.crowds.is_empty() {
@@ -217,12 +227,13 @@ impl DocumentGrants {
             all = self.places_of(bucket);
         }
         let places = all.iter().copied().chain(few);
+        let places = places.filter(move |at| at.tag == tag_of(hash));
         places.filter_map(move |at| self.grant_at(at, collection, document))
     }
 
     #[inline]
-    fn bucket_of(&self, document: &str) -> usize {
-        bucket_of(document, self.starts.len().saturating_sub(1))
+    fn bucket_of(&self, hash: u64) -> usize {
+        bucket_of(hash, self.starts.len().saturating_sub(1))
     }
 
     #[inline]
@@ -267,13 +278,24 @@ impl DocumentGrants {
     }
 }
 
-/// Returns the bucket of a document, of so many.
 #[inline]
-fn bucket_of(document: &str, buckets: usize) -> usize {
+fn hash_of(document: &str) -> u64 {
     let mut hasher = FxHasher::default();
     hasher.write(document.as_bytes());
+    hasher.finish()
+}
+
+/// Returns the bucket of a document, of so many.
+#[inline]
+fn bucket_of(hash: u64, buckets: usize) -> usize {
     let last = (buckets as u64).saturating_sub(1);
-    usize::try_from(hasher.finish() & last).unwrap_or(usize::MAX)
+    usize::try_from(hash & last).unwrap_or(usize::MAX)
+}
+
+/// Returns the bits of a hash that choose no bucket.
+#[inline]
+fn tag_of(hash: u64) -> u32 {
+    u32::try_from(hash >> 32).unwrap_or_default()
 }
 
 /// Puts the places of grants in order by their holders.

@@ -356,6 +356,7 @@ fn every_dialect_has_them() {
         ("newsroom-legacy", "articles", "draft", "update"),
         ("magazine", "articles", "draft", "delete"),
         ("site", "Page", "private", "Modify"),
+        ("museum", "exhibition", "draft", "delete"),
     ];
     for (sample, collection, state, action) in samples {
         let rig = Rig::new();
