@@ -723,15 +723,20 @@ fn constraint(random: &mut Random, known: &Names) -> Constraint {
 
 fn document_grant(random: &mut Random, known: &Names) -> DocumentGrant {
     let collection = random.word(&["articles", "notes"]);
+    let document = name(random.word(&["1", "2"]));
+    let actions = random.some(known.actions, 1, 3);
+    // Two out of five give roles as well, which takes no further throw of the dice.
+    let throw = actions.iter().map(|action| action.len()).sum::<usize>();
+    let roles = if throw % 5 < 2 {
+        names(&[PLAIN_ROLES[throw % PLAIN_ROLES.len()]])
+    } else {
+        Vec::new()
+    };
     DocumentGrant {
         collection: name(collection),
-        document: name(random.word(&["1", "2"])),
-        actions: names(&random.some(known.actions, 1, 3)),
-        roles: if random.chance(40) {
-            names(&random.some(PLAIN_ROLES, 1, 2))
-        } else {
-            Vec::new()
-        },
+        document,
+        actions: names(&actions),
+        roles,
         users: names(&random.some(&["ann", "bob", "guest"], 0, 2)),
         groups: names(&random.some(GROUPS, 0, 1)),
         descendants: random.chance(50),
