@@ -84,13 +84,12 @@ fn search<'q>(
         .action_names
         .find(query.action)
         .and_then(|id| model.action(ActionId::new(id)));
-    let most = transition
+    // Each person serves one rule.
+    let approvers: u32 = transition
         .map_or(&[][..], |transition| &transition.approvals)
         .iter()
-        .map(|rule| rule.count)
-        .max()
-        .unwrap_or(0)
-        .min(APPROVERS_MAX);
+        .map(|rule| rule.count.min(APPROVERS_MAX))
+        .sum();
     let places = places(&facts, &touched);
     let mut search = Search {
         model,
@@ -100,7 +99,9 @@ fn search<'q>(
         facts: &facts,
         transition,
         is_creation: action.is_some_and(|action| action.on_item() == Operation::Create),
-        strangers: (0..most * 2).map(|number| format!("approver:{number}")).collect(),
+        strangers: (0..approvers)
+            .map(|number| format!("approver:{number}"))
+            .collect(),
         left: *left,
         unknowns,
     };
@@ -223,22 +224,28 @@ fn candidates<'q>(
         }
         (None, Some(_) | None) => {}
     }
-    let is_owner_asked = touched.is_scoped
-        || model
-            .roles
-            .owner
-            .iter()
-            .filter_map(|role| model.roles.row(*role))
-            .any(|row| {
-                touched
-                    .roles
-                    .as_ref()
-                    .is_none_or(|roles| row.closure.intersects(roles))
-            });
-    if is_owner_asked && facts.identity.id.is_some() && !facts.owns {
+    if is_owner_asked(facts, touched, unknowns) && facts.identity.id.is_some() && !facts.owns {
         candidates.push(Fact::Ownership);
     }
     candidates
+}
+
+/// Whether it may matter who owns the item: to what an allow is for, to who holds a role, or to a condition.
+fn is_owner_asked(facts: &Facts<'_>, touched: &Touched<'_>, unknowns: &[Unknown<'_>]) -> bool {
+    let model = facts.model;
+    let roles = model.roles.owner.iter();
+    let brings = roles.filter_map(|role| model.roles.row(*role)).any(|row| {
+        touched
+            .roles
+            .as_ref()
+            .is_none_or(|roles| row.closure.intersects(roles))
+    });
+    let field = facts
+        .collection
+        .and_then(|collection| collection.owner_field.as_deref());
+    // Whoever lacks the field that holds the owner is told what would have to be in it.
+    let lacks = field.is_some_and(|field| unknowns.iter().any(|unknown| unknown.name == field));
+    touched.is_scoped || brings || touched.reads_owner && !lacks
 }
 
 /// Networks that rules and roles of the subject demand and the request does not come from, each with an address in it.

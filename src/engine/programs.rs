@@ -24,6 +24,8 @@ pub(super) struct Touched<'q> {
     pub(super) networks: Vec<&'q [Network]>,
     /// Whether some allow is for one's own items, or for those of people with the same role.
     pub(super) is_scoped: bool,
+    /// Whether some condition on the item looks at who owns it.
+    pub(super) reads_owner: bool,
 }
 
 /// A condition, and of what it is asked.
@@ -65,6 +67,7 @@ pub(super) fn touched<'q>(model: &'q Model, query: &Query<'q>) -> Touched<'q> {
         presets: Vec::new(),
         networks: Vec::new(),
         is_scoped: false,
+        reads_owner: false,
     };
     for transition in touched.transitions.iter().filter_map(|id| model.transition(*id)) {
         actions.extend(transition.actions.iter());
@@ -83,7 +86,31 @@ pub(super) fn touched<'q>(model: &'q Model, query: &Query<'q>) -> Touched<'q> {
     if touched.programs.iter().any(reads_roles) {
         touched.roles = None;
     }
+    let owner_field = collection
+        .and_then(|id| model.collection(id))
+        .and_then(|row| row.owner_field.as_deref());
+    touched.reads_owner = touched
+        .programs
+        .iter()
+        .any(|condition| reads_owner(condition, owner_field));
     touched
+}
+
+/// Whether a condition on the item looks at its owner, by the field that holds him or as a fact.
+fn reads_owner(condition: &Condition<'_>, owner_field: Option<&str>) -> bool {
+    let mut reads = false;
+    condition.each_leaf(&mut |leaf, prefix| {
+        each_variable(&leaf.right, &mut |variable| {
+            reads |= matches!(variable, Variable::OwnerId);
+        });
+        reads |= match &leaf.left {
+            Left::Fact(variable) => matches!(variable, Variable::OwnerId),
+            Left::Field(path) => {
+                prefix.is_empty() && owner_field.is_some() && path.first().map(AsRef::as_ref) == owner_field
+            }
+        };
+    });
+    reads
 }
 
 /// Whether a condition looks at the roles of the subject.

@@ -68,7 +68,6 @@ impl<'s> Scene<'s> {
                 "ip" => Some(context.ip),
                 "explanation" => Some(context.explanation),
                 "comment_author_id" => Some(context.comment_author_id),
-                "now" => return Side::Instant(context.now),
                 _ => None,
             },
             _ => None,

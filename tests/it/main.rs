@@ -18,6 +18,7 @@ mod agreement;
 mod answers;
 mod apostrophe;
 mod ask;
+mod blame;
 mod blind;
 mod cli;
 mod codes;

@@ -317,6 +317,16 @@ fn numbers_are_tried_on_both_sides_of_what_they_are_compared_with() {
             "$CURRENT_USER.level _lt -5",
         ),
         (
+            json!({"_and": [{"n": {"_gt": "$CURRENT_USER.level"}}, {"$CURRENT_USER.level": {"_is_number": true}}]}),
+            -5,
+            "$CURRENT_USER.level _lt -5",
+        ),
+        (
+            json!({"_and": [{"n": {"_lt": "$CURRENT_USER.level"}}, {"$CURRENT_USER.level": {"_is_number": true}}]}),
+            5,
+            "$CURRENT_USER.level _gt 5",
+        ),
+        (
             json!({"n": {"_nin": "$CURRENT_USER.list"}}),
             5,
             "$CURRENT_USER.list _ncontains 5",
@@ -392,6 +402,21 @@ fn what_a_transition_lacks_is_told_together() {
         ways(&files(later), ask(json!({}))),
         ["1 approvals + at 2026-04-01T00:00:00Z"]
     );
+    // Nobody's approval counts twice, so that each rule lacks people of its own.
+    let rule = json!({"count": 2, "content_bound": false});
+    for (rules, way) in [
+        (
+            json!([rule, {"count": 3, "content_bound": false}]),
+            "1 approvals + 3 approvals",
+        ),
+        (
+            json!([rule, rule, rule]),
+            "1 approvals + 2 approvals + 2 approvals",
+        ),
+    ] {
+        let guarded = json!({"to": "live", "approvals": rules});
+        assert_eq!(ways(&files(guarded), ask(json!({}))), [way]);
+    }
     let bound =
         json!({"to": "live", "when": {"ready": true}, "approvals": {"count": 1, "content_bound": true}});
     let told = json!({"content_digest": "d1"});
@@ -401,6 +426,44 @@ fn what_a_transition_lacks_is_told_together() {
         ways(&files(bound), ask(untold)),
         ["1 approvals + resource.content_digest  "]
     );
+}
+
+#[test]
+fn ownership_is_named_where_a_condition_looks_at_the_owner() {
+    let files = |when: serde_json::Value| {
+        [
+            some_roles(),
+            (
+                "collections.json",
+                json!({"collections": [{"id": "notes", "owner": "by"}]}),
+            ),
+            ("grants.json", json!({"grants": [allow(json!({ "when": when }))]})),
+        ]
+    };
+    let ask = |who: &str, item: serde_json::Value| {
+        let mut resource = json!({"collection": "notes", "id": "1"});
+        resource
+            .as_object_mut()
+            .unwrap()
+            .extend(item.as_object().unwrap().clone());
+        json!({"subject": {"id": who}, "action": "read", "resource": resource})
+    };
+    let none = Vec::<String>::new();
+    let by_field = || files(json!({"by": "$CURRENT_USER"}));
+    let of_others = || json!({"attributes": {"by": "8"}});
+    assert_eq!(ways(&by_field(), ask("7", of_others())), ["ownership"]);
+    // Visitors own nothing.
+    assert_eq!(ways(&by_field(), ask("", of_others())), none);
+    // A field that is not told lacks as such.
+    assert_eq!(ways(&by_field(), ask("7", json!({}))), ["by _eq 7"]);
+    let by_fact = || files(json!({"$OWNER.id": "$CURRENT_USER"}));
+    assert_eq!(ways(&by_fact(), ask("7", of_others())), ["ownership"]);
+    let by_other_side = || files(json!({"$CURRENT_USER": {"_eq": "$OWNER.id"}}));
+    assert_eq!(ways(&by_other_side(), ask("7", of_others())), ["ownership"]);
+    // Owning does not help where something else lacks, too.
+    let never = || files(json!({"by": "$CURRENT_USER", "kind": "open"}));
+    let closed = json!({"attributes": {"by": "8", "kind": "shut"}});
+    assert_eq!(ways(&never(), ask("7", closed)), none);
 }
 
 #[test]

@@ -15,19 +15,19 @@ use crate::ask;
 use crate::native::policy_of;
 use crate::properties;
 
-fn model(files: &[(&str, Json)]) -> Model {
+pub(crate) fn model(files: &[(&str, Json)]) -> Model {
     properties::model(&policy_of(files)).unwrap()
 }
 
-fn question(json: Json) -> Query<'static> {
+pub(crate) fn question(json: Json) -> Query<'static> {
     ask::query(Box::leak(Box::new(json)))
 }
 
-fn decide(model: &Model, json: Json) -> Decision<'_> {
+pub(crate) fn decide(model: &Model, json: Json) -> Decision<'_> {
     check(model, Box::leak(Box::new(question(json)))).unwrap()
 }
 
-fn rules<'m>(model: &'m Model, decision: &Decision<'_>) -> Vec<&'m str> {
+pub(crate) fn rules<'m>(model: &'m Model, decision: &Decision<'_>) -> Vec<&'m str> {
     let name = |rule: &Rule| match *rule {
         Rule::Grant(id) => model.grant(id).unwrap().name.as_deref().unwrap(),
         Rule::Constraint(id) => model.constraint(id).unwrap().name.as_deref().unwrap(),
