@@ -206,12 +206,10 @@ fn what_goes_wrong_beside_something_open_is_taken_in_nobodys_favour() {
     }
 }
 
-/// What became of a rule, for some item of an author who is told to own nothing.
-fn event(model: &Model, action: &str, name: &str) -> Event {
-    let query = question(
-        json!({"subject": {"id": "7", "roles": ["author"]}, "action": action,
-        "resource": {"collection": "notes", "any_item": true}}),
-    );
+/// What became of a rule where an author reads an item, or some item.
+fn event(model: &Model, item: Json, name: &str) -> Event {
+    let query =
+        question(json!({"subject": {"id": "7", "roles": ["author"]}, "action": "read", "resource": item}));
     let mut recorder = Recorder::default();
     check_traced(model, &query, &mut recorder).unwrap();
     let is_meant = |event: &&Event| match event.rule {
@@ -239,12 +237,13 @@ fn the_trace_of_some_item_tells_what_is_open_and_what_never_was() {
             json!({"grants": [
                 {"id": "sure", "roles": ["author"], "collections": ["notes"], "actions": ["read"]},
                 {"id": "eight", "roles": ["author"], "collections": ["notes"], "actions": ["read"], "when": {"$CURRENT_USER": "8"}},
+                {"id": "live", "roles": ["author"], "collections": ["notes"], "actions": ["read"], "states": ["live"]},
                 {"id": "others", "roles": ["editor"], "collections": ["notes"], "actions": ["read"]},
                 {"id": "two", "effect": "deny", "collections": ["notes"], "actions": ["read"], "states": ["live"], "when": {"a": 1}}]}),
         ),
     ]);
     let told = |name: &str| {
-        let event = event(&model, "read", name);
+        let event = event(&model, json!({"collection": "notes", "any_item": true}), name);
         (event.outcome, event.open)
     };
     assert_eq!(told("sure"), (Outcome::Matched, false));
@@ -253,4 +252,11 @@ fn the_trace_of_some_item_tells_what_is_open_and_what_never_was() {
     assert_eq!(told("others"), (Outcome::Roles, false));
     // Of two parts that are open the first is told.
     assert_eq!(told("two"), (Outcome::State, true));
+    // Of an item in another state, an allow says so.
+    let event = event(
+        &model,
+        json!({"collection": "notes", "id": "1", "state": "draft"}),
+        "live",
+    );
+    assert_eq!((event.outcome, event.open), (Outcome::State, false));
 }
