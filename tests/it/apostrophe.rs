@@ -15,6 +15,7 @@ use crate::native::assert_golden;
 use crate::native::listing::print_policy;
 use crate::nick::split_case;
 
+mod grids;
 mod groups;
 mod naive;
 
