@@ -50,6 +50,7 @@ const NAMES: &[&str] = &[
     "scope: mine",
     "document grant",
     "document grant: actions",
+    "document grant: roles",
     "document grant: users",
     "document grant: groups",
     "document grant: descendants",
