@@ -106,7 +106,10 @@ fn reads_owner(condition: &Condition<'_>, owner_field: Option<&str>) -> bool {
         reads |= match &leaf.left {
             Left::Fact(variable) => matches!(variable, Variable::OwnerId),
             Left::Field(path) => {
-                prefix.is_empty() && owner_field.is_some() && path.first().map(AsRef::as_ref) == owner_field
+                prefix.is_empty()
+                    && path
+                        .first()
+                        .is_some_and(|first| owner_field == Some(first.as_ref()))
             }
         };
     });
