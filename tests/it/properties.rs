@@ -30,7 +30,7 @@ const ALLOWED_MIN: usize = 20;
 
 /// Questions of one run; unoptimised it is a short one.
 fn cases() -> usize {
-    let usual = if cfg!(debug_assertions) { 4_000 } else { 560_000 };
+    let usual = if cfg!(debug_assertions) { 4_000 } else { 640_000 };
     told("PLACET_CASES").unwrap_or(usual)
 }
 
@@ -298,7 +298,7 @@ fn the_engine_agrees_with_the_reference() {
         println!("  {count:6} {}", reason.map_or("cannot be meant", Reason::name));
     }
     assert!(seen.differences.is_empty(), "{:#?}", seen.differences);
-    if cases() >= 560_000 {
+    if cases() >= 640_000 {
         let count = |reason| seen.reasons.get(&Some(reason)).copied().unwrap_or(0);
         assert!(count(Reason::Allowed) * 100 >= seen.asked * ALLOWED_MIN);
         let rare: Vec<_> = Reason::ALL
@@ -332,7 +332,7 @@ fn every_construct_decides_often() {
     }
     let rare: Vec<_> = counts.all().filter(|(_, count)| *count < DECIDED_MIN).collect();
     assert!(
-        rare.is_empty() || cases() < 560_000,
+        rare.is_empty() || cases() < 640_000,
         "{} decide too rarely: {rare:#?}",
         rare.len()
     );

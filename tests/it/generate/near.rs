@@ -35,7 +35,11 @@ pub(crate) fn near(random: &mut Random, policy: &Policy) -> Query<'static> {
     for at in 0..policy.constraints.len() {
         goals.extend([Goal::Constraint(at), Goal::Constraint(at), Goal::Constraint(at)]);
     }
-    goals.extend((0..policy.document_grants.len()).map(Goal::Document));
+    for (at, grant) in policy.document_grants.iter().enumerate() {
+        // What gives roles alone decides only where an allow names the role, too.
+        let times = if grant.actions.is_empty() { 5 } else { 1 };
+        goals.extend(std::iter::repeat_n(at, times).map(Goal::Document));
+    }
     for (flow, workflow) in policy.workflows.iter().enumerate() {
         goals.extend((0..workflow.transitions.len()).map(|at| Goal::Transition(flow, at)));
     }
@@ -419,8 +423,16 @@ fn fit_fields(random: &mut Random, policy: &Policy, query: &mut Query<'static>, 
 fn near_document(random: &mut Random, policy: &Policy, at: usize) -> Query<'static> {
     let grant = policy.document_grants.iter().nth(at).expect("there are so many");
     let mut query = query::plain(random, intern(&grant.collection.value));
-    query.action = intern(&random.pick(&grant.actions).value);
+    query.action = if grant.actions.is_empty() {
+        random.word(&["read", "read", "update", "publish"])
+    } else {
+        intern(&random.pick(&grant.actions).value)
+    };
     query::ask_action(random, &mut query);
+    if !grant.roles.is_empty() && random.chance(90) {
+        // What the document gives is seen where nothing else gives it.
+        query.subject.roles = Names::new();
+    }
     if grant.descendants && random.chance(60) {
         below(random, &mut query.resource, intern(&grant.document.value));
     } else if random.chance(90) {

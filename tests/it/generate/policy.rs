@@ -150,7 +150,9 @@ pub(crate) fn policy(random: &mut Random) -> Policy {
     } else {
         random.below(3)
     };
-    policy.document_grants = (0..count).map(|_| document_grant(random, &names)).collect();
+    policy.document_grants = (0..count)
+        .map(|_| document_grant(random, &names, &policy.grants))
+        .collect();
     policy
 }
 
@@ -721,25 +723,51 @@ fn constraint(random: &mut Random, known: &Names) -> Constraint {
     }
 }
 
-fn document_grant(random: &mut Random, known: &Names) -> DocumentGrant {
-    let collection = random.word(&["articles", "notes"]);
+fn document_grant(random: &mut Random, known: &Names, grants: &[Grant]) -> DocumentGrant {
+    let mut collection = random.word(&["articles", "notes"]);
     let document = name(random.word(&["1", "2"]));
-    let actions = random.some(known.actions, 1, 3);
-    // Two out of five give roles as well, which takes no further throw of the dice.
-    let throw = actions.iter().map(|action| action.len()).sum::<usize>();
-    let roles = if throw % 5 < 2 {
-        names(&[PLAIN_ROLES[throw % PLAIN_ROLES.len()]])
-    } else {
-        Vec::new()
-    };
+    let mut actions = names(&random.some(known.actions, 1, 3));
+    let mut roles = Vec::new();
+    if random.chance(70) {
+        roles = names(&[random.word(PLAIN_ROLES)]);
+        // A role that an allow names, beside no action, is seen to decide.
+        if let Some((lent, place)) = lent(random, grants) {
+            roles = vec![lent];
+            collection = place.unwrap_or(collection);
+            if random.chance(75) {
+                actions = Vec::new();
+            }
+        }
+    }
     DocumentGrant {
         collection: name(collection),
         document,
-        actions: names(&actions),
+        actions,
         roles,
         users: names(&random.some(&["ann", "bob", "guest"], 0, 2)),
         groups: names(&random.some(GROUPS, 0, 1)),
         descendants: random.chance(50),
         origin: span(),
     }
+}
+
+/// Picks a role that an allow names, and a collection that it is for.
+fn lent(random: &mut Random, grants: &[Grant]) -> Option<(Spanned<String>, Option<&'static str>)> {
+    let mut found = Vec::new();
+    for grant in grants.iter().filter(|grant| grant.effect == Effect::Allow) {
+        let Selector::Only(roles) = &grant.selection.roles else {
+            continue;
+        };
+        let place = match &grant.selection.collections {
+            Selector::Only(only) => ["articles", "notes"]
+                .into_iter()
+                .find(|known| only.iter().any(|each| each.value == *known)),
+            Selector::Any | Selector::Except(_) => None,
+        };
+        let plain = roles
+            .iter()
+            .filter(|role| PLAIN_ROLES.contains(&role.value.as_str()));
+        found.extend(plain.map(|role| (role.clone(), place)));
+    }
+    (!found.is_empty()).then(|| random.pick(&found).clone())
 }

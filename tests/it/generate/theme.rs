@@ -46,13 +46,13 @@ const THEMES: &[(Theme, usize)] = &[
     (Theme::Broken, 1),
     (Theme::Conditions, 14),
     (Theme::Denies, 1),
-    (Theme::Documents, 2),
+    (Theme::Documents, 8),
     (Theme::Explanations, 1),
     (Theme::Fields, 7),
     (Theme::Filters, 8),
     (Theme::Gates, 3),
     (Theme::Held, 2),
-    (Theme::Kinds, 12),
+    (Theme::Kinds, 16),
     (Theme::Networks, 3),
     (Theme::Neutral, 2),
     (Theme::Presets, 4),
@@ -60,7 +60,7 @@ const THEMES: &[(Theme, usize)] = &[
     (Theme::Roles, 3),
     (Theme::Scopes, 4),
     (Theme::States, 1),
-    (Theme::Submitted, 21),
+    (Theme::Submitted, 24),
     (Theme::Taking, 7),
     (Theme::Targets, 6),
     (Theme::Transitions, 2),
@@ -100,7 +100,7 @@ fn filter_allows(random: &mut Random, known: &Names, collection: &'static str) -
 /// An allow for which it matters what the collection declares of its fields: types, relations, and the roles of an owner.
 fn typed_allow(random: &mut Random, known: &Names) -> Grant {
     let mut typed = base_allow(known, "articles");
-    if random.chance(38) {
+    if random.chance(42) {
         typed.selection.scope = Scope::Role;
     } else {
         typed.selection.when = Some(condition::typed(random));
