@@ -6,7 +6,6 @@ use crate::model::grant::Grant;
 use crate::model::id::{ActionId, CollectionId, GrantId};
 use crate::model::slot::{Found, Rules, Sketch, Slots};
 use crate::vocab::effect::{Operation, Reason};
-use crate::vocab::sheet::Grantee;
 
 use super::condition::{Notes, Truth};
 use super::constraints::Presets;
@@ -14,7 +13,7 @@ use super::coverage::{Asked, Denied, Match, Tally, Weighing, administer, selects
 use super::decision::{Decision, Rule};
 use super::facts::State;
 use super::query::Ancestor;
-use super::role::is_member;
+use super::role::{grantees, is_grantee};
 use super::selection::{Bout, Fit};
 use super::trace::{Outcome, Trace};
 
@@ -412,17 +411,14 @@ impl<'q> Bout<'_, 'q> {
         let facts = self.facts;
         let resource = &facts.query.resource;
         let action = self.action?;
-        if facts.model.document_grants.any_descends() && !resource.block_inheritance {
-            // What lies above a node that blocks does not come down.
-            let blocks = |ancestor: &Ancestor<'_>| ancestor.block_inheritance;
-            let first = resource.ancestors.iter().rposition(blocks).unwrap_or(0);
-            let above = resource.ancestors.get(first..).unwrap_or_default();
-            for (index, ancestor) in above.iter().enumerate() {
+        if facts.model.document_grants.any_descends() {
+            for (index, ancestor) in resource.inherited() {
                 // A document that is told twice, or lies below itself, gives what it gives once.
                 let is_same =
                     |other: &Ancestor<'_>| other.id == ancestor.id && other.collection == ancestor.collection;
                 let is_item = resource.id == ancestor.id && resource.collection == ancestor.collection;
-                if is_item || above.iter().take(index).any(is_same) {
+                let mut before = resource.inherited().take_while(|(other, _)| *other < index);
+                if is_item || before.any(|(_, other)| is_same(other)) {
                     continue;
                 }
                 let node = Node {
@@ -459,8 +455,9 @@ impl<'q> Bout<'_, 'q> {
         if T::ENABLED {
             grants.find(collection, node.id).find_map(&mut look)
         } else {
-            let held = grants.find_held(collection, node.id, self.grantees());
-            held.into_iter().find_map(&mut look)
+            let facts = self.facts;
+            let holders = grantees(facts.model, facts.query, &facts.identity);
+            grants.find_held(collection, node.id, holders).find_map(&mut look)
         }
     }
 
@@ -479,7 +476,9 @@ impl<'q> Bout<'_, 'q> {
             return None;
         }
         let rule = Rule::DocumentGrant(grant.id);
-        if !grant.holders().any(|holder| self.is_holder(holder)) {
+        let facts = self.facts;
+        let is_holder = |holder| is_grantee(facts.model, facts.query, &facts.identity, holder);
+        if !grant.holders().any(is_holder) {
             self.event(trace, rule, Outcome::Roles, false, |_| {});
             return None;
         }
@@ -505,29 +504,6 @@ impl<'q> Bout<'_, 'q> {
         }
         tally.matching.push(found);
         None
-    }
-
-    /// Returns the subject and all groups that it belongs to.
-    fn grantees(&self) -> impl Iterator<Item = Grantee<'q>> {
-        let facts = self.facts;
-        let id = facts.identity.id;
-        let told = facts.query.subject.groups.iter().copied();
-        let known = id.and_then(|id| facts.model.roles.users.get(id));
-        let known = known.into_iter().flat_map(|user| &user.groups);
-        let known = known.map(|group| facts.model.roles.group_names.name(group.index()));
-        let groups = told.chain(known).filter(|name| !name.is_empty());
-        id.map(Grantee::User)
-            .into_iter()
-            .chain(groups.map(Grantee::Group))
-    }
-
-    /// Tells whether the subject is somebody, or a member of a group.
-    fn is_holder(&self, holder: Grantee<'_>) -> bool {
-        let facts = self.facts;
-        match holder {
-            Grantee::User(id) => facts.identity.id == Some(id),
-            Grantee::Group(name) => is_member(facts.model, facts.query, &facts.identity, name),
-        }
     }
 
     /// Tells the trace that an allow fits, and which fields it covers.

@@ -184,6 +184,21 @@ pub enum Holder<'a> {
     Group(&'a str),
 }
 
+impl<'a> Resource<'a> {
+    /// Returns the containers whose roles and grants come down to the item, each with its number, counted from the root: what lies
+    /// above a node that blocks does not.
+    #[inline]
+    pub(super) fn inherited(&self) -> impl Iterator<Item = (usize, &Ancestor<'a>)> {
+        let blocks = |ancestor: &Ancestor<'_>| ancestor.block_inheritance;
+        let first = if self.block_inheritance {
+            self.ancestors.len()
+        } else {
+            self.ancestors.iter().rposition(blocks).unwrap_or(0)
+        };
+        self.ancestors.iter().enumerate().skip(first)
+    }
+}
+
 /// A container of the item: what it contributes to local roles, and by its name to grants on documents.
 #[derive(Clone, Debug, Default)]
 pub struct Ancestor<'a> {

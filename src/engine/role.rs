@@ -1,7 +1,5 @@
 //! Who the subject is here: the roles that are effective on one item.
 
-use smallvec::SmallVec;
-
 use crate::model::Model;
 use crate::model::bits::Bits;
 use crate::model::grant::{Held, Mask, Selection};
@@ -404,8 +402,7 @@ impl<'r> Reader<'r, '_> {
             .is_some_and(|role| role.kind == RoleKind::Role)
     }
 
-    /// Roles given on the item and above it, by the request or by grants on documents; a node that blocks inheritance drops what
-    /// came before.
+    /// Roles given on the item and above it, by the request or by grants on documents, as far as they come down.
     #[inline(never)]
     fn local(&self, gather: &mut impl Gather) {
         let resource = &self.query.resource;
@@ -414,56 +411,40 @@ impl<'r> Reader<'r, '_> {
             collection: resource.collection,
             id: resource.id,
             local_roles: &resource.local_roles,
-            blocks: resource.block_inheritance,
         };
-        let above = resource.ancestors.iter().enumerate();
-        let nodes = above.map(|(index, node)| Node {
+        let above = resource.inherited().map(|(index, node)| Node {
             above: Some(index),
             collection: node.collection,
             id: node.id,
             local_roles: &node.local_roles,
-            blocks: node.block_inheritance,
         });
-        let mut given: SmallVec<[(Option<usize>, RoleId); 8]> = SmallVec::new();
-        for node in nodes.chain([own]) {
-            if node.blocks {
-                given.clear();
-            }
-            for local in node
-                .local_roles
-                .iter()
-                .filter(|local| self.is_holder(local.holder))
-            {
-                let known = local
-                    .roles
-                    .iter()
-                    .filter_map(|name| self.model.roles.claimable(name));
-                given.extend(known.map(|role| (node.above, role)));
+        for node in above.chain([own]) {
+            let local = node.local_roles.iter();
+            for local in local.filter(|local| self.is_holder(local.holder)) {
+                let names = local.roles.iter();
+                let known = names.filter_map(|name| self.model.roles.claimable(name));
+                known.for_each(|role| gather.add(role, How::Local(node.above)));
             }
             if self.model.document_grants.any_roles() {
-                self.granted(&node, &mut |role| given.push((node.above, role)));
+                self.granted(&node, gather);
             }
-        }
-        for (node, role) in given {
-            gather.add(role, How::Local(node));
         }
     }
 
     /// Roles that grants on one document give.
-    fn granted(&self, node: &Node<'_, '_>, give: &mut impl FnMut(RoleId)) {
-        let grants = &self.model.document_grants;
+    fn granted(&self, node: &Node<'_, '_>, gather: &mut impl Gather) {
         let collection = self.model.collection_names.id(node.collection);
         let Some(collection) = collection.filter(|_| !node.id.is_empty()) else {
             return;
         };
-        for grant in grants.find(collection, node.id) {
+        let (model, query, identity) = (self.model, self.query, self.identity);
+        let grants = &model.document_grants;
+        for grant in grants.find_held(collection, node.id, grantees(model, query, identity)) {
             let comes_down = node.above.is_none() || grant.kind.descendants;
-            let is_holder = |holder| match holder {
-                Grantee::User(id) => self.is_holder(Holder::User(id)),
-                Grantee::Group(name) => self.is_holder(Holder::Group(name)),
-            };
+            let is_holder = |holder| is_grantee(model, query, identity, holder);
             if comes_down && !grant.kind.roles.is_empty() && grant.holders().any(is_holder) {
-                grant.kind.roles.iter().for_each(|role| give(*role));
+                let roles = grant.kind.roles.iter();
+                roles.for_each(|role| gather.add(*role, How::Local(node.above)));
             }
         }
     }
@@ -492,7 +473,6 @@ struct Node<'n, 'q> {
     collection: &'q str,
     id: &'q str,
     local_roles: &'n [LocalRoles<'q>],
-    blocks: bool,
 }
 
 /// Tells whether the subject belongs to a group: it says so, or the users table does.
@@ -509,6 +489,34 @@ pub(super) fn is_member(model: &Model, query: &Query<'_>, identity: &Identity<'_
                     .iter()
                     .any(|group| model.roles.group_names.name(group.index()) == name)
             })
+}
+
+/// Returns the subject and all groups that it belongs to, as grants on documents name them.
+pub(super) fn grantees<'g>(
+    model: &'g Model,
+    query: &'g Query<'_>,
+    identity: &Identity<'g>,
+) -> impl Iterator<Item = Grantee<'g>> {
+    let told = query.subject.groups.iter().copied();
+    let known = identity.id.and_then(|id| model.roles.users.get(id));
+    let known = known.into_iter().flat_map(|user| &user.groups);
+    let known = known.map(|group| model.roles.group_names.name(group.index()));
+    let groups = told.chain(known).filter(|name| !name.is_empty());
+    let user = identity.id.map(Grantee::User);
+    user.into_iter().chain(groups.map(Grantee::Group))
+}
+
+/// Tells whether the subject is this holder of a grant on a document, or a member of this group.
+pub(super) fn is_grantee(
+    model: &Model,
+    query: &Query<'_>,
+    identity: &Identity<'_>,
+    holder: Grantee<'_>,
+) -> bool {
+    match holder {
+        Grantee::User(id) => identity.id == Some(id),
+        Grantee::Group(name) => is_member(model, query, identity, name),
+    }
 }
 
 /// A set of roles, for deciding.
