@@ -79,13 +79,11 @@ pub(super) fn read(mut file: impl Read, lines: bool, size: u64, known: &Pieces) 
     let mut buffer = vec![0; READ_BYTES];
     loop {
         let count = file.read(&mut buffer)?;
-        let mut rest = buffer.get(..count).unwrap_or_default();
         if count == 0 {
             break;
         }
-        while !rest.is_empty() {
-            rest = cutter.take(rest, |bytes| pieces.push(Piece::new(bytes, lines, known)));
-        }
+        let bytes = buffer.get(..count).unwrap_or_default();
+        cutter.take_all(bytes, |bytes| pieces.push(Piece::new(bytes, lines, known)));
     }
     pieces.extend(cutter.end().map(|bytes| Piece::new(bytes, lines, known)));
     Ok(pieces)
@@ -99,10 +97,7 @@ pub(super) fn cut(bytes: Vec<u8>, lines: bool) -> Vec<Piece> {
     }
     let mut pieces = Vec::new();
     let mut cutter = Cutter::default();
-    let mut rest = bytes.as_slice();
-    while !rest.is_empty() {
-        rest = cutter.take(rest, |bytes| pieces.push(Piece::new(bytes, lines, &known)));
-    }
+    cutter.take_all(&bytes, |bytes| pieces.push(Piece::new(bytes, lines, &known)));
     pieces.extend(cutter.end().map(|bytes| Piece::new(bytes, lines, &known)));
     pieces
 }
@@ -143,6 +138,13 @@ impl Cutter {
     /// Returns the last piece, if anything is left for it.
     fn end(self) -> Option<Vec<u8>> {
         Some(self.piece).filter(|piece| !piece.is_empty())
+    }
+
+    /// Takes bytes, and hands over the pieces that end in them.
+    fn take_all(&mut self, mut bytes: &[u8], mut hand_over: impl FnMut(Vec<u8>)) {
+        while !bytes.is_empty() {
+            bytes = self.take(bytes, &mut hand_over);
+        }
     }
 
     /// Takes the bytes up to the end of a line, or all, hands over the piece if it ends there, and returns the others.

@@ -38,12 +38,12 @@ impl Graves {
     pub(super) fn sweep(&mut self) -> bool {
         self.tables.retain(|table| Arc::strong_count(table) > 1);
         self.snapshots.retain(|snapshot| Arc::strong_count(snapshot) > 1);
-        self.tables.is_empty() && self.snapshots.is_empty()
+        self.is_empty()
     }
 
-    /// Tells whether anything is kept.
-    pub(super) fn holds_any(&self) -> bool {
-        !self.tables.is_empty() || !self.snapshots.is_empty()
+    /// Tells whether nothing is kept.
+    pub(super) fn is_empty(&self) -> bool {
+        self.tables.is_empty() && self.snapshots.is_empty()
     }
 
     /// Sweeps if that is due at `now`, and returns when it is due again.

@@ -378,9 +378,9 @@ impl Consumer for Reloader {
 
     fn tend(&mut self, now: Instant) -> Option<Instant> {
         let expiry = self.expire(now);
-        let held = self.graves.holds_any();
+        let was_empty = self.graves.is_empty();
         let sweep = self.graves.tend(now);
-        if held && sweep.is_none() {
+        if !was_empty && sweep.is_none() {
             self.surplus.note(now);
         }
         let surplus = self.surplus.tend(now);
