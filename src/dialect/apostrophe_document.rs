@@ -4,10 +4,10 @@
 //! those before it have. A grant in a file gives it, or the request does as a role on the document.
 
 use crate::policy::Policy;
+use crate::policy::role::Role;
 use crate::source::span::{Span, Spanned};
 
 use super::apostrophe_right::{Holder, Level, Rights, Sight, Who};
-use super::apostrophe_role::role;
 
 /// How far a grant of a document goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -55,7 +55,7 @@ impl Reach {
 pub(super) fn hold_documents(origin: Span, policy: &mut Policy) -> Vec<Holder> {
     let mut hold = |reach: Reach| {
         let id = Spanned::new(format!("doc:{}", reach.name()), origin);
-        policy.roles.push(role(id.clone(), origin));
+        policy.roles.push(Role::new(id.clone(), origin));
         Holder {
             role: id,
             who: Who::Document(reach),

@@ -6,7 +6,6 @@ use crate::policy::role::{Administrator, Group, Implicit, Role, RoleKind};
 use crate::policy::{Action, Codes, Policy, Title};
 use crate::source::span::{Span, Spanned};
 use crate::vocab::effect::{Operation, Reason};
-use crate::vocab::value::Object;
 
 use super::Mode;
 use super::apostrophe_group::GroupRow;
@@ -37,12 +36,12 @@ pub(super) fn lower_roles(
     };
     let implicit = |id: &str, implicit| Role {
         implicit: Some(implicit),
-        ..role(at(id, origin), origin)
+        ..Role::new(at(id, origin), origin)
     };
     let Some(groups) = groups else {
         hold(implicit(VISITOR, Implicit::Roleless), Some(Who::Visitor), None);
         for rank in Rank::ALL {
-            let mut role = role(at(rank.name(), origin), origin);
+            let mut role = Role::new(at(rank.name(), origin), origin);
             let who = (rank != Rank::Admin).then_some(Who::Role(rank));
             if who.is_none() {
                 role.administrator = administrator;
@@ -62,7 +61,7 @@ pub(super) fn lower_roles(
         let mut role = Role {
             title: group.title.clone(),
             kind: RoleKind::Part,
-            ..role(id, group.origin)
+            ..Role::new(id, group.origin)
         };
         if group.admin {
             role.administrator = administrator;
@@ -163,20 +162,4 @@ pub(super) fn codes(refused: &str) -> BTreeMap<Reason, String> {
     let refusals = refusals.map(|reason| (reason, refused.to_owned()));
     let invalid = invalid.map(|reason| (reason, "invalid".to_owned()));
     refusals.into_iter().chain(invalid).collect()
-}
-
-/// Returns a role that has nothing yet.
-pub(super) fn role(id: Spanned<String>, origin: Span) -> Role {
-    Role {
-        id,
-        title: Title::default(),
-        inherits: Vec::new(),
-        attributes: Object::default(),
-        networks: None,
-        kind: RoleKind::Role,
-        administrator: Administrator::No,
-        implicit: None,
-        declared: true,
-        origin,
-    }
 }

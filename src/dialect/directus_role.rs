@@ -1,12 +1,11 @@
 //! Who holds what in an export of Directus: roles with their parents, policies, and what is attached to whom.
 
+use crate::policy::Selector;
 use crate::policy::grant::{Constraint, Selection};
 use crate::policy::role::{Administrator, Implicit, Role, RoleKind, User};
-use crate::policy::{Selector, Title};
 use crate::source::code::Code;
 use crate::source::diagnostic::{Diagnostic, did_you_mean, quote};
 use crate::source::span::{Span, Spanned};
-use crate::vocab::value::Object;
 
 use super::directus_lower::{APP, Lowering, PUBLIC, title};
 use super::directus_rows::{AccessRow, Flags, Rows};
@@ -114,16 +113,8 @@ impl Lowering<'_> {
     pub(super) fn role(&self, id: &str, span: Option<Span>, kind: RoleKind) -> Role {
         let span = span.unwrap_or(self.origin);
         Role {
-            id: Spanned::new(id.to_owned(), span),
-            title: Title::default(),
-            inherits: Vec::new(),
-            attributes: Object::default(),
-            networks: None,
             kind,
-            administrator: Administrator::No,
-            implicit: None,
-            declared: true,
-            origin: span,
+            ..Role::new(Spanned::new(id.to_owned(), span), span)
         }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::policy::condition::{Condition, Left, Operand, Variable};
 use crate::policy::grant::{Constraint, Held, Selection};
-use crate::policy::role::{Administrator, Implicit, Role, RoleKind, User};
+use crate::policy::role::{Administrator, Implicit, Role, User};
 use crate::policy::{Policy, Title};
 use crate::source::code::Code;
 use crate::source::diagnostic::{Diagnostic, Severity, quote};
@@ -10,7 +10,6 @@ use crate::source::json::Json;
 use crate::source::span::{Span, Spanned};
 use crate::vocab::network::Network;
 use crate::vocab::operator::Operator;
-use crate::vocab::value::Object;
 
 use super::legacy_lower::{ADMINISTRATOR, PUBLIC, only};
 use super::legacy_system::text;
@@ -144,6 +143,7 @@ pub(super) fn role(id: Spanned<String>, name: Option<String>, declared: bool) ->
     } else {
         Administrator::No
     };
+    let origin = id.span;
     Role {
         administrator,
         implicit: (id.value == PUBLIC).then_some(Implicit::Anonymous),
@@ -151,13 +151,8 @@ pub(super) fn role(id: Spanned<String>, name: Option<String>, declared: bool) ->
             text: name,
             ..Title::default()
         },
-        inherits: Vec::new(),
-        attributes: Object::default(),
-        networks: None,
-        kind: RoleKind::Role,
         declared,
-        origin: id.span,
-        id,
+        ..Role::new(id, origin)
     }
 }
 

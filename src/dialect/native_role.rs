@@ -1,11 +1,9 @@
 //! Roles, groups and known users in the native form.
 
-use crate::policy::Title;
 use crate::policy::role::{Administrator, Group, Implicit, Role, RoleKind, User};
 use crate::source::diagnostic::Diagnostic;
 use crate::source::json::Json;
 use crate::source::span::{Span, Spanned};
-use crate::vocab::value::Object;
 
 use super::reader::{self, Item};
 use super::value;
@@ -58,16 +56,9 @@ pub(super) fn add_implicit_roles(roles: &mut Vec<Role>, origin: Span) {
             continue;
         }
         roles.push(Role {
-            id: Spanned::new(implicit.name().to_owned(), origin),
-            title: Title::default(),
-            inherits: Vec::new(),
-            attributes: Object::default(),
-            networks: None,
             kind: RoleKind::Part,
-            administrator: Administrator::No,
             implicit: Some(implicit),
-            declared: true,
-            origin,
+            ..Role::new(Spanned::new(implicit.name().to_owned(), origin), origin)
         });
     }
 }

@@ -6,7 +6,7 @@
 use crate::policy::collection::{Collection, Field, Filtering, OwnerFact, Unreadable, Unwritable};
 use crate::policy::condition::{Condition, Left, Node, Operand, Variable};
 use crate::policy::grant::{Constraint, Grant, Held, Selection};
-use crate::policy::role::{Administrator, Group, Implicit, Role, RoleKind, User};
+use crate::policy::role::{Group, Implicit, Role, User};
 use crate::policy::{Action, Codes, Policy, Selector, Title};
 use crate::source::code::Code;
 use crate::source::diagnostic::{Diagnostic, quote};
@@ -14,7 +14,7 @@ use crate::source::json::Json;
 use crate::source::span::{FileId, Span, Spanned};
 use crate::vocab::effect::{Effect, Operation};
 use crate::vocab::operator::Operator;
-use crate::vocab::value::{Object, Value};
+use crate::vocab::value::Value;
 
 use super::Mode;
 use super::nick_entry::text_of;
@@ -450,17 +450,12 @@ pub(super) fn join(names: &[Spanned<String>]) -> Option<Span> {
 }
 
 fn role(id: Spanned<String>, text: Option<String>, implicit: Option<Implicit>, declared: bool) -> Role {
+    let origin = id.span;
     Role {
-        origin: id.span,
-        id,
         title: title(text),
-        inherits: Vec::new(),
-        attributes: Object::default(),
-        networks: None,
-        kind: RoleKind::Role,
-        administrator: Administrator::No,
         implicit,
         declared,
+        ..Role::new(id, origin)
     }
 }
 

@@ -31,6 +31,24 @@ pub struct Role {
     pub origin: Span,
 }
 
+impl Role {
+    /// Returns a declared role that brings nothing, and belongs to nobody who is not given it.
+    pub fn new(id: Spanned<String>, origin: Span) -> Self {
+        Self {
+            id,
+            title: Title::default(),
+            inherits: Vec::new(),
+            attributes: Object::default(),
+            networks: None,
+            kind: RoleKind::Role,
+            administrator: Administrator::No,
+            implicit: None,
+            declared: true,
+            origin,
+        }
+    }
+}
+
 /// What kind of role it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum RoleKind {

@@ -1,10 +1,10 @@
 //! Policies that are too large, too deep or too wrong to stand in a file of the corpus.
 
 use placet::policy::Policy;
+use placet::policy::Selector;
 use placet::policy::condition::{Condition, Leaf, Left, Node, Operand};
 use placet::policy::grant::{Grant, Selection};
-use placet::policy::role::{Administrator, Role, RoleKind};
-use placet::policy::{Selector, Title};
+use placet::policy::role::Role;
 use placet::source::code::Code;
 use placet::source::diagnostic::Diagnostic;
 use placet::source::span::{FileId, Span, Spanned};
@@ -12,7 +12,7 @@ use placet::validate::validate;
 use placet::vocab::effect::Effect;
 use placet::vocab::limits::{CONDITION_DEPTH_MAX, CONDITION_NODES_MAX, ROLES_MAX};
 use placet::vocab::operator::Operator;
-use placet::vocab::value::{Object, Value};
+use placet::vocab::value::Value;
 
 #[test]
 fn an_empty_policy_is_valid() {
@@ -158,18 +158,7 @@ fn name(text: &str) -> Spanned<String> {
 }
 
 fn role(id: &str, place: usize) -> Role {
-    Role {
-        id: Spanned::new(id.to_owned(), at(place)),
-        title: Title::default(),
-        inherits: Vec::new(),
-        attributes: Object::default(),
-        networks: None,
-        kind: RoleKind::Role,
-        administrator: Administrator::No,
-        implicit: None,
-        declared: true,
-        origin: at(place),
-    }
+    Role::new(Spanned::new(id.to_owned(), at(place)), at(place))
 }
 
 fn grant(roles: &[&str], when: Option<Condition>, place: usize) -> Grant {

@@ -185,18 +185,7 @@ fn networks(random: &mut Random) -> Vec<Spanned<Network>> {
 }
 
 fn role(id: &str) -> Role {
-    Role {
-        id: name(id),
-        title: Title::default(),
-        inherits: Vec::new(),
-        attributes: Object::default(),
-        networks: None,
-        kind: RoleKind::Role,
-        administrator: Administrator::No,
-        implicit: None,
-        declared: true,
-        origin: span(),
-    }
+    Role::new(name(id), span())
 }
 
 fn attributes(random: &mut Random) -> Object<'static> {
