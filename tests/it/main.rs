@@ -27,6 +27,7 @@ mod constructs;
 mod contract;
 mod decisions;
 mod diagnostics;
+mod dialects;
 mod directus;
 mod discover;
 mod disk;

@@ -11,6 +11,8 @@ use crate::ask;
 use crate::decisions::load_all;
 use crate::generate::random::Random;
 
+use super::naive::item;
+
 const PROFILES: u64 = 60;
 const QUESTIONS: usize = 250;
 /// The types; the last two are pages, which have one row in every grid.
@@ -312,12 +314,8 @@ fn model(project: &Project) -> Arc<Model> {
 }
 
 fn allows(model: &Model, question: &Question) -> bool {
-    let mut resource = json!({"collection": question.doc_type});
-    if question.doc.is_null() {
-        resource["any_item"] = json!(true);
-    } else {
-        resource["attributes"] = question.doc.clone();
-        resource["id"] = json!(question.doc["_id"].as_str().unwrap_or_default());
+    let mut resource = item(question.doc_type, &question.doc);
+    if !question.doc.is_null() {
         resource["block_inheritance"] = json!(question.blocks);
         let above = question
             .above

@@ -266,14 +266,17 @@ fn model(directory: &std::path::Path, types: &Value, mode: &str) -> Arc<Model> {
     Arc::clone(profiles[0].model.as_ref().unwrap())
 }
 
-fn ask(question: &Question, action: &str) -> Value {
-    let mut resource = json!({"collection": question.doc_type});
-    if question.doc.is_null() {
-        resource["any_item"] = json!(true);
-    } else {
-        resource["attributes"] = question.doc.clone();
-        resource["id"] = json!(question.doc["_id"].as_str().unwrap_or_default());
+/// A document as an item of a question; null: some document of the type.
+pub(super) fn item(doc_type: &str, doc: &Value) -> Value {
+    if doc.is_null() {
+        return json!({"collection": doc_type, "any_item": true});
     }
+    let id = doc["_id"].as_str().unwrap_or_default();
+    json!({"collection": doc_type, "id": id, "attributes": doc})
+}
+
+fn ask(question: &Question, action: &str) -> Value {
+    let resource = item(question.doc_type, &question.doc);
     let mut attributes = json!({});
     if let Some(mode) = question.mode {
         attributes["mode"] = json!(mode);
