@@ -143,10 +143,17 @@ fn load_without_a_complaint() {
 #[test]
 fn have_a_page_and_cases() {
     let page = fs::read_to_string(project("policies/README.md")).unwrap();
+    let calls = fs::read_to_string(project("tests/door/calls.json")).unwrap();
     for profile in load_all(&project("policies")) {
         assert!(
             page.contains(&format!("## `{}`", profile.id)),
             "policies/README.md does not explain {}",
+            profile.id
+        );
+        let state = format!("{{\"snapshot\": {{\"profile\": \"{}\"", profile.id);
+        assert!(
+            calls.contains(&state),
+            "tests/door/calls.json does not expect {} in the state of the daemon",
             profile.id
         );
         let cases = project("tests/corpus/decisions").join(format!("{}.json", profile.id));
