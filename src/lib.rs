@@ -23,6 +23,7 @@
 //! | [`load`](mod@load) | the whole river: scan, read, merge, validate, compile | directory → [`load::LoadedProfile`] |
 //! | *the request river* | | |
 //! | [`engine`] | deciding; pure | [`engine::query::Query`] → [`engine::decision::Decision`] |
+//! | [`target`] | filters in the languages of databases | [`engine::filter::Filter`] → [`target::Rendering`] |
 //! | *the daemon around both* | | |
 //! | [`observe`] | the log, and the cells that are counted in | |
 //! | [`store`] | what is served, watching, reloading | [`load::LoadedProfile`] → [`store::snapshot::Published`] |
@@ -166,5 +167,6 @@ pub mod rpc;
 pub mod server;
 pub mod source;
 pub mod store;
+pub mod target;
 pub mod validate;
 pub mod vocab;

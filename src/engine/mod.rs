@@ -14,6 +14,7 @@ pub mod check;
 pub mod condition;
 pub mod decision;
 pub mod fields;
+pub mod filter;
 pub mod missing;
 pub mod query;
 pub mod role;

@@ -72,6 +72,11 @@ const ROOMS: &[Room] = &[
         never: &[DISK, SYSTEM, ASYNC, CLOCK, WIRE, JSON],
     },
     Room {
+        name: "target",
+        imports: &["engine", "model", "vocab"],
+        never: &[DISK, SYSTEM, ASYNC, CLOCK, WIRE],
+    },
+    Room {
         name: "compile",
         imports: &["validate", "policy", "model", "source", "vocab"],
         never: &[DISK, SYSTEM, ASYNC, CLOCK, WIRE, JSON],
@@ -100,7 +105,9 @@ const ROOMS: &[Room] = &[
     },
     Room {
         name: "rpc",
-        imports: &["load", "store", "engine", "model", "observe", "source", "vocab"],
+        imports: &[
+            "load", "store", "engine", "target", "model", "observe", "source", "vocab",
+        ],
         never: &[DISK],
     },
     Room {
@@ -111,8 +118,8 @@ const ROOMS: &[Room] = &[
     Room {
         name: "cli",
         imports: &[
-            "vocab", "source", "policy", "model", "dialect", "validate", "engine", "compile", "load",
-            "suite", "observe", "store", "rpc", "server",
+            "vocab", "source", "policy", "model", "dialect", "validate", "engine", "target", "compile",
+            "load", "suite", "observe", "store", "rpc", "server",
         ],
         never: &[],
     },
