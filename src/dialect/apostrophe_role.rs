@@ -71,6 +71,7 @@ pub(super) fn lower_roles(
             id: group.name.clone(),
             title: group.title.clone(),
             roles: vec![role.id.clone()],
+            context: Vec::new(),
             origin: group.origin,
         });
         hold(role, who, group.locales.as_ref());
