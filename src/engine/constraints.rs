@@ -290,7 +290,9 @@ impl<'q> Bout<'_, 'q> {
             let (truth, part) = self.holds(*id, constraint, presets, &mut notes, &mut violated);
             // One that is broken by where the request comes from has been told of already.
             if self.is_inside(constraint) {
-                let is_open = truth == Truth::Open || presets.untold.iter().any(|(_, other)| other == id);
+                let is_untold = || presets.untold.iter().any(|(_, other)| other == id);
+                // What is violated is so, whatever else is not told.
+                let is_open = truth == Truth::Open || truth == Truth::True && is_untold();
                 let outcome = if truth == Truth::True && is_open {
                     Outcome::Submitted
                 } else {
