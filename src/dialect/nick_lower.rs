@@ -290,6 +290,7 @@ impl Lowering<'_> {
         let fields = fields
             .map(|name| Field {
                 name,
+                column: None,
                 kind: None,
                 relation: None,
             })
@@ -304,6 +305,7 @@ impl Lowering<'_> {
         self.policy.collections.push(Collection {
             id: row.id.clone(),
             title: title(text_of(&row.entry, "title").map(str::to_owned)),
+            table: None,
             state_field: Some(at(STATE_FIELD)),
             initial_state: None,
             owner: Some(OwnerFact {
