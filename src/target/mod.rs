@@ -9,6 +9,13 @@
 pub mod directus;
 pub mod mongodb;
 pub mod sql;
+mod sql_compare;
+mod sql_filter;
+mod sql_list;
+mod sql_moment;
+mod sql_number;
+mod sql_text;
+mod sql_writer;
 
 use crate::engine::filter::Filter;
 use crate::model::Model;

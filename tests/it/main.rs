@@ -67,6 +67,7 @@ mod statuses;
 mod steps;
 mod survive;
 mod swaps;
+mod target;
 mod tidy;
 mod validate;
 mod watch;
