@@ -7,7 +7,13 @@
 //! [`Unsayable`] that names it, never a wider filter; values never become part of SQL text.
 
 pub mod directus;
+mod literal;
 pub mod mongodb;
+mod mongodb_field;
+mod mongodb_function;
+mod mongodb_leaf;
+mod mongodb_moment;
+mod mongodb_text;
 pub mod sql;
 
 use crate::engine::filter::Filter;
