@@ -5,7 +5,7 @@ use rustc_hash::FxHashMap;
 use crate::model::bits::Bits;
 use crate::model::collection::Title;
 use crate::model::id::{GroupId, RoleId};
-use crate::model::role::{Group, Role, RoleKind, Roles, User};
+use crate::model::role::{Group, Role, RoleKind, Roles, User, Within};
 use crate::policy::Policy;
 use crate::policy::role::{self as declared, Administrator, Implicit};
 use crate::source::span::Spanned;
@@ -40,7 +40,9 @@ pub(super) fn compile_roles(policy: &Policy, interner: &mut Interner<'_>) {
         let index = roles.group_names.intern(&group.id.value);
         let row = Group {
             roles: role_ids(&group.roles, &roles),
+            context: group.context.iter().map(compile_within).collect(),
         };
+        roles.has_contexts |= !group.context.is_empty();
         if let Some(slot) = roles.groups.get_mut(index) {
             *slot = row;
         }
@@ -145,6 +147,18 @@ fn held_by<'r>(given: impl Iterator<Item = &'r RoleId>, roles: &Roles) -> Bits {
         held.union(&role.closure);
     }
     held
+}
+
+fn compile_within(within: &declared::Within) -> Within {
+    Within {
+        attribute: Box::new([within.attribute.value.as_str().into()]),
+        name: format!("$CONTEXT.{}", within.attribute.value).into(),
+        values: within
+            .values
+            .iter()
+            .map(|text| text.value.as_str().into())
+            .collect(),
+    }
 }
 
 fn compile_user(user: &declared::User, roles: &Roles) -> User {

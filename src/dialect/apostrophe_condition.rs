@@ -157,13 +157,6 @@ impl Conditions {
         Condition::compare(left, Operator::In, Operand::List(values.collect()), self.span)
     }
 
-    /// A fact of the request is one of these texts.
-    pub(super) fn context_in(self, fact: &str, values: &[Spanned<String>]) -> Condition {
-        let values = values.iter().map(|value| Operand::Value(text(&value.value)));
-        let left = Left::Fact(Variable::Context(vec![fact.to_owned()]));
-        Condition::compare(left, Operator::In, Operand::List(values.collect()), self.span)
-    }
-
     /// Compares a fact of the request with a constant.
     pub(super) fn context(self, fact: &str, operator: Operator, value: Value<'static>) -> Condition {
         let left = Left::Fact(Variable::Context(vec![fact.to_owned()]));

@@ -59,7 +59,6 @@ pub(super) fn hold_documents(origin: Span, policy: &mut Policy) -> Vec<Holder> {
         Holder {
             role: id,
             who: Who::Document(reach),
-            locales: None,
         }
     };
     Reach::ALL.map(&mut hold).into()

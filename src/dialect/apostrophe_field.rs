@@ -10,6 +10,7 @@ use crate::vocab::operator::FieldType;
 use super::Mode;
 use super::apostrophe_right::{Holder, Rights, World};
 use super::apostrophe_type::DocType;
+use super::apostrophe_union::Ways;
 use super::reader::{Keys, read_list, suggestion};
 
 /// A field of a type.
@@ -132,11 +133,14 @@ fn check_type(
     }
 }
 
+/// Fields that are closed to somebody, and what opens each of them.
+pub(super) type Closed = Vec<(Spanned<String>, Ways)>;
+
 /// Which fields of a type somebody does not see, and which not write, in a request that runs in draft mode or not.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Hidden {
-    pub(super) unseen: Vec<Spanned<String>>,
-    pub(super) unwritten: Vec<Spanned<String>>,
+    pub(super) unseen: Closed,
+    pub(super) unwritten: Closed,
 }
 
 /// Finds the fields of a type that are closed to somebody.
@@ -149,38 +153,50 @@ pub(super) fn find_hidden(
 ) -> Hidden {
     let mut hidden = Hidden::default();
     for field in found.fields.iter().flatten() {
+        let to = |action: &str, doc_type: &str| world.ways_to_permit(holder, action, doc_type, drafting);
         let has = |rule: &Option<FieldRule>| {
-            rule.as_ref()
-                .map(|rule| world.permits(holder, &rule.action.value, &rule.doc_type.value, drafting))
+            let rule = rule.as_ref()?;
+            Some(to(&rule.action.value, &rule.doc_type.value))
         };
         let (views, edits) = (has(&field.view), has(&field.edit));
-        if views == Some(false) {
-            hidden.unseen.push(field.name.clone());
+        let reaches = field.with_type.as_ref().map(|name| to("view", &name.value));
+        let written = ways_to_write(world.mode, views.as_ref(), edits.as_ref(), reaches.as_ref());
+        if let Some(views) = views.filter(|views| !views.is_there()) {
+            hidden.unseen.push((field.name.clone(), views));
         }
-        let with_type = field.with_type.as_ref();
-        let reaches = with_type.map(|name| world.permits(holder, "view", &name.value, drafting));
-        if !is_written(world.mode, views, edits, reaches) {
-            hidden.unwritten.push(field.name.clone());
+        if !written.is_there() {
+            hidden.unwritten.push((field.name.clone(), written));
         }
     }
     // What only those see who may edit the document.
     if !rights.edit.covers(drafting) {
         let name = Spanned::new(META.to_owned(), found.origin);
-        hidden.unseen.push(name);
+        let edits = if drafting {
+            Ways::known(false)
+        } else {
+            world.ways_to_edit_live(holder, found)
+        };
+        hidden.unseen.push((name, edits));
     }
     hidden
 }
 
-/// Tells whether a field is written: `views` and `edits` tell whether its rules hold, if it has them, and `reaches` whether the
-/// documents that it leads to are viewed.
-fn is_written(mode: Mode, views: Option<bool>, edits: Option<bool>, reaches: Option<bool>) -> bool {
+/// Returns the ways to write a field: `views` and `edits` are those to satisfy its rules, if it has them, and `reaches` those to
+/// view the documents that it leads to.
+fn ways_to_write(mode: Mode, views: Option<&Ways>, edits: Option<&Ways>, reaches: Option<&Ways>) -> Ways {
+    let one_of = |rules: [Option<&Ways>; 2]| {
+        let rules = rules.into_iter().flatten().cloned();
+        rules.fold(Ways::known(false), Ways::or)
+    };
+    let all_of = |rules: [Option<&Ways>; 3]| {
+        let rules = rules.into_iter().flatten();
+        rules.fold(Ways::known(true), Ways::and)
+    };
     match mode {
         // One of the two rules is enough, and for a relation the view of what it leads to where there is no rule.
-        Mode::Exact => match (views, edits) {
-            (None, None) => reaches.unwrap_or(true),
-            (views, edits) => views == Some(true) || edits == Some(true),
-        },
-        Mode::Strict => views.unwrap_or(true) && edits.unwrap_or(true) && reaches.unwrap_or(true),
+        Mode::Exact if views.is_some() || edits.is_some() => one_of([views, edits]),
+        Mode::Exact => all_of([reaches, None, None]),
+        Mode::Strict => all_of([views, edits, reaches]),
     }
 }
 

@@ -199,11 +199,22 @@ fn settle_cell(cell: &mut Cell, custom: &[CustomPermission], diagnostics: &mut V
 impl GroupRow {
     /// Returns the row of the grid for a type.
     pub(super) fn find_cell(&self, found: &DocType) -> Option<&Cell> {
-        let name = match found.kind {
+        let row = Self::row_of(found);
+        self.cells.iter().find(|cell| cell.doc_type.value == row)
+    }
+
+    /// Returns the name of the row of the grid that a type has.
+    pub(super) fn row_of(found: &DocType) -> &str {
+        match found.kind {
             Kind::Page => PAGES,
             Kind::Piece => found.name.value.as_str(),
-        };
-        self.cells.iter().find(|cell| cell.doc_type.value == name)
+        }
+    }
+
+    /// Tells whether a row of the grid gives a permission; without a name, whether any does.
+    pub(super) fn gives(&self, permission: &str, row: Option<&str>) -> bool {
+        let mut cells = self.cells.iter();
+        cells.any(|cell| row.is_none_or(|row| cell.doc_type.value == row) && cell.has(permission))
     }
 
     /// Tells whether the group has any right at all.

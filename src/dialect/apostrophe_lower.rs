@@ -12,12 +12,13 @@ use super::Mode;
 use super::apostrophe::Project;
 use super::apostrophe_condition::{Conditions, DRAFT, PUBLISHED};
 use super::apostrophe_document::hold_documents;
-use super::apostrophe_field::{Hidden, check_fields, collection_fields, find_hidden};
+use super::apostrophe_field::{Closed, Hidden, check_fields, collection_fields, find_hidden};
 use super::apostrophe_group::settle_group;
 use super::apostrophe_operation::{add_workflows, state_names, workflow_of};
 use super::apostrophe_right::{Holder, Level, Rights, Sight, Who, World, only, several};
 use super::apostrophe_role::{API, LIST_SUBMITTED, SCHEMA, actions, codes, lower_roles};
 use super::apostrophe_type::{DocType, Rank, SUBMITTED_DRAFT, UPLOADED, USER};
+use super::apostrophe_union::{Bundles, CREATE_LIVE, DELETE, DELETE_LIVE, Demand, EDIT_LIVE, Ways};
 
 /// Lowers what the files of a profile say.
 pub(super) fn lower(
@@ -48,6 +49,7 @@ pub(super) fn lower(
     let mut lowering = Lowering {
         world: &world,
         policy: &mut policy,
+        bundles: Bundles::default(),
     };
     lowering.grant_everywhere(uploads, origin);
     lowering.lower_type(&DocType::none(origin));
@@ -56,22 +58,30 @@ pub(super) fn lower(
         lowering.lower_type(found);
     }
     lowering.demand_submission(origin);
+    let bundles = lowering.bundles;
+    bundles.declare(&world.holders, origin, &mut policy);
     add_workflows(&world, &mut policy, origin);
     policy
 }
+
+const VIEW_DRAFT: &str = "view-draft";
+const UPLOAD: &str = "upload-attachment";
 
 /// Adds what one type after the other means.
 pub(super) struct Lowering<'l, 't> {
     pub(super) world: &'l World<'t>,
     policy: &'l mut Policy,
+    /// What groups have in common, as conditions ask for it.
+    bundles: Bundles,
 }
 
 /// Holders of whom the same is true, by what that is.
 type Alike<'l, K> = Vec<(K, Vec<&'l Holder>)>;
 /// Fields that are closed in draft mode, and otherwise.
-type ByMode = [Vec<Spanned<String>>; 2];
+type ByMode = [Closed; 2];
 
 /// What some holders may do with documents of one type.
+#[derive(Clone)]
 pub(super) struct Allow<'a> {
     pub(super) actions: &'a [&'a str],
     /// The states that count; none: all.
@@ -94,18 +104,34 @@ impl Lowering<'_, '_> {
             uploads || UPLOADED.iter().any(creates)
         };
         let uploading: Vec<&Holder> = drafts.iter().filter(may_upload).copied().collect();
-        for (action, holders) in [("view-draft", drafts), ("upload-attachment", uploading)] {
-            for holder in holders {
-                let selection = Selection {
-                    roles: only(&holder.role),
-                    actions: several(&[action], origin),
-                    when: self.locale(holder, origin),
-                    ..Selection::default()
-                };
-                self.policy
-                    .grants
-                    .push(Grant::new(Effect::Allow, selection, Selector::Any, origin));
-            }
+        // Who makes images where others publish them uploads as well.
+        let mut together: Vec<(&Holder, Ways)> = Vec::new();
+        for holder in drafts.iter().filter(|holder| !may_upload(holder)) {
+            let creating = UPLOADED
+                .iter()
+                .filter(|name| world.permits(holder, "create", name, true));
+            let ways = creating.map(|name| world.ways_to_permit(holder, "create", name, false));
+            together.push((holder, ways.fold(Ways::known(false), Ways::or)));
+        }
+        let mut allow = |action: &str, holder: &Holder, when: Option<Condition>| {
+            let selection = Selection {
+                roles: only(&holder.role),
+                actions: several(&[action], origin),
+                when,
+                ..Selection::default()
+            };
+            let grant = Grant::new(Effect::Allow, selection, Selector::Any, origin);
+            self.policy.grants.push(grant);
+        };
+        let make = Conditions {
+            mode: world.mode,
+            span: origin,
+        };
+        drafts.iter().for_each(|holder| allow(VIEW_DRAFT, holder, None));
+        uploading.iter().for_each(|holder| allow(UPLOAD, holder, None));
+        for (holder, ways) in together.iter().filter(|(_, ways)| !ways.is_none()) {
+            let when = self.bundles.condition(ways, make);
+            allow(UPLOAD, holder, when);
         }
     }
 
@@ -159,7 +185,7 @@ impl Lowering<'_, '_> {
             filtering: Filtering::Covered,
             origin: found.origin,
         });
-        let about = (!found.name.value.is_empty()).then_some(found);
+        let about = about(found);
         let holders: Vec<(&Holder, Rights)> = world
             .holders
             .iter()
@@ -205,13 +231,7 @@ impl Lowering<'_, '_> {
     }
 
     /// Returns the fields that are closed in draft mode, and those that are closed otherwise.
-    fn closed(
-        &self,
-        holder: &Holder,
-        rights: Rights,
-        found: &DocType,
-        part: fn(Hidden) -> Vec<Spanned<String>>,
-    ) -> ByMode {
+    fn closed(&self, holder: &Holder, rights: Rights, found: &DocType, part: fn(Hidden) -> Closed) -> ByMode {
         [true, false].map(|drafting| part(find_hidden(self.world, holder, rights, found, drafting)))
     }
 
@@ -250,13 +270,26 @@ impl Lowering<'_, '_> {
                     Mode::Strict => make.check_and_list(Some(make.drafting()), list),
                 };
                 let [drafts, _] = unwritten;
-                let allow = Allow {
-                    actions: &[action],
-                    states,
-                    when,
-                    fields: except(drafts),
-                };
-                self.allow(found, &holders, allow);
+                self.allow_but(found, &holders, (&[action], states), when, &drafts);
+            }
+        }
+        self.complete_writing(found);
+    }
+
+    /// What two holders together may write, in requests of both modes.
+    fn complete_writing(&mut self, found: &DocType) {
+        let make = self.conditions(found.origin);
+        for (action, demand) in [("create", CREATE_LIVE), ("edit", EDIT_LIVE)] {
+            let states: &[&str] = if action == "create" && found.localized {
+                &["draft", "live"]
+            } else {
+                &[]
+            };
+            for (holder, ways) in self.world.completed(demand, about(found)) {
+                let when = self.bundles.condition(&ways, make);
+                let rights = self.world.rights(holder, about(found));
+                let unwritten = self.closed(holder, rights, found, |hidden| hidden.unwritten);
+                self.allow_by_mode(found, &[holder], (&[action], states), when, unwritten);
             }
         }
     }
@@ -293,6 +326,40 @@ impl Lowering<'_, '_> {
             };
             self.allow(found, &deleting, Allow::of(&["delete"], when));
         }
+        let draft = Some(make.deleted_as_draft());
+        let live = Some(make.not(make.deleted_as_draft()));
+        let when = |check| {
+            if strict {
+                make.check_and_list(check, None)
+            } else {
+                check
+            }
+        };
+        self.complete(found, EDIT_LIVE, &Allow::of(&["delete"], when(draft)));
+        if strict {
+            self.complete(found, DELETE_LIVE, &Allow::of(&["delete"], when(live.clone())));
+            let check = make.both(live, Some(make.only_check()));
+            self.complete(found, DELETE, &Allow::of(&["delete"], check));
+        } else {
+            self.complete(found, DELETE, &Allow::of(&["delete"], live));
+        }
+    }
+
+    /// Allows what some holders may do only together with others.
+    pub(super) fn complete(&mut self, found: &DocType, demand: Demand<'_>, allow: &Allow<'_>) {
+        let make = self.conditions(found.origin);
+        for (holder, ways) in self.world.completed(demand, about(found)) {
+            let lacking = self.bundles.condition(&ways, make);
+            let when = make.both(allow.when.clone(), lacking);
+            self.allow(
+                found,
+                &[holder],
+                Allow {
+                    when,
+                    ..allow.clone()
+                },
+            );
+        }
     }
 
     /// The inbox holds what somebody has submitted himself, and all for those who publish.
@@ -314,8 +381,17 @@ impl Lowering<'_, '_> {
                 .collect();
             let mine = (!sees_all).then(|| make.submitted_by_oneself());
             let draft = strict.then(|| make.copy(DRAFT));
-            let when = make.both(mine, draft);
+            let when = make.both(mine, draft.clone());
             self.allow(found, &looking, Allow::of(&[LIST_SUBMITTED], when));
+            for holder in looking.into_iter().filter(|_| !sees_all) {
+                let ways = self
+                    .world
+                    .ways_to_permit(holder, "publish", SUBMITTED_DRAFT, true);
+                if !ways.is_none() {
+                    let when = make.both(self.bundles.condition(&ways, make), draft.clone());
+                    self.allow(found, &[holder], Allow::of(&[LIST_SUBMITTED], when));
+                }
+            }
         }
     }
 
@@ -355,6 +431,7 @@ impl Lowering<'_, '_> {
             let when = (level == Level::Draft).then(|| make.copy(DRAFT));
             self.allow(found, &editing, Allow::of(&writing, when));
         }
+        self.complete(found, EDIT_LIVE, &Allow::of(&writing, None));
         let publishing = those(holders, |rights| rights.publish);
         self.allow(found, &publishing, Allow::of(&["list:publish"], None));
     }
@@ -395,26 +472,48 @@ impl Lowering<'_, '_> {
         [drafts, others]: ByMode,
     ) {
         let make = self.conditions(found.origin);
-        let allow = |when, closed| Allow {
-            actions,
-            states,
-            when,
-            fields: except(closed),
-        };
-        let same =
-            drafts.len() == others.len() && drafts.iter().zip(&others).all(|(a, b)| a.value == b.value);
-        if same {
-            self.allow(found, holders, allow(when, drafts));
+        let what = (actions, states);
+        if drafts == others {
+            self.allow_but(found, holders, what, when, &drafts);
             return;
         }
         let drafting = make.both(when.clone(), Some(make.drafting()));
         let otherwise = make.both(when, Some(make.not(make.drafting())));
-        self.allow(found, holders, allow(drafting, drafts));
-        self.allow(found, holders, allow(otherwise, others));
+        self.allow_but(found, holders, what, drafting, &drafts);
+        self.allow_but(found, holders, what, otherwise, &others);
     }
 
-    /// Adds an allow for some holders; groups have their own, so that an answer names the row of their grid, and so has who has a
-    /// right in some locales only.
+    /// Allows something with all fields but those that are closed, and with each of these as far as something opens it.
+    fn allow_but(
+        &mut self,
+        found: &DocType,
+        holders: &[&Holder],
+        (actions, states): (&[&str], &[&str]),
+        when: Option<Condition>,
+        closed: &Closed,
+    ) {
+        let make = self.conditions(found.origin);
+        let allow = |when, fields| Allow {
+            actions,
+            states,
+            when,
+            fields,
+        };
+        self.allow(found, holders, allow(when.clone(), except(closed)));
+        let mut seen: Vec<&Ways> = Vec::new();
+        for (_, ways) in closed.iter().filter(|(_, ways)| !ways.is_none()) {
+            if seen.contains(&ways) {
+                continue;
+            }
+            seen.push(ways);
+            let same = closed.iter().filter(|(_, other)| other == ways);
+            let fields = Selector::Only(same.map(|(name, _)| name.clone()).collect());
+            let when = make.both(when.clone(), self.bundles.condition(ways, make));
+            self.allow(found, holders, allow(when, fields));
+        }
+    }
+
+    /// Adds an allow for some holders; groups have their own, so that an answer names the row of their grid.
     pub(super) fn allow(&mut self, found: &DocType, holders: &[&Holder], allow: Allow<'_>) {
         let shared: Vec<Spanned<String>> = holders
             .iter()
@@ -422,49 +521,29 @@ impl Lowering<'_, '_> {
             .map(|holder| holder.role.clone())
             .collect();
         if !shared.is_empty() {
-            self.push(
-                found,
-                Selector::Only(shared),
-                allow.when.clone(),
-                &allow,
-                found.origin,
-            );
+            self.push(found, Selector::Only(shared), &allow, found.origin);
         }
         for holder in holders.iter().filter(|holder| stands_alone(holder)) {
             let origin = match &holder.who {
                 Who::Group(group) => group.find_cell(found).map_or(group.origin, |cell| cell.origin),
                 Who::Visitor | Who::Member | Who::Role(_) | Who::Document(_) => found.origin,
             };
-            let make = self.conditions(origin);
-            let when = make.both(self.locale(holder, origin), allow.when.clone());
-            self.push(found, only(&holder.role), when, &allow, origin);
+            self.push(found, only(&holder.role), &allow, origin);
         }
     }
 
-    fn push(
-        &mut self,
-        found: &DocType,
-        roles: Selector,
-        when: Option<Condition>,
-        allow: &Allow<'_>,
-        origin: Span,
-    ) {
+    fn push(&mut self, found: &DocType, roles: Selector, allow: &Allow<'_>, origin: Span) {
         let selection = Selection {
             roles,
             collections: only(&found.name),
             actions: several(allow.actions, origin),
             states: state_names(allow.states, origin),
-            when,
+            when: allow.when.clone(),
             ..Selection::default()
         };
         self.policy
             .grants
             .push(Grant::new(Effect::Allow, selection, allow.fields.clone(), origin));
-    }
-
-    fn locale(&self, holder: &Holder, span: Span) -> Option<Condition> {
-        let locales = holder.locales.as_ref()?;
-        Some(self.conditions(span).context_in("locale", locales))
     }
 
     pub(super) fn conditions(&self, span: Span) -> Conditions {
@@ -510,15 +589,20 @@ fn put<'l, K: PartialEq>(key: K, holder: &'l Holder, alike: &mut Alike<'l, K>) {
 }
 
 fn stands_alone(holder: &Holder) -> bool {
-    matches!(holder.who, Who::Group(_)) || holder.locales.is_some()
+    matches!(holder.who, Who::Group(_))
 }
 
-fn except(closed: Vec<Spanned<String>>) -> Selector {
+fn except(closed: &Closed) -> Selector {
     if closed.is_empty() {
         Selector::Any
     } else {
-        Selector::Except(closed)
+        Selector::Except(closed.iter().map(|(name, _)| name.clone()).collect())
     }
+}
+
+/// Returns the type; `None` for what stands for questions without one.
+pub(super) fn about(found: &DocType) -> Option<&DocType> {
+    (!found.name.value.is_empty()).then_some(found)
 }
 
 /// Returns a name at a place.

@@ -17,6 +17,7 @@ use super::apostrophe_condition::Conditions;
 use super::apostrophe_lower::{Allow, Lowering, those};
 use super::apostrophe_right::{Holder, Level, Rights, World, several};
 use super::apostrophe_type::{DocType, Kind};
+use super::apostrophe_union::{CREATE_LIVE, DELETE_LIVE, Demand, EDIT_LIVE};
 
 /// The states: a draft alone.
 const DRAFT: &str = "draft";
@@ -83,6 +84,17 @@ impl Guard {
             Guard::EditLive => rights.edit == Level::Any,
             Guard::Publish => rights.edit == Level::Any && rights.publish,
             Guard::DeleteLive => rights.edit == Level::Any && rights.delete,
+        }
+    }
+}
+
+impl Guard {
+    /// Returns the rights that may come from several groups; `None` if it asks for one alone.
+    fn demand(self) -> Option<Demand<'static>> {
+        match self {
+            Guard::Edit => None,
+            Guard::EditLive | Guard::Publish => Some(EDIT_LIVE),
+            Guard::DeleteLive => Some(DELETE_LIVE),
         }
     }
 }
@@ -479,17 +491,22 @@ impl Lowering<'_, '_> {
                 self.grant_sight(found, holders, &actions);
                 continue;
             };
-            if without == with {
-                let holders = those(holders, |rights| with.lets(rights));
-                self.allow(found, &holders, Allow::of(&actions, None));
+            let by_state = [(without, &WITHOUT_PUBLISHED[..]), (with, &WITH_PUBLISHED[..])];
+            let in_all = [(with, &[][..])];
+            let guards = if without == with {
+                &in_all[..]
             } else {
-                for (guard, states) in [(without, &WITHOUT_PUBLISHED[..]), (with, &WITH_PUBLISHED[..])] {
-                    let holders = those(holders, |rights| guard.lets(rights));
-                    let allow = Allow {
-                        states,
-                        ..Allow::of(&actions, None)
-                    };
-                    self.allow(found, &holders, allow);
+                &by_state[..]
+            };
+            for (guard, states) in guards {
+                let holders = those(holders, |rights| guard.lets(rights));
+                let allow = Allow {
+                    states,
+                    ..Allow::of(&actions, None)
+                };
+                self.allow(found, &holders, allow.clone());
+                if let Some(demand) = guard.demand() {
+                    self.complete(found, demand, &allow);
                 }
             }
             if operation == Operation::Dismiss {
@@ -521,7 +538,10 @@ impl Lowering<'_, '_> {
                 states: &states,
                 ..Allow::of(&actions, None)
             };
-            self.allow(found, &creating, allow);
+            self.allow(found, &creating, allow.clone());
+            if live || found.autopublish {
+                self.complete(found, CREATE_LIVE, &allow);
+            }
         }
     }
 }

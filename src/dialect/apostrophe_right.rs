@@ -60,8 +60,6 @@ pub(super) struct Holder {
     /// The role that stands for it.
     pub(super) role: Spanned<String>,
     pub(super) who: Who,
-    /// The locales in which the rights count; absent: in all.
-    pub(super) locales: Option<Vec<Spanned<String>>>,
 }
 
 /// What kind of holder it is.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::policy::role::{Administrator, Group, Implicit, Role, RoleKind};
+use crate::policy::role::{Administrator, Group, Implicit, Role, RoleKind, Within};
 use crate::policy::{Action, Codes, Policy, Title};
 use crate::source::span::{Span, Spanned};
 use crate::vocab::effect::{Operation, Reason};
@@ -26,11 +26,10 @@ pub(super) fn lower_roles(
         Mode::Exact => Administrator::Anything,
     };
     let mut holders = Vec::new();
-    let mut hold = |role: Role, who: Option<Who>, locales: Option<&Vec<Spanned<String>>>| {
+    let mut hold = |role: Role, who: Option<Who>| {
         holders.extend(who.map(|who| Holder {
             role: role.id.clone(),
             who,
-            locales: locales.cloned(),
         }));
         policy.roles.push(role);
     };
@@ -39,22 +38,21 @@ pub(super) fn lower_roles(
         ..Role::new(at(id, origin), origin)
     };
     let Some(groups) = groups else {
-        hold(implicit(VISITOR, Implicit::Roleless), Some(Who::Visitor), None);
+        hold(implicit(VISITOR, Implicit::Roleless), Some(Who::Visitor));
         for rank in Rank::ALL {
             let mut role = Role::new(at(rank.name(), origin), origin);
             let who = (rank != Rank::Admin).then_some(Who::Role(rank));
             if who.is_none() {
                 role.administrator = administrator;
             }
-            hold(role, who, None);
+            hold(role, who);
         }
         return holders;
     };
-    hold(implicit(VISITOR, Implicit::Anonymous), Some(Who::Visitor), None);
+    hold(implicit(VISITOR, Implicit::Anonymous), Some(Who::Visitor));
     hold(
         implicit(Rank::Guest.name(), Implicit::Authenticated),
         Some(Who::Member),
-        None,
     );
     for group in groups {
         let id = Spanned::new(format!("group:{}", group.name.value), group.name.span);
@@ -67,13 +65,20 @@ pub(super) fn lower_roles(
             role.administrator = administrator;
         }
         let who = (!group.admin).then(|| Who::Group(group.clone()));
+        // Who may do everything may do so in every locale.
+        let locales = group.locales.as_ref().filter(|_| !group.admin);
+        let locales = locales.map(|locales| Within {
+            attribute: at("locale", group.name.span),
+            values: locales.clone(),
+        });
         policy.groups.push(Group {
             id: group.name.clone(),
             title: group.title.clone(),
             roles: vec![role.id.clone()],
+            context: locales.into_iter().collect(),
             origin: group.origin,
         });
-        hold(role, who, group.locales.as_ref());
+        hold(role, who);
     }
     holders
 }

@@ -27,6 +27,7 @@ mod apostrophe_operation;
 mod apostrophe_right;
 mod apostrophe_role;
 mod apostrophe_type;
+mod apostrophe_union;
 mod condition;
 mod directus;
 mod directus_build;

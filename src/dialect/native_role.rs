@@ -1,11 +1,11 @@
 //! Roles, groups and known users in the native form.
 
-use crate::policy::role::{Administrator, Group, Implicit, Role, RoleKind, User};
-use crate::source::diagnostic::Diagnostic;
-use crate::source::json::Json;
+use crate::policy::role::{Administrator, Group, Implicit, Role, RoleKind, User, Within};
+use crate::source::diagnostic::{Diagnostic, quote};
+use crate::source::json::{Json, Member};
 use crate::source::span::{Span, Spanned};
 
-use super::reader::{self, Item};
+use super::reader::{self, Empty, Item};
 use super::value;
 use super::word;
 
@@ -70,13 +70,36 @@ pub(super) fn read_group(
 ) -> Group {
     let (title, _) = keys.titles(diagnostics);
     let roles = keys.ids("roles", diagnostics).unwrap_or_default();
+    let context = keys.optional("context");
+    let context = context.map(|json| read_context(json, diagnostics));
     keys.finish(diagnostics);
     Group {
         id,
         title,
         roles,
+        context: context.unwrap_or_default(),
         origin,
     }
+}
+
+/// Reads in which contexts a group counts: for attributes, the texts of which they must be one.
+fn read_context(json: &Json, diagnostics: &mut Vec<Diagnostic>) -> Vec<Within> {
+    let members = reader::read_members(json, "`context`", diagnostics).unwrap_or_default();
+    let read = |Member { key, value }: &Member| {
+        let named = reader::check_id(
+            &key.value,
+            key.span,
+            "an attribute of the context",
+            Empty::Refused,
+            diagnostics,
+        );
+        let values = reader::read_ids(value, &quote(&key.value), Empty::Allowed, diagnostics);
+        values.filter(|_| named).map(|values| Within {
+            attribute: key.clone(),
+            values,
+        })
+    };
+    members.iter().filter_map(read).collect()
 }
 
 /// Reads a known user.

@@ -138,6 +138,7 @@ impl Lowering<'_> {
                 id: row.id.clone(),
                 title: title(row.title.clone()),
                 roles: row.roles.clone(),
+                context: Vec::new(),
                 origin: row.origin,
             });
         }

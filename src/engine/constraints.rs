@@ -39,6 +39,11 @@ impl Presets<'_> {
     pub(super) fn is_untold(&self, field: &str) -> bool {
         self.untold.iter().any(|(other, _)| *other == field)
     }
+
+    /// Tells whether a constraint presets a field with what the request does not tell.
+    pub(super) fn is_untold_by(&self, constraint: ConstraintId) -> bool {
+        self.untold.iter().any(|(_, other)| *other == constraint)
+    }
 }
 
 impl<'q> Bout<'_, 'q> {
@@ -117,7 +122,7 @@ impl<'q> Bout<'_, 'q> {
     }
 
     /// Orders constraints with presets by the last role that holds them; those for everybody come first.
-    fn order(&self, applying: &mut Applying) {
+    pub(super) fn order(&self, applying: &mut Applying) {
         let model = self.facts.model;
         let has_presets = |id: &ConstraintId| {
             model
@@ -285,7 +290,9 @@ impl<'q> Bout<'_, 'q> {
             let (truth, part) = self.holds(*id, constraint, presets, &mut notes, &mut violated);
             // One that is broken by where the request comes from has been told of already.
             if self.is_inside(constraint) {
-                let is_open = truth == Truth::Open || presets.untold.iter().any(|(_, other)| other == id);
+                let is_untold = || presets.untold.iter().any(|(_, other)| other == id);
+                // What is violated is so, whatever else is not told.
+                let is_open = truth == Truth::Open || truth == Truth::True && is_untold();
                 let outcome = if truth == Truth::True && is_open {
                     Outcome::Submitted
                 } else {

@@ -78,7 +78,7 @@ fn search<'q>(
     };
     let touched = touched(model, query);
     let transition = decision.transition.and_then(|id| model.transition(id));
-    let unknowns = unknowns(query, &touched, decision, transition);
+    let unknowns = unknowns(model, query, &touched, decision, transition);
     let candidates = candidates(&facts, decision, transition, &touched, &unknowns);
     let action = model
         .action_names

@@ -4,10 +4,11 @@ use crate::model::Model;
 use crate::model::bits::Bits;
 use crate::model::grant::{Held, Mask, Selection};
 use crate::model::id::{GroupId, RoleId};
-use crate::model::role::{RoleKind, User};
+use crate::model::role::{Group, RoleKind, User};
 use crate::vocab::network::Address;
 use crate::vocab::sheet::Grantee;
 
+use super::compare::view_text;
 use super::facts::Facts;
 use super::query::{Holder, LocalRoles, Query, QueryError};
 
@@ -128,20 +129,38 @@ pub fn list(model: &Model, query: &Query<'_>) -> Result<Vec<Holding>, QueryError
 
 /// Returns the roles that owners of items hold as such here; none if that would make them administrators.
 pub(super) fn of_owners(facts: &Facts<'_>) -> Bits {
-    let model = facts.model;
-    let mut bits = Bits::default();
-    let mut set = Set {
-        model,
-        address: facts.address(),
-        bits: &mut bits,
-    };
-    for role in &model.roles.owner {
-        set.add(*role, How::Owner);
-    }
-    if bits.intersects(&model.roles.administrators) {
+    let bits = brought(facts, &facts.model.roles.owner);
+    if bits.intersects(&facts.model.roles.administrators) {
         return Bits::default();
     }
     bits
+}
+
+/// Returns these roles and all that they bring, as far as they count for where the request comes from.
+pub(super) fn brought(facts: &Facts<'_>, roles: &[RoleId]) -> Bits {
+    let mut bits = Bits::default();
+    let mut set = Set {
+        model: facts.model,
+        address: facts.address(),
+        bits: &mut bits,
+    };
+    roles.iter().for_each(|role| set.add(*role, How::Owner));
+    bits
+}
+
+/// Lists the groups of the subject that do not count in this context, by name.
+pub fn groups_elsewhere<'g>(model: &'g Model, query: &'g Query<'_>) -> Vec<&'g str> {
+    if !model.roles.has_contexts {
+        return Vec::new();
+    }
+    let identity = identify(model, query);
+    let mut names: Vec<&str> = Vec::new();
+    for name in group_names(model, query, &identity) {
+        if !name_counts(model, query, name) && !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
 }
 
 /// Returns the roles of the subject that do not count for where the request comes from.
@@ -382,14 +401,9 @@ impl<'r> Reader<'r, '_> {
     }
 
     fn group(&self, group: GroupId, gather: &mut impl Gather, known: &mut Known) {
-        for role in self
-            .model
-            .roles
-            .groups
-            .get(group.index())
-            .into_iter()
-            .flat_map(|group| group.roles.iter())
-        {
+        let row = self.model.roles.groups.get(group.index());
+        let counting = row.filter(|row| group_counts(row, self.query));
+        for role in counting.into_iter().flat_map(|group| group.roles.iter()) {
             known.role |= self.is_role(*role);
             gather.add(*role, How::Group(group));
         }
@@ -475,9 +489,34 @@ struct Node<'n, 'q> {
     local_roles: &'n [LocalRoles<'q>],
 }
 
-/// Tells whether the subject belongs to a group: it says so, or the users table does.
+/// Tells whether belonging to a group counts here: the context says what it must.
+#[inline]
+pub(super) fn group_counts(group: &Group, query: &Query<'_>) -> bool {
+    group.context.iter().all(|within| {
+        let told = within.attribute.first();
+        let told = told.and_then(|name| query.context.attributes.get(name));
+        let text = told.and_then(|value| view_text(value.view()));
+        text.is_some_and(|text| within.values.iter().any(|value| **value == *text))
+    })
+}
+
+/// Tells the same of a group by its name; one that the policy does not know always counts.
+#[inline]
+fn name_counts(model: &Model, query: &Query<'_>, name: &str) -> bool {
+    let roles = &model.roles;
+    if !roles.has_contexts {
+        return true;
+    }
+    let row = roles
+        .group_names
+        .find(name)
+        .and_then(|group| roles.groups.get(group));
+    row.is_none_or(|group| group_counts(group, query))
+}
+
+/// Tells whether the subject belongs to a group: it says so, or the users table does; and whether that counts here.
 pub(super) fn is_member(model: &Model, query: &Query<'_>, identity: &Identity<'_>, name: &str) -> bool {
-    if name.is_empty() {
+    if name.is_empty() || !name_counts(model, query, name) {
         return false;
     }
     query.subject.groups.contains(&name)
@@ -491,19 +530,28 @@ pub(super) fn is_member(model: &Model, query: &Query<'_>, identity: &Identity<'_
             })
 }
 
-/// Returns the subject and all groups that it belongs to, as grants on documents name them.
+/// Returns the subject and all groups that it belongs to and that count here, as grants on documents name them.
 pub(super) fn grantees<'g>(
     model: &'g Model,
     query: &'g Query<'_>,
     identity: &Identity<'g>,
 ) -> impl Iterator<Item = Grantee<'g>> {
+    let groups = group_names(model, query, identity).filter(|name| name_counts(model, query, name));
+    let user = identity.id.map(Grantee::User);
+    user.into_iter().chain(groups.map(Grantee::Group))
+}
+
+/// Returns the groups that the subject belongs to, whether they count here or not.
+fn group_names<'g>(
+    model: &'g Model,
+    query: &'g Query<'_>,
+    identity: &Identity<'g>,
+) -> impl Iterator<Item = &'g str> {
     let told = query.subject.groups.iter().copied();
     let known = identity.id.and_then(|id| model.roles.users.get(id));
     let known = known.into_iter().flat_map(|user| &user.groups);
     let known = known.map(|group| model.roles.group_names.name(group.index()));
-    let groups = told.chain(known).filter(|name| !name.is_empty());
-    let user = identity.id.map(Grantee::User);
-    user.into_iter().chain(groups.map(Grantee::Group))
+    told.chain(known).filter(|name| !name.is_empty())
 }
 
 /// Tells whether the subject is this holder of a grant on a document, or a member of this group.

@@ -1,6 +1,7 @@
 //! Facts that a decision lacked, and the values that might be told for them: those that rules compare them with, and their
 //! neighbours.
 
+use crate::model::Model;
 use crate::model::condition::{Leaf, Left, Operand, Variable};
 use crate::model::workflow::Transition;
 use crate::vocab::value::{Object, Value};
@@ -63,6 +64,7 @@ fn with<'x>(object: &Object<'x>, path: &'x [Box<str>], value: &Value<'x>) -> Obj
 
 /// Finds the facts that a decision lacked, and what they are compared with.
 pub(super) fn unknowns<'q>(
+    model: &'q Model,
     query: &'q Query<'q>,
     touched: &Touched<'q>,
     decision: &Decision<'_>,
@@ -99,6 +101,9 @@ pub(super) fn unknowns<'q>(
             }
         });
     }
+    if model.roles.has_contexts {
+        of_groups(model, query, &mut unknowns);
+    }
     for unknown in &mut unknowns {
         let mut values: Vec<Value<'q>> = Vec::new();
         for value in unknown.values.drain(..) {
@@ -109,6 +114,25 @@ pub(super) fn unknowns<'q>(
         unknown.values = values;
     }
     unknowns
+}
+
+/// Adds what the context does not tell and some group wants to know, with what would make the group count.
+fn of_groups<'q>(model: &'q Model, query: &Query<'q>, unknowns: &mut Vec<Unknown<'q>>) {
+    for within in model.roles.groups.iter().flat_map(|group| &group.context) {
+        let name = within.attribute.first();
+        if name.is_none_or(|name| query.context.attributes.get(name).is_some()) {
+            continue;
+        }
+        let values = within.values.iter().map(|value| Value::Text((&**value).into()));
+        match unknowns.iter_mut().find(|unknown| unknown.name == &*within.name) {
+            Some(unknown) => unknown.values.extend(values),
+            None => unknowns.push(Unknown {
+                name: &within.name,
+                place: Place::Context(&within.attribute),
+                values: values.collect(),
+            }),
+        }
+    }
 }
 
 type Told<'q> = (&'q str, Place<'q>, Vec<Value<'q>>);

@@ -8,7 +8,7 @@ use crate::vocab::value::{Object, Value, View};
 
 use super::compare::Side;
 use super::condition::Scene;
-use super::role::ordered;
+use super::role::{group_counts, ordered};
 
 impl<'s> Scene<'s> {
     /// Returns a fact of the request.
@@ -133,6 +133,7 @@ impl<'s> Scene<'s> {
             named
                 .chain(known)
                 .filter_map(|group| model.roles.groups.get(group))
+                .filter(|group| group_counts(group, facts.query))
                 .flat_map(|group| group.roles.iter().copied())
                 .find(&is_role)
         };

@@ -45,6 +45,8 @@ pub struct Roles {
     pub held_by_owners: Bits,
     /// Whether any role counts only in some networks.
     pub has_networks: bool,
+    /// Whether any group counts only where the context says so.
+    pub has_contexts: bool,
 }
 
 /// A role.
@@ -82,6 +84,19 @@ pub enum RoleKind {
 pub struct Group {
     /// Roles of its members.
     pub roles: Box<[RoleId]>,
+    /// What the context must say for it to count.
+    pub context: Box<[Within]>,
+}
+
+/// An attribute of the context that must be one of some texts.
+#[derive(Clone, Debug)]
+pub struct Within {
+    /// The name of the attribute, as a path of one step.
+    pub attribute: Box<[Box<str>]>,
+    /// How the attribute is named among what lacks.
+    pub name: Box<str>,
+    /// The texts.
+    pub values: Box<[Box<str>]>,
 }
 
 /// A known user.

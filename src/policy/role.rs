@@ -119,8 +119,19 @@ pub struct Group {
     pub title: Title,
     /// Roles that its members hold.
     pub roles: Vec<Spanned<String>>,
+    /// What the context must say, all of it; where it does not, belonging to the group counts for nothing.
+    pub context: Vec<Within>,
     /// Where it is declared.
     pub origin: Span,
+}
+
+/// An attribute of the context that must be one of some texts.
+#[derive(Clone, Debug, Hash)]
+pub struct Within {
+    /// The name of the attribute.
+    pub attribute: Spanned<String>,
+    /// The texts; none: it never is.
+    pub values: Vec<Spanned<String>>,
 }
 
 /// A person whose roles and groups the policy knows; they are added to what a request says.

@@ -46,6 +46,7 @@ fn of_pair(model: &Model, collection: CollectionId, action: ActionId) -> Paths {
         if grant.networks.is_some() || model.roles.has_networks {
             paths.insert(ADDRESS.to_owned());
         }
+        of_groups(model, &mut paths);
     }
     let constraints = model
         .constraint_slots
@@ -67,6 +68,13 @@ fn of_pair(model: &Model, collection: CollectionId, action: ActionId) -> Paths {
             .for_each(|(_, value)| of_operand(value, &mut paths));
     }
     paths
+}
+
+/// Whose groups count in some contexts only is asked of every rule.
+fn of_groups(model: &Model, paths: &mut Paths) {
+    let groups = model.roles.groups.iter().filter(|_| model.roles.has_contexts);
+    let contexts = groups.flat_map(|group| &group.context);
+    paths.extend(contexts.map(|within| within.name.to_string()));
 }
 
 /// The `when` of a transition is read by whoever asks for one of its actions.

@@ -6,7 +6,7 @@ use super::encode::rule_name;
 use super::out::Words;
 use crate::engine::decision::{Decision, Rule, Violation};
 use crate::engine::query::Query;
-use crate::engine::role::list;
+use crate::engine::role::{groups_elsewhere, list};
 use crate::model::Model;
 use crate::vocab::effect::Reason;
 
@@ -18,11 +18,13 @@ pub(super) fn sentence(out: &mut Words<'_>, model: &Model, query: &Query<'_>, de
         Reason::NoGrant => {
             asked(out.put("no role of the subject may "), query);
             outside(out, model, query);
+            elsewhere(out, model, query);
         }
         Reason::NoMatchingGrant => {
             asked(out.put("the subject may "), query);
             out.put(" in general, but not on this item or under these circumstances");
             outside(out, model, query);
+            elsewhere(out, model, query);
         }
         Reason::Denied if about.is_empty() => {
             rules(out, model, decision);
@@ -224,6 +226,23 @@ fn lacking(out: &mut Words<'_>, decision: &Decision<'_>) {
                 .put(" more that rules need")
         }
     };
+}
+
+/// Writes which groups of the subject do not count in this context; nothing if all of them do.
+fn elsewhere(out: &mut Words<'_>, model: &Model, query: &Query<'_>) {
+    match groups_elsewhere(model, query).as_slice() {
+        [] => {}
+        [only] => {
+            out.put("; the group ")
+                .quote(only)
+                .put(" counts in other contexts alone");
+        }
+        [first, more @ ..] => {
+            out.put("; the group ").quote(first);
+            out.put(" and ").count(more.len() as u64);
+            out.put(" more count in other contexts alone");
+        }
+    }
 }
 
 /// Writes which roles of the subject do not count for where the request comes from; nothing if all of them do.

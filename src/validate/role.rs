@@ -1,6 +1,6 @@
 //! Roles, groups and known users.
 
-use crate::policy::role::{Administrator, Implicit, Role, RoleKind};
+use crate::policy::role::{Administrator, Group, Implicit, Role, RoleKind};
 use crate::source::code::Code;
 use crate::source::diagnostic::{Diagnostic, quote};
 use crate::source::span::Spanned;
@@ -19,7 +19,7 @@ pub(super) fn validate_roles(names: &Names<'_>, report: &mut Report<'_>) {
         report_cycle(&path, report);
     }
     for group in &policy.groups {
-        group.roles.iter().for_each(|role| names.check_role(role, report));
+        validate_group(names, group, report);
     }
     for user in &policy.users {
         user.roles.iter().for_each(|role| names.check_role(role, report));
@@ -56,6 +56,18 @@ fn validate_role(names: &Names<'_>, role: &Role, report: &mut Report<'_>) {
         let help =
             "an administrator is allowed everything already, and rules for what he inherits do not bind him";
         report.add(Diagnostic::new(Code::IdleInheritance, idle.span, message).help(help));
+    }
+}
+
+fn validate_group(names: &Names<'_>, group: &Group, report: &mut Report<'_>) {
+    group.roles.iter().for_each(|role| names.check_role(role, report));
+    for within in group.context.iter().filter(|within| within.values.is_empty()) {
+        let message = format!(
+            "the list for {} is empty, so the group {} counts nowhere",
+            quote(&within.attribute.value),
+            quote(&group.id.value)
+        );
+        report.add(Diagnostic::new(Code::EmptyList, within.attribute.span, message));
     }
 }
 

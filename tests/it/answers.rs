@@ -542,6 +542,101 @@ fn roles_say_what_brought_them_and_whether_they_count_from_here() {
 }
 
 #[test]
+fn groups_that_do_not_count_in_a_context_are_named() {
+    let house = House::of(&[
+        (
+            "roles.json",
+            json!({"roles": [{"id": "author"}, {"id": "editor"}, {"id": "part", "kind": "part"}]}),
+        ),
+        (
+            "groups.json",
+            json!({"groups": [
+                {"id": "desk", "roles": ["part"], "context": {"locale": ["en", "fr"]}},
+                {"id": "wire", "context": {"locale": ["en"]}}]}),
+        ),
+        ("users.json", json!({"users": [{"id": "8", "groups": ["desk"]}]})),
+        (
+            "grants.json",
+            json!({"grants": [{"roles": ["part"], "collections": ["articles"], "actions": ["read"]}]}),
+        ),
+        (
+            "document_grants.json",
+            json!({"document_grants": [
+                {"collection": "articles", "id": "1", "actions": ["update"], "groups": ["desk"]},
+                {"collection": "articles", "id": "1", "roles": ["editor"], "groups": ["wire"]}]}),
+        ),
+    ]);
+    let ask = |action: &str, groups: &[&str], attributes: Value| {
+        house.ask(of_author(
+            action,
+            json!({"subject": {"groups": groups}, "context": {"attributes": attributes}}),
+        ))
+    };
+    let allows = |action: &str, attributes: Value| {
+        ask(action, &["desk"], attributes).decision.unwrap().effect() == v1::Effect::Allow
+    };
+    for action in ["read", "update"] {
+        assert!(allows(action, json!({"locale": "fr"})));
+        for elsewhere in [
+            json!({"locale": "de"}),
+            json!({"locale": null}),
+            json!({"locale": ["fr"]}),
+            json!({}),
+        ] {
+            assert!(!allows(action, elsewhere));
+        }
+    }
+    let answer = ask("read", &["desk", "wire"], json!({"locale": "fr"}));
+    let told: Vec<String> = answer
+        .trace
+        .unwrap()
+        .roles
+        .into_iter()
+        .map(|role| role.role)
+        .collect();
+    assert_eq!(told, ["everyone", "authenticated", "author", "part"]);
+    let decision = ask("read", &["desk", "wire"], json!({"locale": "de"}))
+        .decision
+        .unwrap();
+    assert_eq!(decision.reason(), v1::Reason::NoGrant);
+    assert_eq!(
+        decision.message,
+        "no role of the subject may `read` in `articles`; the group `desk` and 1 more count in other contexts alone"
+    );
+    // What is told cannot be told otherwise; what is not may be.
+    assert_eq!(ways(&decision), Vec::<Vec<String>>::new());
+    let untold = ask("read", &["desk"], json!({})).decision.unwrap();
+    assert!(
+        untold
+            .message
+            .ends_with("; the group `desk` counts in other contexts alone")
+    );
+    let paths: Vec<&str> = untold
+        .missing
+        .iter()
+        .flat_map(|way| &way.facts)
+        .map(path_of)
+        .collect();
+    assert_eq!(paths, ["$CONTEXT.locale"]);
+    // The table of users knows of groups, too.
+    let by_table = |locale: &str| {
+        let request = json!({"subject": {"id": "8"}, "context": {"attributes": {"locale": locale}}});
+        house.decide(of_author("update", request)).effect()
+    };
+    assert_eq!(
+        (by_table("en"), by_table("de")),
+        (v1::Effect::Allow, v1::Effect::Deny)
+    );
+}
+
+fn path_of(fact: &v1::MissingFact) -> &str {
+    match fact.fact.as_ref().unwrap() {
+        v1::missing_fact::Fact::Attribute(attribute) => &attribute.path,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
 fn ids_of_rules_without_a_name_tell_no_place_where_places_are_not_told() {
     let files = [
         ("roles.json", json!({"roles": [{"id": "author"}]})),

@@ -50,6 +50,7 @@ mod mongodb;
 mod native;
 mod newsroom;
 mod nick;
+mod plan;
 mod properties;
 mod readme;
 mod recordings;

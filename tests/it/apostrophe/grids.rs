@@ -1,5 +1,6 @@
 //! Random groups, grids and grants of single documents: the profile must answer as README's rules read, one after the other.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::sync::Arc;
 
@@ -99,12 +100,17 @@ impl Project {
         groups.filter(|group| question.groups.iter().any(|name| group["name"] == *name))
     }
 
-    /// The rows that count here.
-    fn rows(&self, question: &Question, doc_type: &str) -> Vec<Vec<String>> {
-        let counting = self
-            .groups_of(question)
-            .filter(|group| group["locales"].is_null() || holds(&group["locales"], question.locale));
-        counting.map(|group| self.row(group, doc_type)).collect()
+    /// The groups that count here.
+    fn counting<'p>(&'p self, question: &'p Question) -> impl Iterator<Item = &'p Value> {
+        self.groups_of(question)
+            .filter(|group| group["locales"].is_null() || holds(&group["locales"], question.locale))
+    }
+
+    /// The rights on a type that all groups that count here give together.
+    fn rights(&self, question: &Question, doc_type: &str) -> BTreeSet<String> {
+        self.counting(question)
+            .flat_map(|group| self.row(group, doc_type))
+            .collect()
     }
 
     /// How far the document is granted: 0 not at all, 3 to publish.
@@ -118,8 +124,11 @@ impl Project {
             let comes_down = grant["descendants"] == true
                 && !question.blocks
                 && question.above.iter().any(|id| on("hall-page", id));
+            // A group counts in its locales alone, for its documents as for its grid.
             let held = (!question.user.is_empty() && holds(&grant["users"], question.user))
-                || question.groups.iter().any(|group| holds(&grant["groups"], group));
+                || self
+                    .counting(question)
+                    .any(|group| holds(&grant["groups"], group["name"].as_str().unwrap()));
             if held && (own || comes_down) {
                 let roles = REACHES.iter().rposition(|role| holds(&grant["roles"], role));
                 reach = reach.max(roles.map_or(0, |index| index + 1));
@@ -133,9 +142,8 @@ impl Project {
         if self.groups_of(question).any(|group| group["admin"] == true) {
             return true;
         }
-        let rows = self.rows(question, about);
-        let has = |row: &Vec<String>, word: &str| row.iter().any(|each| each == word);
-        let any = |word: &str| rows.iter().any(|row| has(row, word));
+        let rights = self.rights(question, about);
+        let has = |word: &str| rights.contains(word);
         let reach = self.reach(question);
         let copy = |mode: &str| doc["aposMode"].is_null() || doc["aposMode"] == mode;
         let drafting = match question.mode {
@@ -144,17 +152,13 @@ impl Project {
         };
         // A right of drafts counts in draft mode and, of a document, for its draft; beside `publish` it counts everywhere.
         let in_drafts = drafting && (doc.is_null() || copy("draft"));
-        let writes = |word: &str| {
-            rows.iter()
-                .any(|row| has(row, word) && (in_drafts || has(row, "publish")))
-        };
-        let edits = writes("edit") || reach == 3 || (reach == 2 && in_drafts);
-        let publishes = any("publish") || reach == 3;
+        let publishes = has("publish") || reach == 3;
+        let may_edit = has("edit") || reach >= 2;
+        let edits = may_edit && (in_drafts || publishes);
         let options = &self.types[about];
         match question.action {
             "view" => {
-                let by_right = options["viewRole"] != "admin"
-                    && rows.iter().any(|row| GRID.iter().any(|word| has(row, word)));
+                let by_right = options["viewRole"] != "admin" && GRID.iter().any(|word| has(word));
                 if by_right || reach >= 2 || (reach == 1 && (doc.is_null() || copy("published"))) {
                     return true;
                 }
@@ -167,17 +171,10 @@ impl Project {
                     || ((shown || doc["visibility"] == "loginRequired") && copy("published")))
             }
             "view-draft" => {
-                let row_of_any = |row: Vec<String>| !row.is_empty();
-                let types = TYPES.iter().flat_map(|name| self.rows(question, name));
-                types.into_iter().any(row_of_any) || reach >= 2
+                let mut types = TYPES.iter();
+                types.any(|name| !self.rights(question, name).is_empty()) || reach >= 2
             }
-            "create" => {
-                let makes = |row: &Vec<String>| {
-                    let publishes = has(row, "publish");
-                    has(row, "create") && (publishes || (in_drafts && options["autopublish"] != true))
-                };
-                rows.iter().any(makes)
-            }
+            "create" => has("create") && (publishes || (in_drafts && options["autopublish"] != true)),
             "edit" => edits,
             "publish" => publishes,
             "delete" => {
@@ -186,12 +183,9 @@ impl Project {
                 if saved && unpublished {
                     return edits;
                 }
-                let takes = |row: &Vec<String>| {
-                    has(row, "publish") && has(row, "delete") && (has(row, "edit") || doc.is_null())
-                };
-                rows.iter().any(takes)
+                publishes && has("delete") && (may_edit || doc.is_null())
             }
-            custom => any(custom),
+            custom => has(custom),
         }
     }
 }

@@ -30,6 +30,9 @@ const DOCUMENTS: &str = r#"{"document_grants": [
   {"collection": "post", "id": "seen", "roles": ["doc:view"], "users": ["ann"]},
   {"collection": "post", "id": "mine", "roles": ["doc:edit"], "actions": ["print"], "users": ["ann"]},
   {"collection": "post", "id": "live", "roles": ["doc:publish"], "groups": ["release"]},
+  {"collection": "room-page", "id": "attic", "roles": ["doc:edit"], "groups": ["desk"]},
+  {"collection": "room-page", "id": "cellar", "roles": ["doc:edit"], "groups": ["desk"], "users": ["cy"]},
+  {"collection": "post", "id": "poster", "actions": ["sell"], "groups": ["desk"]},
   {"collection": "room-page", "id": "hall", "roles": ["doc:edit"], "users": ["ann"], "descendants": true}]}"#;
 
 fn model() -> Arc<Model> {
@@ -169,6 +172,145 @@ fn locales_and_needs_limit_a_grid() {
 }
 
 #[test]
+fn locales_limit_what_documents_give_to_a_group() {
+    let model = model();
+    let page = |id: &str| json!({"collection": "room-page", "id": id, "state": "draft", "attributes": {"aposMode": "draft"}});
+    let asks = |user: &str, what: &str, resource: Value, locale: &str| {
+        allows_in(&model, user, &["desk"], what, resource, locale, json!({}))
+    };
+    for what in ["edit", "-> save"] {
+        assert!(asks("bob", what, page("attic"), "en"));
+        assert!(!asks("bob", what, page("attic"), "de"));
+        // Who was granted it himself has it everywhere.
+        assert!(asks("cy", what, page("cellar"), "de"));
+        assert!(!asks("bob", what, page("cellar"), "de"));
+    }
+    assert!(asks("bob", "sell", post("poster", "draft"), "en"));
+    assert!(!asks("bob", "sell", post("poster", "draft"), "de"));
+    // What the request tells of a group is no more than that.
+    let mut told = page("shed");
+    told["local_roles"] = json!([{"group": "desk", "roles": ["doc:edit"]}]);
+    assert!(asks("bob", "edit", told.clone(), "en"));
+    assert!(!asks("bob", "edit", told, "de"));
+    assert!(asks("bob", "view-draft", page("attic"), "en"));
+    assert!(!asks("bob", "view-draft", page("attic"), "de"));
+}
+
+#[test]
+fn two_groups_complete_each_other() {
+    let model = model();
+    let (draft, live) = (|| post("1", "draft"), || post("1", "published"));
+    let both = |what: &str, resource: Value| allows(&model, "bob", &["desk", "release"], what, resource);
+    // The one edits, the other one publishes.
+    assert!(both("edit", live()) && both("-> save-live", live()) && both("-> publish", draft()));
+    assert!(both(
+        "create",
+        json!({"collection": "post", "attributes": {"aposMode": "published"}})
+    ));
+    assert!(both(
+        "op:create-live",
+        json!({"collection": "post", "state": "live"})
+    ));
+    for alone in ["desk", "release"] {
+        assert!(!allows(&model, "bob", &[alone], "edit", live()));
+        assert!(!allows(&model, "bob", &[alone], "-> save-live", live()));
+        assert!(!allows(&model, "bob", &[alone], "-> publish", draft()));
+        assert!(!allows(
+            &model,
+            "bob",
+            &[alone],
+            "op:create-live",
+            json!({"collection": "post", "state": "live"})
+        ));
+    }
+    // Where one of them does not count it completes nothing.
+    let elsewhere = |what: &str, resource: Value| {
+        allows_in(
+            &model,
+            "bob",
+            &["desk", "release"],
+            what,
+            resource,
+            "de",
+            json!({}),
+        )
+    };
+    assert!(!elsewhere("edit", live()) && !elsewhere("-> publish", draft()));
+    // Taking away what is published takes a third right.
+    assert!(!both("-> delete-live", live()));
+    assert!(allows(
+        &model,
+        "bob",
+        &["half", "release"],
+        "-> delete-live",
+        live()
+    ));
+    assert!(!allows(
+        &model,
+        "bob",
+        &["desk", "half"],
+        "-> delete-live",
+        live()
+    ));
+    let shown = || json!({"collection": "post", "id": "1", "attributes": {"aposMode": "published", "lastPublishedAt": "2024-05-01T00:00:00.000Z"}});
+    assert!(allows(&model, "bob", &["half", "release"], "delete", shown()));
+    assert!(!allows(&model, "bob", &["half"], "delete", shown()) && !both("delete", shown()));
+    // Of other types they complete nothing.
+    let letter = || json!({"collection": "letter", "id": "1", "attributes": {"aposMode": "published"}});
+    assert!(!both("edit", letter()));
+}
+
+#[test]
+fn a_group_opens_fields_to_another_one() {
+    let model = model();
+    let writes = |groups: &[&str], mode: &str| {
+        allows_in(
+            &model,
+            "bob",
+            groups,
+            "edit",
+            post("1", mode),
+            "en",
+            json!({"plate": "x"}),
+        )
+    };
+    assert!(!writes(&["chief"], "published") && !writes(&["desk"], "published"));
+    assert!(writes(&["chief", "desk"], "published"));
+    assert!(writes(&["desk", "release"], "published"));
+    // A grant of the document opens none by itself.
+    let of_document = |groups: &[&str]| {
+        let mine = post("mine", "draft");
+        allows_in(&model, "ann", groups, "edit", mine, "en", json!({"plate": "x"}))
+    };
+    assert!(!of_document(&["release"]) && of_document(&["desk"]));
+}
+
+#[test]
+fn a_group_and_a_document_complete_each_other() {
+    let model = model();
+    let ann =
+        |groups: &[&str], what: &str, mode: &str| allows(&model, "ann", groups, what, post("mine", mode));
+    assert!(!ann(&[], "edit", "published") && !ann(&[], "-> publish", "draft"));
+    assert!(ann(&["release"], "edit", "published") && ann(&["release"], "-> publish", "draft"));
+    assert!(!allows(
+        &model,
+        "ann",
+        &["release"],
+        "edit",
+        post("other", "published")
+    ));
+    // The document gives `edit` and `publish`, the grid `delete`.
+    let live = |groups: &[&str]| allows(&model, "bob", groups, "-> delete-live", post("live", "published"));
+    assert!(live(&["release", "half"]) && !live(&["release"]) && !live(&["half"]));
+    let told = |groups: &[&str]| {
+        let mut told = post("9", "published");
+        told["local_roles"] = json!([{"subject_id": "bob", "roles": ["doc:publish"]}]);
+        allows(&model, "bob", groups, "-> delete-live", told)
+    };
+    assert!(told(&["half"]) && !told(&["desk"]));
+}
+
+#[test]
 fn options_for_viewing_close_types_to_whoever_has_no_right() {
     let model = model();
     let view = |groups: &[&str], collection: &str| {
@@ -227,4 +369,29 @@ fn grants_come_down_to_what_lies_below() {
     told["local_roles"] = json!([{"subject_id": "bob", "roles": ["doc:edit"]}]);
     assert!(allows(&model, "bob", &[], "edit", told.clone()));
     assert!(!allows(&model, "ann", &[], "edit", told));
+}
+
+#[test]
+fn a_role_and_a_document_complete_each_other() {
+    let root = tempfile::tempdir().unwrap();
+    for (name, text) in [
+        ("profile.json", r#"{"dialect": "apostrophe"}"#),
+        ("types.json", r#"{"post": {"editRole": "admin"}}"#),
+        (
+            "document_grants.json",
+            r#"{"document_grants": [
+            {"collection": "post", "id": "mine", "roles": ["doc:edit"], "users": ["ann"]}]}"#,
+        ),
+    ] {
+        fs::write(root.path().join(name), text).unwrap();
+    }
+    let profiles = load_all(root.path());
+    let model = profiles[0].model.as_ref().unwrap();
+    let publishes = |role: &str, id: &str| {
+        let json = json!({"subject": {"id": "ann", "roles": [role]}, "resource": post(id, "draft"), "transition": "publish"});
+        check(model, &ask::query(&json)).unwrap().is_allow()
+    };
+    // The role publishes what it may not edit, and the grant lets edit.
+    assert!(publishes("editor", "mine") && !publishes("editor", "other"));
+    assert!(!publishes("contributor", "mine"));
 }

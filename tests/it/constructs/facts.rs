@@ -25,6 +25,7 @@ const NAMES: &[&str] = &[
     "role: administrator",
     "role: administrator of anything",
     "group: roles",
+    "group: context",
     "user: roles",
     "user: groups",
     "action: operation",
@@ -258,8 +259,14 @@ fn group(at: usize, group: &Group, changes: &mut Vec<Change>) {
         id: _,
         title: _,
         roles,
+        context,
         origin: _,
     } = group;
+    if !context.is_empty() {
+        changes.push(Change::new("group: context", move |policy| {
+            policy.groups[at].context.clear();
+        }));
+    }
     if !roles.is_empty() {
         changes.push(Change::new("group: roles", move |policy| {
             policy.groups[at].roles.clear();

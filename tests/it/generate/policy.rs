@@ -4,7 +4,7 @@ use placet::policy::collection::{Collection, Field, Filtering, OwnerFact, Relati
 use placet::policy::condition::Condition;
 use placet::policy::document::DocumentGrant;
 use placet::policy::grant::{Constraint, Grant, Held, Scope, Selection, TargetStates};
-use placet::policy::role::{Administrator, Group, Implicit, Role, RoleKind, User};
+use placet::policy::role::{Administrator, Group, Implicit, Role, RoleKind, User, Within};
 use placet::policy::{Action, Codes, Policy, Selector, Settings, Title};
 use placet::source::span::Spanned;
 use placet::vocab::effect::{Effect, Operation};
@@ -281,6 +281,22 @@ fn roles(random: &mut Random, policy: &mut Policy, names: &mut Names) {
     }
 }
 
+/// In which contexts a group counts.
+fn contexts(random: &mut Random) -> Vec<Within> {
+    let within = |attribute: &str, values: &[&str]| Within {
+        attribute: name(attribute),
+        values: names(values),
+    };
+    match random.below(8) {
+        0 => vec![within("mode", &random.some(&["alpha", "beta", "draft"], 1, 2))],
+        1 => vec![
+            within("mode", &["alpha", "beta"]),
+            within("part", &random.some(&["7", "true", ""], 0, 3)),
+        ],
+        _ => Vec::new(),
+    }
+}
+
 fn people(random: &mut Random, policy: &mut Policy) {
     for id in GROUPS {
         let roles = random.some(&["author", "editor", "intern", "basic"], 0, 2);
@@ -288,6 +304,7 @@ fn people(random: &mut Random, policy: &mut Policy) {
             id: name(id),
             title: Title::default(),
             roles: names(&roles),
+            context: contexts(random),
             origin: span(),
         });
     }

@@ -318,6 +318,16 @@ fn context(random: &mut Random, now: Timestamp) -> Context<'static> {
     if random.chance(70) {
         attributes.push(("deep".into(), object(vec![("x".into(), text("alpha"))])));
     }
+    if random.chance(40) {
+        let part = [
+            text("7"),
+            Value::Number(7.0),
+            Value::Bool(true),
+            text(""),
+            Value::Null,
+        ];
+        attributes.push(("part".into(), random.pick(&part).clone()));
+    }
     Context {
         ip: random.word(ADDRESSES),
         now,

@@ -118,6 +118,7 @@ fn smaller_policy(policy: &Policy, at: usize) -> Option<Policy> {
     }
     for group in &mut policy.groups {
         remove(&mut group.roles, &mut left, &mut done);
+        remove(&mut group.context, &mut left, &mut done);
     }
     for collection in &mut policy.collections {
         drop_some(&mut collection.workflow, &mut left, &mut done);

@@ -8,7 +8,7 @@ use placet::policy::collection::{Collection, Field, OwnerFact};
 use placet::policy::condition::{Coded, Condition, Leaf, Left, Node, Operand, OwnerPart, Related, Variable};
 use placet::policy::document::DocumentGrant;
 use placet::policy::grant::{Constraint, Grant, Selection, TargetStates};
-use placet::policy::role::{Group, Role, User};
+use placet::policy::role::{Group, Role, User, Within};
 use placet::policy::workflow::{ApprovalRule, State, Target, Transition, Workflow};
 use placet::policy::{Action, Codes, Policy, Selector, Settings, Title};
 use placet::source::span::Spanned;
@@ -146,12 +146,22 @@ fn print_people(groups: &[Group], users: &[User], out: &mut Lines) {
         id,
         title,
         roles,
+        context,
         origin: _,
     } in groups
     {
+        let within = |within: &Within| {
+            let values = names(&within.values).unwrap_or_default();
+            format!("{} in {values}", quoted(&within.attribute))
+        };
+        let context: Vec<String> = context.iter().map(within).collect();
         out.line(
             &format!("group {}", quoted(id)),
-            &[("title", print_title(title)), ("roles", names(roles))],
+            &[
+                ("title", print_title(title)),
+                ("roles", names(roles)),
+                ("context", (!context.is_empty()).then(|| context.join(", "))),
+            ],
         );
     }
     for User {

@@ -7,6 +7,7 @@ use placet::policy::Policy;
 use placet::policy::grant::Held;
 use placet::policy::role::{Administrator, Implicit, Role, RoleKind, User};
 use placet::vocab::network::{Address, Network};
+use placet::vocab::value::Value;
 
 use placet::source::span::Spanned;
 
@@ -130,6 +131,24 @@ fn table_groups(policy: &Policy, id: &str) -> Vec<String> {
         .unwrap_or_default()
 }
 
+/// Tells whether belonging to a group counts: the context says all that it must.
+fn counts(policy: &Policy, query: &Query<'static>, name: &str) -> bool {
+    let told = |attribute: &str| match query.context.attributes.get(attribute) {
+        Some(Value::Text(text)) => Some(text.to_string()),
+        Some(Value::Number(number)) => Some(number.to_string()),
+        Some(Value::Bool(flag)) => Some(flag.to_string()),
+        Some(Value::Null | Value::List(_) | Value::Object(_)) | None => None,
+    };
+    let declared = policy.groups.iter().filter(|group| group.id.value == name);
+    declared.flat_map(|group| &group.context).all(|within| {
+        let told = told(&within.attribute.value);
+        within
+            .values
+            .iter()
+            .any(|value| Some(&value.value) == told.as_ref())
+    })
+}
+
 /// Resolves the subject on the item whose owner is given.
 pub(crate) fn resolve(policy: &Policy, query: &Query<'static>, owner: &str) -> Roles {
     let subject = &query.subject;
@@ -140,6 +159,7 @@ pub(crate) fn resolve(policy: &Policy, query: &Query<'static>, owner: &str) -> R
 
     let mut groups: Vec<String> = subject.groups.iter().map(|&group| group.to_owned()).collect();
     groups.extend(table_groups(policy, &id));
+    groups.retain(|group| counts(policy, query, group));
     let own: Vec<String> = subject
         .roles
         .iter()
