@@ -1,9 +1,12 @@
-//! Operands, and what of a filter is known without a database.
+//! Operands, fields, and what of a filter is known without a database.
 
 use serde_json::{Value as Json, json};
 
-use crate::engine::filter::Filter;
-use crate::vocab::operator::{Operand, Operator};
+use super::Unsayable;
+use crate::engine::filter::{Comparison, Filter, OWNER, STATE};
+use crate::model::Model;
+use crate::model::id::CollectionId;
+use crate::vocab::operator::{FieldType, Operand, Operator};
 use crate::vocab::value::{Value, is_twin, number_text};
 
 /// The largest whole number up to which doubles, in which the engine counts, hold each.
@@ -78,4 +81,78 @@ pub(super) fn holds_of_nulls(filter: &Filter) -> bool {
         Filter::Exists(exists) => exists.or_nulls && holds_of_nulls(&exists.filter),
         Filter::Holds(_) | Filter::Below(_) => false,
     }
+}
+
+/// What is declared of the field that a comparison is about.
+pub(super) struct Spot<'m> {
+    /// Its type; of a relation without one, that of the key of the related items.
+    pub(super) kind: Option<FieldType>,
+    /// The name of the key of the related item, if the path ends at a relation to one.
+    pub(super) key: Option<&'m str>,
+    /// Whether the path ends at a relation to many.
+    pub(super) many: bool,
+}
+
+/// Finds what is declared of the field that a comparison is about.
+///
+/// # Errors
+///
+/// [`Unsayable`] if no field holds it.
+pub(super) fn find_spot<'m>(
+    model: &'m Model,
+    collection: Option<CollectionId>,
+    comparison: &Comparison,
+) -> Result<Spot<'m>, Unsayable> {
+    if let [only] = comparison.path.as_slice() {
+        if &**only == STATE {
+            let message = "no field of the collection holds the state; declare it as `state_field`";
+            return Err(Unsayable(message.to_owned()));
+        }
+        if &**only == OWNER {
+            let message = "no field of the collection holds the owner; declare it as `owner`";
+            return Err(Unsayable(message.to_owned()));
+        }
+    }
+    let mut home = collection;
+    let mut field = None;
+    for step in &comparison.path {
+        field = home
+            .and_then(|id| model.collection(id))
+            .and_then(|row| row.field(step));
+        home = field
+            .and_then(|field| field.relation)
+            .map(|relation| relation.collection);
+    }
+    let relation = field.and_then(|field| field.relation);
+    let related = relation.and_then(|relation| model.collection(relation.collection));
+    let kind = match comparison.kind {
+        None | Some(FieldType::Alias) => related
+            .and_then(|related| related.field(&related.key))
+            .and_then(|field| field.kind)
+            .or(comparison.kind),
+        Some(kind) => Some(kind),
+    };
+    let is_one = relation.is_some_and(|relation| !relation.many);
+    Ok(Spot {
+        kind,
+        key: related.filter(|_| is_one).map(|related| &*related.key),
+        many: relation.is_some_and(|relation| relation.many),
+    })
+}
+
+/// Returns the complaint that a comparison cannot be said, and why.
+pub(super) fn unsayable(comparison: &Comparison, why: &str) -> Unsayable {
+    let kind = match comparison.kind {
+        Some(kind) => format!("declared as {}", kind.name()),
+        None => "of no declared type".to_owned(),
+    };
+    let function = comparison
+        .function
+        .map(|function| format!("`{}()` of ", function.name()));
+    Unsayable(format!(
+        "`{}` of {}`{}`, {kind}, {why}",
+        comparison.operator.name(),
+        function.unwrap_or_default(),
+        comparison.path.join("."),
+    ))
 }

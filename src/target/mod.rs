@@ -7,6 +7,7 @@
 //! [`Unsayable`] that names it, never a wider filter; values never become part of SQL text.
 
 pub mod directus;
+mod directus_leaf;
 mod literal;
 pub mod mongodb;
 mod mongodb_field;

@@ -1,8 +1,9 @@
 //! Where a comparison looks in a document, and what may stand there.
 
 use super::Unsayable;
+use super::literal::find_spot;
 use super::mongodb::Home;
-use crate::engine::filter::{Comparison, OWNER, STATE};
+use crate::engine::filter::Comparison;
 use crate::vocab::operator::FieldType;
 
 /// What a field may hold, besides null.
@@ -64,44 +65,11 @@ impl Class {
 
 /// Finds the field that a comparison is about.
 pub(super) fn find_place(home: Home<'_>, comparison: &Comparison) -> Result<Place, Unsayable> {
-    if let [only] = comparison.path.as_slice() {
-        if &**only == STATE {
-            return Err(Unsayable(
-                "no field of the collection holds the state; declare it as `state_field`".to_owned(),
-            ));
-        }
-        if &**only == OWNER {
-            return Err(Unsayable(
-                "no field of the collection holds the owner; declare it as `owner`".to_owned(),
-            ));
-        }
-    }
-    let name = join_path(&comparison.path)?;
-    let mut collection = home.collection;
-    let mut field = None;
-    for step in &comparison.path {
-        field = collection
-            .and_then(|id| home.model.collection(id))
-            .and_then(|row| row.field(step));
-        collection = field
-            .and_then(|field| field.relation)
-            .map(|relation| relation.collection);
-    }
-    let relation = field
-        .and_then(|field| field.relation)
-        .filter(|relation| !relation.many);
-    let related = relation.and_then(|relation| home.model.collection(relation.collection));
-    let kind = match comparison.kind {
-        None | Some(FieldType::Alias) => related
-            .and_then(|related| related.field(&related.key))
-            .and_then(|field| field.kind)
-            .or(comparison.kind),
-        Some(kind) => Some(kind),
-    };
+    let spot = find_spot(home.model, home.collection, comparison)?;
     Ok(Place {
-        name,
-        class: Class::of(kind),
-        key: related.map(|related| related.key.clone()),
+        name: join_path(&comparison.path)?,
+        class: Class::of(spot.kind),
+        key: spot.key.map(Into::into),
     })
 }
 

@@ -3,7 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use super::Unsayable;
-use super::literal::{WHOLE_MAX, number_in, number_of, text_of, twin_of};
+use super::literal::{WHOLE_MAX, number_in, number_of, text_of, twin_of, unsayable};
 use super::mongodb::{Doc, Home};
 use super::mongodb_field::{Class, Fraction, Place};
 use super::mongodb_function;
@@ -74,22 +74,7 @@ impl Leaf<'_> {
 
     /// Returns the complaint that this comparison cannot be said.
     pub(super) fn unsayable(&self, why: &str) -> Unsayable {
-        let kind = match self.comparison.kind {
-            Some(kind) => format!("declared as {}", kind.name()),
-            None => "of no declared type".to_owned(),
-        };
-        let function = self
-            .comparison
-            .function
-            .map(|function| format!("{}()", function.name()));
-        Unsayable(format!(
-            "`{}` of {}`{}`, {kind}, {why}",
-            self.comparison.operator.name(),
-            function
-                .map(|function| format!("`{function}` of "))
-                .unwrap_or_default(),
-            self.place.name,
-        ))
+        unsayable(self.comparison, why)
     }
 
     /// The values of an operator that has one.

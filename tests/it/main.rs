@@ -29,6 +29,7 @@ mod decisions;
 mod diagnostics;
 mod dialects;
 mod directus;
+mod directus_filters;
 mod discover;
 mod disk;
 mod documents;
