@@ -92,6 +92,22 @@ impl Comparison {
         matches!(self.operator, Operator::Eq | Operator::In)
     }
 
+    /// Tells whether a comparison with each of its values is a comparison with a text of its own, so that sets of them can be
+    /// intersected: other values may be equal although they are written differently.
+    fn is_of_texts(&self) -> bool {
+        let is_moment = matches!(
+            self.kind,
+            Some(FieldType::Date | FieldType::DateTime | FieldType::Timestamp)
+        );
+        self.is_membership() && !is_moment && self.values.iter().all(|value| matches!(value, Value::Text(_)))
+    }
+
+    /// Leaves the values that are wanted.
+    fn retain(&mut self, is_wanted: impl Fn(&Value<'static>) -> bool) {
+        self.values.retain(is_wanted);
+        self.operator = membership(&self.values);
+    }
+
     /// Returns what is compared.
     fn looked_at(&self) -> (&[Box<str>], Option<Function>, Option<FieldType>) {
         (&self.path, self.function, self.kind)
@@ -99,7 +115,6 @@ impl Comparison {
 
     /// Adds values that the field may be as well.
     fn join(&mut self, values: Vec<Value<'static>>) {
-        self.operator = Operator::In;
         let mut known: FxHashSet<u64> = self.values.iter().map(hash).collect();
         for value in values {
             // Values of one hash are compared, as there may be others of it.
@@ -107,6 +122,16 @@ impl Comparison {
                 self.values.push(value);
             }
         }
+        self.operator = membership(&self.values);
+    }
+}
+
+/// Returns the operator that asks whether a field is one of these.
+fn membership(values: &[Value<'static>]) -> Operator {
+    if values.len() == 1 {
+        Operator::Eq
+    } else {
+        Operator::In
     }
 }
 
@@ -231,7 +256,11 @@ impl Filter {
         let is_needed =
             |part: &Filter| !matches!(part, Filter::Any(ways) if ways.iter().any(|way| all.contains(way)));
         let kept = all.list.iter().map(is_needed).collect();
-        single(all.keep(kept), Filter::All)
+        let all = narrowed(all.keep(kept));
+        if all.iter().any(Filter::is_never) {
+            return Self::never();
+        }
+        single(all, Filter::All)
     }
 
     /// Returns what holds where one of these does.
@@ -331,6 +360,60 @@ fn together(parts: Vec<Filter>) -> Vec<Filter> {
         }
     }
     together
+}
+
+/// Puts comparisons of one field with texts together: `a in (1, 2) and a in (2, 3)` is `a = 2`, and so is `a in (1, 2) and not a = 1`.
+fn narrowed(parts: Vec<Filter>) -> Vec<Filter> {
+    let mut narrowed: Vec<Filter> = Vec::with_capacity(parts.len());
+    let mut others: Vec<Comparison> = Vec::new();
+    let mut places: FxHashMap<u64, usize> = FxHashMap::default();
+    for part in parts {
+        match part {
+            Filter::Compare(comparison) if comparison.is_of_texts() => {
+                let place = *places
+                    .entry(hash(&comparison.looked_at()))
+                    .or_insert(narrowed.len());
+                match narrowed.get_mut(place) {
+                    Some(Filter::Compare(other)) if other.looked_at() == comparison.looked_at() => {
+                        other.retain(|value| comparison.values.contains(value));
+                    }
+                    Some(_) | None => narrowed.push(Filter::Compare(comparison)),
+                }
+            }
+            Filter::Not(inner) => match *inner {
+                Filter::Compare(comparison) if comparison.is_of_texts() => others.push(comparison),
+                inner @ (Filter::All(_)
+                | Filter::Any(_)
+                | Filter::Not(_)
+                | Filter::Compare(_)
+                | Filter::Exists(_)
+                | Filter::Holds(_)
+                | Filter::Below(_)) => narrowed.push(Filter::Not(Box::new(inner))),
+            },
+            other @ (Filter::All(_)
+            | Filter::Any(_)
+            | Filter::Compare(_)
+            | Filter::Exists(_)
+            | Filter::Holds(_)
+            | Filter::Below(_)) => narrowed.push(other),
+        }
+    }
+    for comparison in others {
+        let place = places.get(&hash(&comparison.looked_at()));
+        match place.and_then(|place| narrowed.get_mut(*place)) {
+            Some(Filter::Compare(other)) if other.looked_at() == comparison.looked_at() => {
+                other.retain(|value| !comparison.values.contains(value));
+            }
+            Some(_) | None => narrowed.push(Filter::Not(Box::new(Filter::Compare(comparison)))),
+        }
+    }
+    for part in &mut narrowed {
+        if matches!(part, Filter::Compare(comparison) if comparison.is_membership() && comparison.values.is_empty())
+        {
+            *part = Filter::never();
+        }
+    }
+    narrowed
 }
 
 /// Returns the only part, or a group of all.

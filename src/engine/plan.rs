@@ -198,7 +198,6 @@ fn finish<'q>(
     } else {
         (Reason::Allowed, None)
     };
-    let clock = ground.is_some_and(|ground| ground.looks_at_clock);
     Ok(Plan {
         filter,
         reason,
@@ -206,7 +205,7 @@ fn finish<'q>(
         rules: ground.map_or(Vec::new(), |ground| ground.rules.clone()),
         fields,
         filter_fields,
-        is_momentary: clock,
+        is_momentary: ground.is_some_and(Ground::is_momentary),
     })
 }
 

@@ -125,7 +125,17 @@ impl<'q> Cover<'_, 'q> {
             Operation::Read => self.read(),
             Operation::Create | Operation::Update | Operation::Delete | Operation::Other => self.write(),
         };
-        self.any_matched().and(covered).and(self.filters())
+        let covered = covered.and(self.filters());
+        // What covers matches; only a neutral allow covers and does not count beside others.
+        if self.any_neutral() {
+            covered.and(self.any_matched())
+        } else {
+            covered
+        }
+    }
+
+    fn any_neutral(&self) -> bool {
+        self.allows.iter().any(|allow| allow.neutral)
     }
 
     fn drops(&self) -> bool {
@@ -134,9 +144,10 @@ impl<'q> Cover<'_, 'q> {
             .is_some_and(|collection| collection.drops_unwritable)
     }
 
-    /// Whether no explanation was given, so that what demands one does not count.
+    /// Whether no explanation was given and some allow demands one, which does not count.
     fn is_unexplained(&self) -> bool {
         self.facts.query.context.explanation.trim().is_empty()
+            && self.allows.iter().any(|allow| allow.explain)
     }
 
     /// Where an allow with a condition touches what is asked, so that neutral ones do not count.
@@ -217,11 +228,7 @@ impl<'q> Cover<'_, 'q> {
     }
 
     fn write(&self) -> Filter {
-        let passes = |field: &Field<'q>| {
-            self.in_reach(field)
-                .and(self.taken(field.id).not())
-                .and(self.covered(field, true, false))
-        };
+        let passes = |field: &Field<'q>| self.covered(field, true, false).and(self.taken(field.id).not());
         let passing = if self.drops() {
             Filter::any(self.asked_fields().map(passes))
         } else {
@@ -246,19 +253,23 @@ impl<'q> Cover<'_, 'q> {
         let is_bare = if omits {
             Filter::never()
         } else {
-            any_selects.clone().not()
+            any_selects.clone().not().and(self.any_matched())
         };
-        let is_visible = self.any(|allow| self.touching(allow));
+        let is_visible = if self.any_neutral() {
+            self.any(|allow| self.touching(allow))
+        } else {
+            Filter::always()
+        };
         let passes = |field: &Field<'q>| {
             Filter::all([
-                self.in_reach(field),
                 is_visible.clone(),
                 self.covered(field, false, false),
                 self.taken(field.id).not(),
             ])
         };
         let in_reach = self.asked_fields().map(|field| {
-            if omits {
+            // A single field that passes is in reach.
+            if omits || self.asked.count == 1 && !self.asked.star {
                 return Filter::always();
             }
             self.in_reach(field).or(is_bare.clone())
@@ -346,11 +357,11 @@ impl<'q> Cover<'_, 'q> {
             .is_some_and(|collection| collection.filters_by_reach);
         let may = self.filter_fields().map(|field| {
             let seen = if by_reach {
-                Filter::always()
+                self.in_reach(field)
             } else {
                 self.covered(field, false, false)
             };
-            Filter::all([self.in_reach(field), self.taken(field.id).not(), seen])
+            seen.and(self.taken(field.id).not())
         });
         Filter::all(may)
     }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use crate::model::condition::{Leaf, Operand};
-use crate::vocab::operator::{FieldType, Operand as Form, Operator};
+use crate::vocab::operator::{FieldType, Function, Operand as Form, Operator};
 use crate::vocab::value::{Value, View};
 
 use super::compare::Side;
@@ -20,14 +20,25 @@ pub(super) struct Field {
 impl Field {
     /// Returns a comparison of the field itself.
     pub(super) fn compare(&self, operator: Operator, values: Vec<Value<'static>>) -> Filter {
-        Filter::Compare(Comparison {
-            path: self.path.clone(),
-            function: None,
-            operator,
-            values,
-            kind: self.kind,
-        })
+        compare(self, None, operator, values)
     }
+}
+
+/// Returns a comparison; that with one of a single value is that with it.
+fn compare(
+    field: &Field,
+    function: Option<Function>,
+    operator: Operator,
+    values: Vec<Value<'static>>,
+) -> Filter {
+    let is_single = operator == Operator::In && values.len() == 1;
+    Filter::Compare(Comparison {
+        path: field.path.clone(),
+        function,
+        operator: if is_single { Operator::Eq } else { operator },
+        values,
+        kind: field.kind,
+    })
 }
 
 /// Returns what a leaf asks of a field, its right side being what the scene tells.
@@ -63,13 +74,7 @@ struct Elements {
 
 impl Sides<'_, '_> {
     fn compare(&self, operator: Operator, values: Vec<Value<'static>>) -> Filter {
-        Filter::Compare(Comparison {
-            path: self.field.path.clone(),
-            function: self.leaf.function,
-            operator,
-            values,
-            kind: self.field.kind,
-        })
+        compare(self.field, self.leaf.function, operator, values)
     }
 
     fn is_there(&self) -> Filter {

@@ -12,7 +12,7 @@ use crate::vocab::operator::{FieldType, Operator};
 use crate::vocab::value::Value;
 
 use super::facts::Facts;
-use super::filter::{Below, Comparison, Filter, Holds, OWNER, STATE};
+use super::filter::{Below, Filter, Holds, OWNER, STATE};
 use super::plan::PlanError;
 use super::plan_leaf::Field;
 use super::role::{brought, grantees, is_grantee, roles_of_owner};
@@ -366,15 +366,11 @@ fn owner_role(model: &Model, place: Place<'_>, path: &[Box<str>], roles: &Bits) 
     let Some(end) = follow(model, place.collection, path) else {
         return Filter::never();
     };
-    let compare = |operator, values| {
-        Filter::Compare(Comparison {
-            path: path.to_vec(),
-            function: None,
-            operator,
-            values,
-            kind: end.kind,
-        })
+    let role = Field {
+        path: path.to_vec(),
+        kind: end.kind,
     };
+    let compare = |operator, values| role.compare(operator, values);
     if names.is_empty() {
         return Filter::never();
     }

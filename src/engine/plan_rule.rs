@@ -44,7 +44,11 @@ pub(super) struct Ground<'q> {
     /// The rules that have a part in it.
     pub(super) rules: Vec<Rule>,
     /// Whether a condition of one looks at the clock.
-    pub(super) looks_at_clock: bool,
+    looks_at_clock: bool,
+    /// Whether one writes the clock by default.
+    writes_clock: bool,
+    /// Whether a condition of one looks at what is written.
+    reads_written: bool,
 }
 
 /// One way in which presets may be written: where, and what the rules come to there.
@@ -68,6 +72,8 @@ impl<'q> Planner<'_, 'q> {
             sides: Vec::new(),
             rules: Vec::new(),
             looks_at_clock: false,
+            writes_clock: false,
+            reads_written: false,
             administers,
         };
         for (world, never) in [
@@ -291,6 +297,7 @@ impl<'q> Planner<'_, 'q> {
             let valid = match validate.and_then(|id| self.model().condition(id)) {
                 Some(program) if !fits.sure.is_never() => {
                     ground.looks_at_clock |= program.looks_at_clock;
+                    ground.reads_written = true;
                     self.asking(World::Usual, Values::AsWouldBe(presets))
                         .run(program)?
                         .sure
@@ -346,8 +353,9 @@ impl<'q> Planner<'_, 'q> {
                 for condition in [constraint.require, constraint.submitted].into_iter().flatten() {
                     ground.looks_at_clock |=
                         model.condition(condition).is_some_and(|each| each.looks_at_clock);
+                    ground.reads_written = true;
                 }
-                ground.looks_at_clock |= constraint.presets.iter().any(|(_, operand)| operand.is_clock());
+                ground.writes_clock |= constraint.presets.iter().any(|(_, operand)| operand.is_clock());
                 applying.push((id, applies));
             }
         }
@@ -438,6 +446,11 @@ impl<'q> Planner<'_, 'q> {
 }
 
 impl Ground<'_> {
+    /// Tells whether what it comes to may be another a moment later.
+    pub(super) fn is_momentary(&self) -> bool {
+        self.looks_at_clock || self.writes_clock && self.reads_written
+    }
+
     fn names(&mut self, rule: Rule) {
         if !self.rules.contains(&rule) {
             self.rules.push(rule);
