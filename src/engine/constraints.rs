@@ -39,6 +39,11 @@ impl Presets<'_> {
     pub(super) fn is_untold(&self, field: &str) -> bool {
         self.untold.iter().any(|(other, _)| *other == field)
     }
+
+    /// Tells whether a constraint presets a field with what the request does not tell.
+    pub(super) fn is_untold_by(&self, constraint: ConstraintId) -> bool {
+        self.untold.iter().any(|(_, other)| *other == constraint)
+    }
 }
 
 impl<'q> Bout<'_, 'q> {
@@ -117,7 +122,7 @@ impl<'q> Bout<'_, 'q> {
     }
 
     /// Orders constraints with presets by the last role that holds them; those for everybody come first.
-    fn order(&self, applying: &mut Applying) {
+    pub(super) fn order(&self, applying: &mut Applying) {
         let model = self.facts.model;
         let has_presets = |id: &ConstraintId| {
             model

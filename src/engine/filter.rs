@@ -3,6 +3,11 @@
 //! Each node is true or not true of an item; there is no third value, so [`Filter::not`] is true exactly where its part is not.
 //! Constructors simplify as they go: constants vanish, nested groups of one kind become one, equal parts are kept once.
 
+use std::hash::{Hash, Hasher};
+
+use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
+use smallvec::SmallVec;
+
 use crate::model::id::CollectionId;
 use crate::vocab::operator::{FieldType, Function, Operator};
 use crate::vocab::value::Value;
@@ -14,7 +19,7 @@ pub const STATE: &str = "$STATE";
 pub const OWNER: &str = "$OWNER.id";
 
 /// A condition on an item.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub enum Filter {
     /// All of these; without parts: true.
     All(Vec<Filter>),
@@ -33,7 +38,7 @@ pub enum Filter {
 }
 
 /// A comparison of a field with values, as conditions on stored items compare: see [`crate::vocab::operator::Operator`].
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub struct Comparison {
     /// The name of the field, after the names of the relations to one item that lead to it; a missing related item makes it
     /// null. A path that ends at a relation to one item stands for the key of that item. [`STATE`] and [`OWNER`] stand alone.
@@ -51,7 +56,7 @@ pub struct Comparison {
 }
 
 /// A look at the items that are related over a relation to many.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub struct Exists {
     /// The relation to many, after the relations to one item that lead to it.
     pub path: Vec<Box<str>>,
@@ -64,7 +69,7 @@ pub struct Exists {
 }
 
 /// Local roles on an item.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub struct Holds {
     /// The names of the roles, one of which has to be held on the item or passed on to it.
     pub roles: Vec<Box<str>>,
@@ -75,10 +80,59 @@ pub struct Holds {
 }
 
 /// Documents that an item lies below, however deep.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub struct Below {
     /// The documents: the name of the collection, and the id.
     pub documents: Vec<(Box<str>, Box<str>)>,
+}
+
+impl Comparison {
+    /// Tells whether it asks if the field is one of some values.
+    fn is_membership(&self) -> bool {
+        matches!(self.operator, Operator::Eq | Operator::In)
+    }
+
+    /// Tells whether a comparison with each of its values is a comparison with a text of its own, so that sets of them can be
+    /// intersected: other values may be equal although they are written differently.
+    fn is_of_texts(&self) -> bool {
+        let is_moment = matches!(
+            self.kind,
+            Some(FieldType::Date | FieldType::DateTime | FieldType::Timestamp)
+        );
+        self.is_membership() && !is_moment && self.values.iter().all(|value| matches!(value, Value::Text(_)))
+    }
+
+    /// Leaves the values that are wanted.
+    fn retain(&mut self, is_wanted: impl Fn(&Value<'static>) -> bool) {
+        self.values.retain(is_wanted);
+        self.operator = membership(&self.values);
+    }
+
+    /// Returns what is compared.
+    fn looked_at(&self) -> (&[Box<str>], Option<Function>, Option<FieldType>) {
+        (&self.path, self.function, self.kind)
+    }
+
+    /// Adds values that the field may be as well.
+    fn join(&mut self, values: Vec<Value<'static>>) {
+        let mut known: FxHashSet<u64> = self.values.iter().map(hash).collect();
+        for value in values {
+            // Values of one hash are compared, as there may be others of it.
+            if known.insert(hash(&value)) || !self.values.contains(&value) {
+                self.values.push(value);
+            }
+        }
+        self.operator = membership(&self.values);
+    }
+}
+
+/// Returns the operator that asks whether a field is one of these.
+fn membership(values: &[Value<'static>]) -> Operator {
+    if values.len() == 1 {
+        Operator::Eq
+    } else {
+        Operator::In
+    }
 }
 
 impl Filter {
@@ -105,6 +159,51 @@ impl Filter {
     /// Tells whether it holds of no item, as far as its form shows.
     pub fn is_never(&self) -> bool {
         matches!(self, Filter::Any(parts) if parts.is_empty())
+    }
+
+    /// Returns what remains to be asked of items that are known to pass another filter.
+    pub fn given(self, known: &Filter) -> Self {
+        let parts = known.conjuncts();
+        let holds = |part: &Filter| part == known || parts.contains(part);
+        if holds(&self) {
+            return Self::always();
+        }
+        match self {
+            Filter::All(parts) => Self::all(parts.into_iter().filter(|part| !holds(part))),
+            other @ (Filter::Any(_)
+            | Filter::Not(_)
+            | Filter::Compare(_)
+            | Filter::Exists(_)
+            | Filter::Holds(_)
+            | Filter::Below(_)) => other,
+        }
+    }
+
+    /// Returns the parts all of which must hold; of anything but a group of these it is the only one.
+    fn conjuncts(&self) -> &[Filter] {
+        match self {
+            Filter::All(parts) => parts,
+            Filter::Any(_)
+            | Filter::Not(_)
+            | Filter::Compare(_)
+            | Filter::Exists(_)
+            | Filter::Holds(_)
+            | Filter::Below(_) => std::slice::from_ref(self),
+        }
+    }
+
+    /// Returns how many nodes there are, and how many levels.
+    pub fn size(&self) -> (usize, usize) {
+        let deeper = |(nodes, depth): (usize, usize)| (nodes + 1, depth + 1);
+        match self {
+            Filter::All(parts) | Filter::Any(parts) => {
+                let sizes = parts.iter().map(Filter::size);
+                deeper(sizes.fold((0, 0), |all, each| (all.0 + each.0, all.1.max(each.1))))
+            }
+            Filter::Not(part) => deeper(part.size()),
+            Filter::Exists(exists) => deeper(exists.filter.size()),
+            Filter::Compare(_) | Filter::Holds(_) | Filter::Below(_) => (1, 1),
+        }
     }
 
     /// Returns what holds where both do.
@@ -135,78 +234,186 @@ impl Filter {
 
     /// Returns what holds where all of these do.
     pub fn all(parts: impl IntoIterator<Item = Filter>) -> Self {
-        let mut all: Vec<Filter> = Vec::new();
+        let mut all = Parts::default();
         for part in parts {
             if part.is_never() {
                 return part;
             }
             match part {
-                Filter::All(inner) => inner.into_iter().for_each(|each| insert(&mut all, each)),
+                Filter::All(inner) => inner.into_iter().for_each(|each| all.insert(each)),
                 other @ (Filter::Any(_)
                 | Filter::Not(_)
                 | Filter::Compare(_)
                 | Filter::Exists(_)
                 | Filter::Holds(_)
-                | Filter::Below(_)) => insert(&mut all, other),
+                | Filter::Below(_)) => all.insert(other),
             }
         }
-        if all.iter().any(|part| contradicts(part, &all)) {
+        if all.has_opposites() {
             return Self::never();
         }
         // What holds anyway needs no other way: of `a and (a or b)` remains `a`.
-        let kept: Vec<bool> = all
-            .iter()
-            .map(|part| !matches!(part, Filter::Any(ways) if ways.iter().any(|way| all.contains(way))))
-            .collect();
-        keep(&mut all, &kept);
+        let is_needed =
+            |part: &Filter| !matches!(part, Filter::Any(ways) if ways.iter().any(|way| all.contains(way)));
+        let kept = all.list.iter().map(is_needed).collect();
+        let all = narrowed(all.keep(kept));
+        if all.iter().any(Filter::is_never) {
+            return Self::never();
+        }
         single(all, Filter::All)
     }
 
     /// Returns what holds where one of these does.
     pub fn any(parts: impl IntoIterator<Item = Filter>) -> Self {
-        let mut any: Vec<Filter> = Vec::new();
+        let mut any = Parts::default();
         for part in parts {
             if part.is_always() {
                 return part;
             }
             match part {
-                Filter::Any(inner) => inner.into_iter().for_each(|each| insert(&mut any, each)),
+                Filter::Any(inner) => inner.into_iter().for_each(|each| any.insert(each)),
                 other @ (Filter::All(_)
                 | Filter::Not(_)
                 | Filter::Compare(_)
                 | Filter::Exists(_)
                 | Filter::Holds(_)
-                | Filter::Below(_)) => insert(&mut any, other),
+                | Filter::Below(_)) => any.insert(other),
             }
         }
-        if any.iter().any(|part| contradicts(part, &any)) {
+        if any.has_opposites() {
             return Self::always();
         }
         // A narrower way beside a wider one adds nothing: of `a or (a and b)` remains `a`.
-        let kept: Vec<bool> = any
-            .iter()
-            .map(|part| !matches!(part, Filter::All(parts) if parts.iter().any(|each| any.contains(each))))
-            .collect();
-        keep(&mut any, &kept);
-        single(any, Filter::Any)
+        let is_needed = |part: &Filter| !matches!(part, Filter::All(parts) if parts.iter().any(|each| any.contains(each)));
+        let kept = any.list.iter().map(is_needed).collect();
+        single(together(any.keep(kept)), Filter::Any)
     }
 }
 
-/// Adds a part that is not there yet.
-fn insert(parts: &mut Vec<Filter>, part: Filter) {
-    if !parts.contains(&part) {
-        parts.push(part);
+/// The parts of a group, each once; profiles with many rules make groups of many.
+#[derive(Default)]
+struct Parts {
+    list: Vec<Filter>,
+    /// Where parts of a hash stand.
+    places: FxHashMap<u64, SmallVec<[usize; 1]>>,
+}
+
+impl Parts {
+    fn contains(&self, part: &Filter) -> bool {
+        self.has(hash(part), part)
+    }
+
+    fn has(&self, hash: u64, part: &Filter) -> bool {
+        let mut places = self.places.get(&hash).into_iter().flatten();
+        places.any(|place| self.list.get(*place) == Some(part))
+    }
+
+    /// Adds a part that is not there yet.
+    fn insert(&mut self, part: Filter) {
+        let hash = hash(&part);
+        if !self.has(hash, &part) {
+            self.places.entry(hash).or_default().push(self.list.len());
+            self.list.push(part);
+        }
+    }
+
+    /// Tells whether a part and its opposite are there.
+    fn has_opposites(&self) -> bool {
+        let mut parts = self.list.iter();
+        parts.any(|part| matches!(part, Filter::Not(inner) if self.contains(inner)))
+    }
+
+    fn keep(self, kept: Vec<bool>) -> Vec<Filter> {
+        let parts = self.list.into_iter().zip(kept);
+        parts
+            .filter_map(|(part, is_kept)| is_kept.then_some(part))
+            .collect()
     }
 }
 
-/// Tells whether the opposite of a part stands beside it.
-fn contradicts(part: &Filter, parts: &[Filter]) -> bool {
-    matches!(part, Filter::Not(inner) if parts.contains(inner))
+fn hash(what: &impl Hash) -> u64 {
+    let mut hasher = FxHasher::default();
+    what.hash(&mut hasher);
+    hasher.finish()
 }
 
-fn keep(parts: &mut Vec<Filter>, kept: &[bool]) {
-    let mut kept = kept.iter();
-    parts.retain(|_| kept.next().copied().unwrap_or(true));
+/// Puts comparisons together that ask whether a field is one of some values: `a = 1 or a = 2` is `a in (1, 2)`.
+fn together(parts: Vec<Filter>) -> Vec<Filter> {
+    let mut together: Vec<Filter> = Vec::with_capacity(parts.len());
+    let mut places: FxHashMap<u64, usize> = FxHashMap::default();
+    for part in parts {
+        let Filter::Compare(comparison) = part else {
+            together.push(part);
+            continue;
+        };
+        let place = if comparison.is_membership() {
+            let place = places.entry(hash(&comparison.looked_at()));
+            Some(*place.or_insert(together.len()))
+        } else {
+            None
+        };
+        match place.and_then(|place| together.get_mut(place)) {
+            Some(Filter::Compare(other)) if other.looked_at() == comparison.looked_at() => {
+                other.join(comparison.values);
+            }
+            Some(_) | None => together.push(Filter::Compare(comparison)),
+        }
+    }
+    together
+}
+
+/// Puts comparisons of one field with texts together: `a in (1, 2) and a in (2, 3)` is `a = 2`, and so is `a in (1, 2) and not a = 1`.
+fn narrowed(parts: Vec<Filter>) -> Vec<Filter> {
+    let mut narrowed: Vec<Filter> = Vec::with_capacity(parts.len());
+    let mut others: Vec<Comparison> = Vec::new();
+    let mut places: FxHashMap<u64, usize> = FxHashMap::default();
+    for part in parts {
+        match part {
+            Filter::Compare(comparison) if comparison.is_of_texts() => {
+                let place = *places
+                    .entry(hash(&comparison.looked_at()))
+                    .or_insert(narrowed.len());
+                match narrowed.get_mut(place) {
+                    Some(Filter::Compare(other)) if other.looked_at() == comparison.looked_at() => {
+                        other.retain(|value| comparison.values.contains(value));
+                    }
+                    Some(_) | None => narrowed.push(Filter::Compare(comparison)),
+                }
+            }
+            Filter::Not(inner) => match *inner {
+                Filter::Compare(comparison) if comparison.is_of_texts() => others.push(comparison),
+                inner @ (Filter::All(_)
+                | Filter::Any(_)
+                | Filter::Not(_)
+                | Filter::Compare(_)
+                | Filter::Exists(_)
+                | Filter::Holds(_)
+                | Filter::Below(_)) => narrowed.push(Filter::Not(Box::new(inner))),
+            },
+            other @ (Filter::All(_)
+            | Filter::Any(_)
+            | Filter::Compare(_)
+            | Filter::Exists(_)
+            | Filter::Holds(_)
+            | Filter::Below(_)) => narrowed.push(other),
+        }
+    }
+    for comparison in others {
+        let place = places.get(&hash(&comparison.looked_at()));
+        match place.and_then(|place| narrowed.get_mut(*place)) {
+            Some(Filter::Compare(other)) if other.looked_at() == comparison.looked_at() => {
+                other.retain(|value| !comparison.values.contains(value));
+            }
+            Some(_) | None => narrowed.push(Filter::Not(Box::new(Filter::Compare(comparison)))),
+        }
+    }
+    for part in &mut narrowed {
+        if matches!(part, Filter::Compare(comparison) if comparison.is_membership() && comparison.values.is_empty())
+        {
+            *part = Filter::never();
+        }
+    }
+    narrowed
 }
 
 /// Returns the only part, or a group of all.

@@ -6,6 +6,9 @@
 //! INVARIANT: all answers are views of [`check`]: lists ask it for each of their entries, a traced answer is the same run with
 //! a recorder. It denies by default, and whatever it cannot tell never helps the asker.
 //!
+//! [`mod@plan`] is the one that leaves the item open: the same steps, with filters in place of truths (`plan_rule`, `plan_cover`), and the
+//! same programs, of which what the request does not settle remains (`plan_condition`).
+//!
 //! Read [`check`] first: it is the order of steps; `grants` has steps three to five, `constraints` six, `approvals` eight.
 
 pub mod actions;
@@ -16,6 +19,7 @@ pub mod decision;
 pub mod fields;
 pub mod filter;
 pub mod missing;
+pub mod plan;
 pub mod query;
 pub mod role;
 pub mod trace;
@@ -32,6 +36,14 @@ mod geometry;
 mod grants;
 mod like;
 mod path;
+mod plan_condition;
+mod plan_cover;
+mod plan_leaf;
+mod plan_owner;
+mod plan_related;
+mod plan_rows;
+mod plan_rule;
+mod plan_truth;
 mod programs;
 mod related;
 mod selection;

@@ -129,19 +129,22 @@ pub fn list(model: &Model, query: &Query<'_>) -> Result<Vec<Holding>, QueryError
 
 /// Returns the roles that owners of items hold as such here; none if that would make them administrators.
 pub(super) fn of_owners(facts: &Facts<'_>) -> Bits {
-    let model = facts.model;
+    let bits = brought(facts, &facts.model.roles.owner);
+    if bits.intersects(&facts.model.roles.administrators) {
+        return Bits::default();
+    }
+    bits
+}
+
+/// Returns these roles and all that they bring, as far as they count for where the request comes from.
+pub(super) fn brought(facts: &Facts<'_>, roles: &[RoleId]) -> Bits {
     let mut bits = Bits::default();
     let mut set = Set {
-        model,
+        model: facts.model,
         address: facts.address(),
         bits: &mut bits,
     };
-    for role in &model.roles.owner {
-        set.add(*role, How::Owner);
-    }
-    if bits.intersects(&model.roles.administrators) {
-        return Bits::default();
-    }
+    roles.iter().for_each(|role| set.add(*role, How::Owner));
     bits
 }
 

@@ -197,6 +197,23 @@ impl DocumentGrants {
         self.pages.iter().map(|page| &page.sheet)
     }
 
+    /// Returns every grant with the id of its document, in the order of their declaration.
+    pub fn all(&self) -> impl Iterator<Item = (&str, DocumentGrant<'_>)> {
+        self.pages.iter().flat_map(|page| {
+            let rows = page.sheet.rows().iter().zip(0..);
+            rows.filter_map(|(row, index)| {
+                let kind = self.kinds.get(*page.kinds.get(row.kind as usize)? as usize)?;
+                let grant = DocumentGrant {
+                    id: DocumentGrantId::new((page.first + index) as usize),
+                    kind,
+                    sheet: &page.sheet,
+                    row,
+                };
+                Some((page.sheet.document(row), grant))
+            })
+        })
+    }
+
     /// Returns the grants on a document, in the order of their declaration.
     #[inline]
     pub fn find(&self, collection: CollectionId, document: &str) -> impl Iterator<Item = DocumentGrant<'_>> {

@@ -50,7 +50,7 @@ impl DecisionService {
             Call::ListAllowedActions => self.write_allowed_actions(message, out),
             Call::ListAllowedTransitions => self.write_allowed_transitions(message, out),
             Call::FilterFields => self.write_filtered_fields(message, out),
-            Call::PlanQuery => self.write_plan(message),
+            Call::PlanQuery => self.write_plan(message, out),
             Call::DescribeWorkflow => self.write_workflow(message, out),
             Call::GetStatus | Call::Reload | Call::WatchStatus | Call::Other => Err(status::unknown_call()),
         }

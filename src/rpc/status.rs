@@ -122,10 +122,15 @@ pub(super) fn other_digest(profile: &str, live: &str) -> Status {
     Status::with_error_details(Code::FailedPrecondition, message, details)
 }
 
-/// Says that this version of the daemon does not do that.
-pub(super) fn unimplemented(call: &str) -> Status {
-    let message = format!("{call} is not available in this version");
-    Status::with_error_details(Code::Unimplemented, message, info("NOT_AVAILABLE", []))
+/// Says that the filter of a plan would be too large; `why` tells the limits.
+pub(super) fn plan_too_large(why: &str) -> Status {
+    Status::with_error_details(Code::ResourceExhausted, why, info("PLAN_TOO_LARGE", []))
+}
+
+/// Says that the rules of the profile cannot be a filter.
+pub(super) fn unplannable(why: &str) -> Status {
+    let message = format!("there is no plan: {why}");
+    Status::with_error_details(Code::FailedPrecondition, message, info("NOT_PLANNABLE", []))
 }
 
 /// Says that the daemon has too much to do, and that the request was not looked at; `what` there is too much of.

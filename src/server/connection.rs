@@ -252,7 +252,7 @@ struct Listened<T> {
     /// would be sent in three pieces.
     inner: Take<BufWriter<T>>,
     heard: usize,
-    since_turn: usize,
+    since_turn: u64,
     turn_is_over: Arc<AtomicBool>,
     greeted: Arc<AtomicBool>,
     conduct: Option<Arc<Conduct>>,
@@ -268,7 +268,7 @@ const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const GREETING_BYTES: usize = PREFACE.len() + 9;
 
 /// How much of a connection is read before it is the turn of the others: of the smallest streams some hundreds.
-const TURN_BYTES: u16 = 8 * 1024;
+const TURN_BYTES: u64 = 8 * 1024;
 
 /// How much is gathered at most before it is written.
 const WRITTEN_AT_ONCE: usize = 16 * 1024;
@@ -314,23 +314,26 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncRead for Listened<T> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        ready!(self.poll_rest(context));
         if self.turn_is_over.load(Ordering::Relaxed) {
             return Poll::Pending;
         }
-        if self.since_turn >= usize::from(TURN_BYTES) {
+        let Some(left) = TURN_BYTES.checked_sub(self.since_turn).filter(|left| *left > 0) else {
             self.since_turn = 0;
             self.turn_is_over.store(true, Ordering::Relaxed);
             context.waker().wake_by_ref();
             return Poll::Pending;
+        };
+        // Within a turn nothing that came has been understood yet, so only the beginning of one shows what a client owes.
+        if self.since_turn == 0 {
+            ready!(self.poll_rest(context));
         }
         let before = buffer.filled().len();
-        self.inner.set_limit(TURN_BYTES.into());
+        self.inner.set_limit(left);
         let poll = Pin::new(&mut self.inner).poll_read(context, buffer);
         match &poll {
             Poll::Ready(_) => {
                 let bytes = buffer.filled().len() - before;
-                self.since_turn += bytes;
+                self.since_turn += u64::try_from(bytes).unwrap_or(left);
                 if let Some(conduct) = &self.conduct {
                     conduct.hear(bytes);
                 }
@@ -371,7 +374,70 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Listened<T> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Cursor;
+
     use super::*;
+    use crate::server::conduct::Ledger;
+
+    /// Reads until the turn is over or nothing is left, and returns how much it was.
+    fn read_a_turn<T: AsyncRead + AsyncWrite + Unpin>(stream: &mut Listened<T>, room: usize) -> usize {
+        stream.turn_is_over.store(false, Ordering::Relaxed);
+        let mut bytes = 0;
+        loop {
+            let mut buffer = vec![0; room];
+            let mut buffer = ReadBuf::new(&mut buffer);
+            let mut context = Context::from_waker(std::task::Waker::noop());
+            match Pin::new(&mut *stream).poll_read(&mut context, &mut buffer) {
+                Poll::Ready(read) => read.unwrap(),
+                Poll::Pending => return bytes,
+            }
+            match buffer.filled().len() {
+                0 => return bytes,
+                more => bytes += more,
+            }
+        }
+    }
+
+    #[test]
+    fn what_comes_in_one_piece_is_understood_before_it_is_owed() {
+        let ledger: Arc<Ledger> = Arc::default();
+        // Others have wasted all the time that there is for that.
+        let other = Conduct::new(Arc::clone(&ledger));
+        (0..100_000).for_each(|_| other.forsake());
+        assert!(other.rest().is_some());
+        for room in [300, 4_000, 8_191, 8_192, 60_000] {
+            let conduct = Arc::new(Conduct::new(Arc::clone(&ledger)));
+            let mut stream = Listened {
+                inner: BufWriter::new(Cursor::new(Vec::new())).take(0),
+                heard: 0,
+                since_turn: 0,
+                turn_is_over: Arc::default(),
+                greeted: Arc::default(),
+                conduct: Some(Arc::clone(&conduct)),
+                counts: Arc::default(),
+                rest: None,
+            };
+            // Two hundred calls, again and again.
+            for _ in 0..20 {
+                *stream.inner.get_mut().get_mut() = Cursor::new(vec![b'x'; 200 * 260]);
+                let mut left = 200 * 260;
+                while left > 0 {
+                    let bytes = read_a_turn(&mut stream, room);
+                    assert!(
+                        stream.rest.is_none(),
+                        "it rests after {bytes} bytes in reads of {room}"
+                    );
+                    assert!(
+                        (1..=8 * 1024).contains(&bytes),
+                        "{bytes} bytes in reads of {room}"
+                    );
+                    left -= bytes;
+                    (0..bytes / 260).for_each(|_| conduct.understand(250));
+                }
+                (0..200).for_each(|_| conduct.answer());
+            }
+        }
+    }
 
     #[test]
     fn connections_live_about_as_long_as_they_may() {

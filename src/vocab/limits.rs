@@ -164,6 +164,18 @@ pub const BATCH_CHECKS_MAX: usize = 1000;
 /// Bounds the languages that one plan is rendered in.
 pub const PLAN_TARGETS_MAX: usize = 8;
 
+/// Bounds the nodes of the filters of one plan.
+pub const PLAN_NODES_MAX: usize = 10_000;
+
+/// Bounds how deep the filter of a plan may be.
+pub const PLAN_DEPTH_MAX: usize = 40;
+
+/// Bounds the documents that one plan names by their ids.
+pub const PLAN_IDS_MAX: usize = 10_000;
+
+/// Bounds the constraints with presets of which the item decides whether they apply to a write that is planned.
+pub const PLAN_PRESETS_MAX: usize = 4;
+
 /// Bounds how many fields of a request one status complains about.
 pub const FIELD_VIOLATIONS_MAX: usize = 32;
 

@@ -32,6 +32,9 @@ pub struct Object<'a> {
 }
 
 impl<'a> Object<'a> {
+    /// The object without names.
+    pub const EMPTY: Object<'static> = Object { entries: Vec::new() };
+
     /// Returns an object of these entries; of entries with one name the last is kept.
     pub fn new(mut entries: Vec<(Cow<'a, str>, Value<'a>)>) -> Self {
         if !entries.is_sorted_by(|a, b| a.0 < b.0) {

@@ -93,7 +93,7 @@ const FIXED_FIELDS: [(&str, &str); 21] = [
     ),
     (
         "PlanQueryRequest",
-        "collection action fields filter_fields targets",
+        "collection action fields filter_fields targets local_roles",
     ),
     ("DescribeWorkflowRequest", "collection id locale"),
 ];

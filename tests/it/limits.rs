@@ -613,6 +613,10 @@ const SEEN: &[(&str, &str)] = &[
     ("ATTRIBUTE_DEPTH_MAX", "limits::of_every_part_of_a_question"),
     ("BATCH_CHECKS_MAX", "limits::of_other_calls"),
     ("PLAN_TARGETS_MAX", "limits::of_other_calls"),
+    ("PLAN_NODES_MAX", "plan::filters_are_no_larger_than_said"),
+    ("PLAN_DEPTH_MAX", "plan::filters_are_no_larger_than_said"),
+    ("PLAN_IDS_MAX", "plan::filters_are_no_larger_than_said"),
+    ("PLAN_PRESETS_MAX", "plan::filters_are_no_larger_than_said"),
     ("WORK_TIME_MAX", "limits::a_batch_ends_when_its_time_is_over"),
     (
         "CONNECTIONS_MAX",

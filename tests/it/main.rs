@@ -48,6 +48,7 @@ mod moments;
 mod native;
 mod newsroom;
 mod nick;
+mod plan;
 mod properties;
 mod readme;
 mod recordings;
