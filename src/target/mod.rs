@@ -7,8 +7,22 @@
 //! [`Unsayable`] that names it, never a wider filter; values never become part of SQL text.
 
 pub mod directus;
+mod directus_leaf;
+mod literal;
 pub mod mongodb;
+mod mongodb_field;
+mod mongodb_function;
+mod mongodb_leaf;
+mod mongodb_moment;
+mod mongodb_text;
 pub mod sql;
+mod sql_compare;
+mod sql_filter;
+mod sql_list;
+mod sql_moment;
+mod sql_number;
+mod sql_text;
+mod sql_writer;
 
 use crate::engine::filter::Filter;
 use crate::model::Model;

@@ -12,6 +12,8 @@ pub const JOINED_ROWS_MAX: usize = 10_000;
 pub const PATTERN_BYTES_MAX: usize = 256 * 1024;
 /// Characters of a regular expression as written.
 pub const PATTERN_LENGTH_MAX: usize = 1_000;
+/// Bytes of a regular expression that is written for MongoDB, which takes no more.
+pub const MONGODB_PATTERN_BYTES_MAX: usize = 32_764;
 /// Bytes of text that a regular expression is run on; longer text matches nothing.
 pub const PATTERN_TEXT_BYTES_MAX: usize = 64 * 1024;
 /// Positions of one geometry, in a condition or in an item that one looks at.
@@ -327,6 +329,9 @@ pub const MISSING_ALTERNATIVES_MAX: usize = 8;
 
 /// Bounds the complaints about one profile that its status tells.
 pub const DIAGNOSTICS_TOLD_MAX: usize = 1000;
+
+/// Bounds the parameters of a filter in SQL: as many as SQLite takes by default.
+pub const SQL_PARAMETERS_MAX: usize = 32_766;
 
 /// Bounds the bytes of a file that holds a request or a part of one.
 pub const REQUEST_FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
