@@ -14,7 +14,7 @@ use crate::policy::collection::{Filtering, Unreadable, Unwritable};
 use crate::policy::grant::Selection;
 use crate::policy::{Policy, Title};
 use crate::source::file::SourceMap;
-use crate::source::span::{FileId, Span};
+use crate::source::span::{FileId, Span, Spanned};
 use crate::vocab::effect::{Operation, Reason};
 
 /// A model that is being made.
@@ -152,17 +152,20 @@ impl<'s> Interner<'s> {
                 .get(workflow?)
                 .and_then(|workflow| workflow.initial_state.as_ref())
         });
+        let text = |name: &Option<Spanned<String>>| name.as_ref().map(|name| name.value.as_str().into());
         let fields = declared.fields.as_ref().map(|fields| {
             fields
                 .iter()
                 .map(|field| compiled::Field {
                     name: field.name.value.as_str().into(),
+                    column: text(&field.column),
                     kind: field.kind,
                     relation: field.relation.as_ref().and_then(|relation| {
                         let collection = self.model.collection_names.find(&relation.collection.value)?;
                         Some(compiled::Relation {
                             collection: CollectionId::new(collection),
                             many: relation.many,
+                            foreign_key: text(&relation.foreign_key),
                         })
                     }),
                 })
@@ -176,10 +179,8 @@ impl<'s> Interner<'s> {
         }
         Collection {
             title: title(&declared.title),
-            state_field: declared
-                .state_field
-                .as_ref()
-                .map(|field| field.value.as_str().into()),
+            table: text(&declared.table),
+            state_field: text(&declared.state_field),
             initial_state: initial.map(|state| self.state(&state.value)),
             owner_field: declared
                 .owner

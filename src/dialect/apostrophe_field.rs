@@ -236,6 +236,7 @@ pub(super) fn collection_fields(world: &World<'_>, found: &DocType) -> Option<Ve
         .iter()
         .map(|field| Field {
             name: field.name.clone(),
+            column: None,
             kind: field.kind.as_ref().and_then(|kind| field_type(&kind.value)),
             relation: field
                 .with_type
@@ -244,6 +245,7 @@ pub(super) fn collection_fields(world: &World<'_>, found: &DocType) -> Option<Ve
                 .map(|collection| Relation {
                     collection,
                     many: true,
+                    foreign_key: None,
                 }),
         })
         .collect();
@@ -255,6 +257,7 @@ pub(super) fn collection_fields(world: &World<'_>, found: &DocType) -> Option<Ve
         if fields.iter().all(|field| field.name.value != name.value) {
             fields.push(Field {
                 name,
+                column: None,
                 kind,
                 relation: None,
             });

@@ -174,6 +174,7 @@ impl Lowering<'_, '_> {
         self.policy.collections.push(Collection {
             id: found.name.clone(),
             title: found.title.clone(),
+            table: None,
             state_field: None,
             initial_state: None,
             owner: None,

@@ -81,6 +81,7 @@ fn lower_collection(
     let is_closed = row.is_closed && (context.schema.is_known || row.is_system);
     let field = |field: &FieldRow| Field {
         name: field.name.clone(),
+        column: None,
         kind: match field.class {
             Class::Typed(kind) => Some(kind),
             Class::Other | Class::Open => None,
@@ -90,6 +91,7 @@ fn lower_collection(
     policy.collections.push(Collection {
         id: row.id.clone(),
         title: Title::default(),
+        table: None,
         state_field: states.as_ref().map(|states| states.field.clone()),
         initial_state: None,
         owner: None,

@@ -148,12 +148,14 @@ impl Schema {
                 let relation = Relation {
                     collection: collection.clone(),
                     many: true,
+                    foreign_key: Some(field.clone()),
                 };
                 self.relate(&related, &name, relation);
             }
             let relation = Relation {
                 collection: related,
                 many: false,
+                foreign_key: None,
             };
             self.relate(&collection, &field, relation);
         }
@@ -171,6 +173,7 @@ impl Schema {
             let relation = relation.map(|(related, many)| Relation {
                 collection: Spanned::new(related.to_owned(), origin),
                 many,
+                foreign_key: None,
             });
             match home.fields.iter_mut().find(|field| field.name.value == *name) {
                 Some(field) => field.relation = field.relation.take().or(relation),

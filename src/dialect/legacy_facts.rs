@@ -81,6 +81,7 @@ impl CollectionFacts {
             Some(field) => field.relation = relation.or(field.relation.take()),
             None => fields.push(Field {
                 name: name.clone(),
+                column: None,
                 kind: None,
                 relation,
             }),
@@ -234,6 +235,7 @@ fn read_field(
     let users = || Relation {
         collection: Spanned::new(USERS.to_owned(), field.span),
         many: false,
+        foreign_key: None,
     };
     let is_user = matches!(
         kind.as_deref(),

@@ -209,6 +209,7 @@ fn place(
             Some(Relation {
                 collection,
                 many: false,
+                foreign_key: None,
             }),
         );
     }
@@ -263,6 +264,7 @@ fn add_unlisted_fields(facts: &mut CollectionFacts, sets: &[&RowSet]) -> FxHashS
         if name.value != key && !listed.contains(&name.value) && unlisted.insert(name.value.clone()) {
             facts.fields.get_or_insert_default().push(Field {
                 name: name.clone(),
+                column: None,
                 kind: None,
                 relation: None,
             });
@@ -302,6 +304,7 @@ fn lower_collection(place: &Place, policy: &mut Policy) {
     policy.collections.push(Collection {
         id: id.clone(),
         title: title(facts.title.clone()),
+        table: None,
         state_field: facts.status_field.clone(),
         initial_state: facts.default_status.clone(),
         owner: owner.clone().map(|field| OwnerFact {

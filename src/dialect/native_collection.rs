@@ -113,6 +113,7 @@ pub(super) fn read_collection(
     diagnostics: &mut Vec<Diagnostic>,
 ) -> (Collection, Vec<Grant>) {
     let (title, _) = keys.titles(diagnostics);
+    let table = keys.id("table", diagnostics);
     let state_field = keys.id("state_field", diagnostics);
     let initial_state = keys.id("initial_state", diagnostics);
     let owner = keys
@@ -143,6 +144,7 @@ pub(super) fn read_collection(
     let collection = Collection {
         id,
         title,
+        table,
         state_field,
         initial_state,
         owner,
@@ -203,6 +205,7 @@ fn read_fields(json: &Json, diagnostics: &mut Vec<Diagnostic>) -> Option<Vec<Fie
         let names = reader::read_ids(json, "`fields`", Empty::Refused, diagnostics)?;
         let bare = |name| Field {
             name,
+            column: None,
             kind: None,
             relation: None,
         };
@@ -220,6 +223,7 @@ fn read_field(Member { key, value }: &Member, diagnostics: &mut Vec<Diagnostic>)
     let known = reader::check_id(&key.value, key.span, "a field", Empty::Refused, diagnostics);
     let mut field = Field {
         name: key.clone(),
+        column: None,
         kind: None,
         relation: None,
     };
@@ -231,10 +235,16 @@ fn read_field(Member { key, value }: &Member, diagnostics: &mut Vec<Diagnostic>)
     field.kind = keys
         .optional("type")
         .and_then(|json| read_field_type(json, diagnostics));
+    field.column = keys.id("column", diagnostics);
     let related = keys.optional("relation");
     let related = related.and_then(|json| reader::read_id(json, "`relation`", Empty::Allowed, diagnostics));
     let many = keys.bool("many", diagnostics);
+    let via = keys.id("via", diagnostics);
     keys.finish(diagnostics);
+    if via.is_some() && many != Some(true) {
+        let message = format!("the field {} needs `many` beside `via`", quote(&key.value));
+        diagnostics.push(Diagnostic::new(Code::MissingKey, value.span, message));
+    }
     if many.is_some() && related.is_none() {
         let message = format!("the field {} needs `relation` beside `many`", quote(&key.value));
         diagnostics.push(Diagnostic::new(Code::MissingKey, value.span, message));
@@ -242,6 +252,7 @@ fn read_field(Member { key, value }: &Member, diagnostics: &mut Vec<Diagnostic>)
     field.relation = related.map(|collection| Relation {
         collection,
         many: many.unwrap_or(false),
+        foreign_key: via,
     });
     known.then_some(field)
 }

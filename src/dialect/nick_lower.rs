@@ -291,6 +291,7 @@ impl Lowering<'_> {
         let fields = fields
             .map(|name| Field {
                 name,
+                column: None,
                 kind: None,
                 relation: None,
             })
@@ -305,6 +306,7 @@ impl Lowering<'_> {
         self.policy.collections.push(Collection {
             id: row.id.clone(),
             title: title(text_of(&row.entry, "title").map(str::to_owned)),
+            table: None,
             state_field: Some(at(STATE_FIELD)),
             initial_state: None,
             owner: Some(OwnerFact {

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use crate::vocab::operator::{FieldType, Function};
 use crate::vocab::time::{from_milliseconds, parse_instant, parse_time_of_day};
-use crate::vocab::value::{Value, View, is_twin, number_text};
+use crate::vocab::value::{Value, View, is_twin, number_text, read_number};
 
 /// One side of a leaf.
 #[derive(Clone, Debug)]
@@ -105,14 +105,7 @@ pub(super) fn order(left: &Side<'_>, right: &Side<'_>) -> Option<Ordering> {
 pub(super) fn number(side: &Side<'_>) -> Option<f64> {
     match side {
         Side::View(View::Number(number)) => Some(*number),
-        Side::View(View::Text(text)) => {
-            // Only what begins like a number is tried, and words such as `inf` are none.
-            let first = text.as_bytes().first()?;
-            if !(first.is_ascii_digit() || matches!(first, b'-' | b'+' | b'.')) {
-                return None;
-            }
-            text.parse().ok().filter(|number: &f64| number.is_finite())
-        }
+        Side::View(View::Text(text)) => read_number(text),
         Side::View(_) | Side::Instant(_) | Side::List(_) | Side::Open => None,
     }
 }

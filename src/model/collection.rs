@@ -9,6 +9,8 @@ use super::id::{CollectionId, FieldId, StateId, WorkflowId};
 pub struct Collection {
     /// A title for people.
     pub title: Title,
+    /// The table of a database that holds the items; absent: named like the collection.
+    pub table: Option<Box<str>>,
     /// The field that holds the workflow state.
     pub state_field: Option<Box<str>>,
     /// The state of a new item.
@@ -38,6 +40,8 @@ pub struct Collection {
 pub struct Field {
     /// The name.
     pub name: Box<str>,
+    /// The column of the table that holds it; absent: named like the field.
+    pub column: Option<Box<str>>,
     /// What it holds, if known.
     pub kind: Option<FieldType>,
     /// The related collection, if it is a relation.
@@ -45,12 +49,14 @@ pub struct Field {
 }
 
 /// A relation.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Relation {
     /// The related collection.
     pub collection: CollectionId,
     /// Whether it stands for a list.
     pub many: bool,
+    /// Of a list: the field of the related items that holds the key of this one, if known.
+    pub foreign_key: Option<Box<str>>,
 }
 
 impl Collection {

@@ -12,6 +12,8 @@ pub struct Collection {
     pub id: Spanned<String>,
     /// A title for people.
     pub title: Title,
+    /// The table of a database that holds the items; named like the collection if absent.
+    pub table: Option<Spanned<String>>,
     /// The field that holds the workflow state.
     pub state_field: Option<Spanned<String>>,
     /// The state of a new item; that of the workflow if absent.
@@ -48,6 +50,8 @@ pub struct OwnerFact {
 pub struct Field {
     /// The name.
     pub name: Spanned<String>,
+    /// The column of the table that holds it; named like the field if absent.
+    pub column: Option<Spanned<String>>,
     /// What it holds, if known.
     pub kind: Option<FieldType>,
     /// The related collection, if it is a relation.
@@ -61,6 +65,8 @@ pub struct Relation {
     pub collection: Spanned<String>,
     /// Whether the field stands for a list of related items.
     pub many: bool,
+    /// Of a list: the field of the related items that holds the key of this one, if known.
+    pub foreign_key: Option<Spanned<String>>,
 }
 
 /// What a read does that names a field out of reach.

@@ -16,6 +16,13 @@ mod mongodb_leaf;
 mod mongodb_moment;
 mod mongodb_text;
 pub mod sql;
+mod sql_compare;
+mod sql_filter;
+mod sql_list;
+mod sql_moment;
+mod sql_number;
+mod sql_text;
+mod sql_writer;
 
 use crate::engine::filter::Filter;
 use crate::model::Model;

@@ -32,6 +32,10 @@ fn validate_fields(names: &Names<'_>, collection: &Collection, report: &mut Repo
         report.check_id("field", &field.name);
         if let Some(relation) = &field.relation {
             names.check_collection(&relation.collection, report);
+            let place = names.find_place(&relation.collection.value);
+            if let Some((key, place)) = relation.foreign_key.as_ref().zip(place) {
+                check_field(names, &Reach::of_places(vec![place], false), key, report);
+            }
         }
     }
     report.check_unique("field", fields.iter().map(|field| &field.name));

@@ -330,5 +330,8 @@ pub const MISSING_ALTERNATIVES_MAX: usize = 8;
 /// Bounds the complaints about one profile that its status tells.
 pub const DIAGNOSTICS_TOLD_MAX: usize = 1000;
 
+/// Bounds the parameters of a filter in SQL: as many as SQLite takes by default.
+pub const SQL_PARAMETERS_MAX: usize = 32_766;
+
 /// Bounds the bytes of a file that holds a request or a part of one.
 pub const REQUEST_FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;

@@ -228,7 +228,22 @@ pub fn write_literal(out: &mut impl fmt::Write, value: &Value<'_>) -> fmt::Resul
 ///
 /// A CMS with numeric keys sends them as numbers in attributes and as text in ids, hence the twin.
 pub fn is_twin(number: f64, text: &str) -> bool {
-    is_plain_decimal(text) && text.parse::<f64>().is_ok_and(|parsed| parsed == number)
+    find_twin(text) == Some(number)
+}
+
+/// Returns the number that is one id with a text.
+pub fn find_twin(text: &str) -> Option<f64> {
+    is_plain_decimal(text).then(|| text.parse().ok()).flatten()
+}
+
+/// Returns the number that a text writes in any way (`05`, `1e3`), as ordering reads it.
+pub fn read_number(text: &str) -> Option<f64> {
+    // Only what begins like a number is tried, and words such as `inf` are none.
+    let first = text.as_bytes().first()?;
+    if !(first.is_ascii_digit() || matches!(first, b'-' | b'+' | b'.')) {
+        return None;
+    }
+    text.parse().ok().filter(|number: &f64| number.is_finite())
 }
 
 /// Tells whether the text is a decimal without a plus sign, an exponent, or zeros that add nothing.

@@ -70,6 +70,7 @@ mod statuses;
 mod steps;
 mod survive;
 mod swaps;
+mod target;
 mod tidy;
 mod validate;
 mod watch;

@@ -319,6 +319,8 @@ fn collection(at: usize, collection: &Collection, changes: &mut Vec<Change>) {
     let Collection {
         id: _,
         title: _,
+        // It has no say in decisions.
+        table: _,
         state_field,
         initial_state,
         owner,
@@ -386,6 +388,7 @@ fn collection(at: usize, collection: &Collection, changes: &mut Vec<Change>) {
 fn field(at: usize, index: usize, field: &Field, changes: &mut Vec<Change>) {
     let Field {
         name: _,
+        column: _,
         kind,
         relation,
     } = field;

@@ -323,10 +323,12 @@ fn people(random: &mut Random, policy: &mut Policy) {
 fn field(id: &str, kind: Option<FieldType>, relation: Option<(&str, bool)>) -> Field {
     Field {
         name: name(id),
+        column: None,
         kind,
         relation: relation.map(|(collection, many)| Relation {
             collection: name(collection),
             many,
+            foreign_key: None,
         }),
     }
 }
@@ -335,6 +337,7 @@ fn collection(id: &str) -> Collection {
     Collection {
         id: name(id),
         title: Title::default(),
+        table: None,
         state_field: None,
         initial_state: None,
         owner: None,

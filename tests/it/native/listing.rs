@@ -238,6 +238,7 @@ fn print_collection(collection: &Collection, out: &mut Lines) {
     let Collection {
         id,
         title,
+        table,
         state_field,
         initial_state,
         owner,
@@ -256,12 +257,26 @@ fn print_collection(collection: &Collection, out: &mut Lines) {
             .unwrap_or_default();
         format!("{}{roles}", field.value)
     });
-    let field = |Field { name, kind, relation }: &Field| {
+    let field = |field: &Field| {
+        let Field {
+            name,
+            column,
+            kind,
+            relation,
+        } = field;
         let kind = kind.map(|kind| format!(": {}", kind.name())).unwrap_or_default();
-        let relation = relation
-            .as_ref()
-            .map(|to| format!(" -> {}{}", to.collection.value, if to.many { "[]" } else { "" }));
-        format!("{}{kind}{}", name.value, relation.unwrap_or_default())
+        let relation = relation.as_ref().map(|to| {
+            let via = to.foreign_key.as_ref().map(|key| format!(" via {}", key.value));
+            let many = if to.many { "[]" } else { "" };
+            format!(" -> {}{many}{}", to.collection.value, via.unwrap_or_default())
+        });
+        let column = column.as_ref().map(|column| format!(" in {}", column.value));
+        format!(
+            "{}{kind}{}{}",
+            name.value,
+            relation.unwrap_or_default(),
+            column.unwrap_or_default()
+        )
     };
     let fields = fields
         .as_ref()
@@ -270,6 +285,7 @@ fn print_collection(collection: &Collection, out: &mut Lines) {
         &format!("collection {}", quoted(id)),
         &[
             ("title", print_title(title)),
+            ("table", table.as_ref().map(quoted)),
             ("state_field", state_field.as_ref().map(quoted)),
             ("initial_state", initial_state.as_ref().map(quoted)),
             ("owner", owner),
