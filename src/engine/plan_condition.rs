@@ -240,7 +240,7 @@ impl<'a, 'q> Asking<'a, 'q> {
         for (step, index) in path.iter().zip(1..=most) {
             let relation = here
                 .and_then(|collection| collection.field(step))
-                .and_then(|field| field.relation);
+                .and_then(|field| field.relation.as_ref());
             if relation.is_some_and(|relation| relation.many) {
                 lists.push(index);
             }
@@ -254,7 +254,7 @@ impl<'a, 'q> Asking<'a, 'q> {
         let mut here = self.place.collection;
         let mut found = None;
         for step in path {
-            found = here?.field(step)?.relation.map(|relation| relation.collection);
+            found = here?.field(step)?.relation.as_ref().map(|relation| relation.collection);
             here = found.and_then(|id| self.facts.model.collection(id));
         }
         found

@@ -120,10 +120,10 @@ pub(super) fn find_spot<'m>(
             .and_then(|id| model.collection(id))
             .and_then(|row| row.field(step));
         home = field
-            .and_then(|field| field.relation)
+            .and_then(|field| field.relation.as_ref())
             .map(|relation| relation.collection);
     }
-    let relation = field.and_then(|field| field.relation);
+    let relation = field.and_then(|field| field.relation.as_ref());
     let related = relation.and_then(|relation| model.collection(relation.collection));
     let kind = match comparison.kind {
         None | Some(FieldType::Alias) => related
