@@ -43,7 +43,7 @@ impl Leaf<'_> {
             O::Null => Ok(place.is_null()),
             O::Nnull => Ok(place.is_there()),
             O::Empty => Ok(self.is_empty()),
-            O::Nempty => Ok(self.is_empty().not()),
+            O::Nempty => Ok(self.is_filled()),
             O::Eq | O::Is => self.is_among(self.one()),
             O::Neq => self.is_not_among(self.one()),
             O::In => self.is_among(&self.comparison.values),
@@ -98,6 +98,14 @@ impl Leaf<'_> {
             Class::Number(_) | Class::Bool | Class::Moment | Class::TimeOfDay | Class::Csv | Class::Any => {
                 self.place.is_null()
             }
+        }
+    }
+
+    fn is_filled(&self) -> Doc {
+        match self.place.class {
+            Class::Csv | Class::Any => self.is_empty().not(),
+            Class::Text => Doc::of(&self.place.name, json!({"$nin": [null, ""]})),
+            Class::Number(_) | Class::Bool | Class::Moment | Class::TimeOfDay => self.place.is_there(),
         }
     }
 
