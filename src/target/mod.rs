@@ -11,9 +11,11 @@ pub mod mongodb;
 pub mod sql;
 mod sql_compare;
 mod sql_filter;
+mod sql_fold;
 mod sql_list;
 mod sql_moment;
 mod sql_number;
+mod sql_sides;
 mod sql_text;
 mod sql_writer;
 
