@@ -18,9 +18,11 @@ mod mongodb_text;
 pub mod sql;
 mod sql_compare;
 mod sql_filter;
+mod sql_fold;
 mod sql_list;
 mod sql_moment;
 mod sql_number;
+mod sql_sides;
 mod sql_text;
 mod sql_writer;
 

@@ -36,7 +36,7 @@
 //! # Where to read
 //!
 //! `sql_filter` follows the tree and its relations, `sql_compare` picks what a comparison needs by the type of its field, and
-//! `sql_text`, `sql_number`, `sql_moment` and `sql_list` say it. `sql_writer` holds the text that is being made.
+//! `sql_text` (with `sql_fold`), `sql_number`, `sql_moment` and `sql_list` say it by `sql_sides`. `sql_writer` holds the text that is being made.
 
 use super::sql_filter::{Table, write_filter};
 use super::sql_writer::Writer;

@@ -3,7 +3,8 @@
 use super::Unsayable;
 use super::sql::Dialect;
 use super::sql_compare::{Column, Leaf, Part, Question};
-use super::sql_text::{Text, folding, write_empty, write_folded, write_inside};
+use super::sql_fold::{folding, write_folded};
+use super::sql_text::{Text, write_empty, write_inside};
 use super::sql_writer::Writer;
 use crate::vocab::value::Value;
 
@@ -119,9 +120,7 @@ pub(super) fn write_json(leaf: &Leaf<'_>, writer: &mut Writer) -> Result<(), Uns
             write_json_empty(leaf, writer);
             Ok(())
         }
-        Question::Text(Part::Inside, false) if writer.dialect != Dialect::Mysql => {
-            write_json_element(leaf, writer)
-        }
+        Question::Text(Part::Inside, false) => write_json_element(leaf, writer),
         Question::Equal
         | Question::Order(_)
         | Question::Between
@@ -171,7 +170,7 @@ fn write_json_element(leaf: &Leaf<'_>, writer: &mut Writer) -> Result<(), Unsaya
         Some(Value::Text(text)) => Some(text.as_ref()).filter(is_plain),
         _ => None,
     };
-    let Some(element) = plain else {
+    let Some(plain) = plain else {
         return Err(leaf.refuse(
             writer,
             "a number or a boolean in JSON counts as its text, and databases write these in other ways",
@@ -182,11 +181,28 @@ fn write_json_element(leaf: &Leaf<'_>, writer: &mut Writer) -> Result<(), Unsaya
     let kind = json_type(column, writer.dialect);
     writer.push(if leaf.is_negative() { "(" } else { "" });
     writer.push(&format!("CASE {kind} WHEN 'array' THEN "));
+    write_json_cases(column, plain, writer);
+    // A number holds no word, and of an object nobody says so.
+    let numbers = match writer.dialect {
+        Dialect::Postgresql => " WHEN 'number' THEN FALSE",
+        Dialect::Mysql => {
+            " WHEN 'INTEGER' THEN FALSE WHEN 'UNSIGNED INTEGER' THEN FALSE WHEN 'DOUBLE' THEN FALSE \
+             WHEN 'DECIMAL' THEN FALSE"
+        }
+        Dialect::Sqlite => " WHEN 'integer' THEN FALSE WHEN 'real' THEN FALSE",
+    };
+    writer.push(&format!("{numbers} END"));
+    writer.push(if leaf.is_negative() { ") IS FALSE" } else { "" });
+    Ok(())
+}
+
+/// Writes what is asked of a list, a text and a boolean in JSON.
+fn write_json_cases(column: &str, plain: &str, writer: &mut Writer) {
     match writer.dialect {
         Dialect::Postgresql => {
             let json = format!("CAST({column} AS jsonb)");
             writer.push(&format!("jsonb_exists({json}, CAST("));
-            let number = writer.bind_text(element);
+            let number = writer.bind_text(plain);
             writer.push(&format!(
                 " AS text)) WHEN 'string' THEN strpos({json} #>> '{{}}', CAST("
             ));
@@ -197,12 +213,32 @@ fn write_json_element(leaf: &Leaf<'_>, writer: &mut Writer) -> Result<(), Unsaya
             writer.bind_again(number);
             writer.push(" AS text)) > 0");
         }
-        Dialect::Mysql | Dialect::Sqlite => {
+        Dialect::Mysql => {
+            let alias = writer.alias();
+            let bytes = |text: &str| format!("CAST(CONVERT({text} USING utf8mb4) AS binary)");
+            let list = format!("JSON_TABLE({column}, '$[*]' COLUMNS (v longtext PATH '$'))");
+            let element = bytes(&format!("{alias}.v"));
+            let (open, close) = ("CAST(CONVERT(", " USING utf8mb4) AS binary)");
+            writer.push(&format!(
+                "EXISTS (SELECT 1 FROM {list} AS {alias} WHERE {element} = {open}"
+            ));
+            let number = writer.bind_text(plain);
+            writer.push(close);
+            writer.push(")");
+            // Both are written without quotes.
+            for kind in ["STRING", "BOOLEAN"] {
+                writer.push(&format!(" WHEN '{kind}' THEN LOCATE({open}"));
+                writer.bind_again(number);
+                let text = bytes(&format!("JSON_UNQUOTE({column})"));
+                writer.push(&format!("{close}, {text}) > 0"));
+            }
+        }
+        Dialect::Sqlite => {
             let alias = writer.alias();
             writer.push(&format!(
                 "EXISTS (SELECT 1 FROM json_each({column}) AS {alias} WHERE {alias}.\"type\" = 'text' AND {alias}.\"value\" = "
             ));
-            let number = writer.bind_text(element);
+            let number = writer.bind_text(plain);
             writer.push(&format!(") WHEN 'text' THEN instr(json_extract({column}, '$'), "));
             writer.bind_again(number);
             writer.push(") > 0 WHEN 'true' THEN instr('true', ");
@@ -212,12 +248,4 @@ fn write_json_element(leaf: &Leaf<'_>, writer: &mut Writer) -> Result<(), Unsaya
             writer.push(") > 0");
         }
     }
-    // A number holds no word, and of an object nobody says so.
-    let numbers = match writer.dialect {
-        Dialect::Postgresql => " WHEN 'number' THEN FALSE",
-        Dialect::Mysql | Dialect::Sqlite => " WHEN 'integer' THEN FALSE WHEN 'real' THEN FALSE",
-    };
-    writer.push(&format!("{numbers} END"));
-    writer.push(if leaf.is_negative() { ") IS FALSE" } else { "" });
-    Ok(())
 }

@@ -9,9 +9,9 @@ use jiff::{Timestamp, Zoned};
 
 use super::Unsayable;
 use super::sql::Dialect;
-use super::sql_compare::{Bound, Leaf, Question, Sides, write_equal, write_ordered};
-use super::sql_text::Text;
-use super::sql_text::write_text;
+use super::sql_compare::{Leaf, Question};
+use super::sql_sides::{Bound, Sides, write_equal, write_ordered};
+use super::sql_text::{Text, write_text};
 use super::sql_writer::Writer;
 use crate::vocab::operator::{FieldType, Function};
 use crate::vocab::time::{from_milliseconds, parse_instant, parse_time_of_day};
@@ -304,7 +304,12 @@ pub(super) fn part_of(part: Function, clock: Clock, column: &str, dialect: Diale
         }
     };
     let left = sides(dialect, column, clock).left;
-    format!("CASE WHEN {left} {} THEN {number} END", last(dialect, clock))
+    let last = last(dialect, clock);
+    let first = first(dialect, clock).map(|first| format!(" AND {left} {first}"));
+    format!(
+        "CASE WHEN {left} {last}{} THEN {number} END",
+        first.unwrap_or_default()
+    )
 }
 
 fn postgresql_part(part: Function, clock: Clock, column: &str) -> String {

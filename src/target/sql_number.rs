@@ -5,7 +5,8 @@
 
 use super::Unsayable;
 use super::sql::Dialect;
-use super::sql_compare::{Bound, Leaf, Question, Sides, write_equal, write_ordered};
+use super::sql_compare::{Leaf, Question};
+use super::sql_sides::{Bound, Sides, write_equal, write_ordered};
 use super::sql_text::{Text, write_text_part};
 use super::sql_writer::Writer;
 use crate::vocab::operator::FieldType;

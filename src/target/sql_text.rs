@@ -2,48 +2,25 @@
 //!
 //! The engine compares text as it is written. Databases compare it by collations, which may put letters, accents and spaces
 //! at the end together, so both sides are compared as bytes.
-//!
-//! Letter case is folded as Unicode does (`to_lowercase`), which no database promises in the same version. So the text is not
-//! folded as a whole: only those letters are replaced whose lower case occurs in the operand. The other letters cannot match
-//! either way, as lower case is made of letters that are their own lower case. The one exception is the Greek sigma, whose
-//! lower case depends on what stands around it.
+//! What letter case is, `sql_fold` says.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::LazyLock;
+use std::collections::BTreeSet;
 
 use super::Unsayable;
 use super::sql::Dialect;
-use super::sql_compare::{Leaf, Part, Question, Sides, write_equal, write_ordered};
+use super::sql_compare::{Leaf, Part, Question};
+use super::sql_fold::{Pairs, folding, write_folded, write_replaced};
+use super::sql_sides::{Sides, write_equal, write_ordered};
 use super::sql_writer::Writer;
 use crate::vocab::time::{parse_instant, parse_time_of_day};
 use crate::vocab::value::Value;
 
-/// Letters that are replaced by their lower case.
-type Pairs = Vec<(char, String)>;
-
-/// The letters of each lower case, by its first letter.
-static UPPER: LazyLock<BTreeMap<char, Pairs>> = LazyLock::new(|| {
-    let mut upper: BTreeMap<char, Pairs> = BTreeMap::new();
-    for letter in char::MIN..=char::MAX {
-        let lower: String = letter.to_lowercase().collect();
-        // What becomes several letters is found by each of them.
-        for each in lower
-            .chars()
-            .filter(|each| *each != letter)
-            .collect::<BTreeSet<char>>()
-        {
-            upper.entry(each).or_default().push((letter, lower.clone()));
-        }
-    }
-    upper
-});
-
 /// A text as SQL says it.
 pub(super) struct Text {
     /// What compares as bytes.
-    exact: String,
+    pub(super) exact: String,
     /// What letters are replaced in, and what patterns match.
-    plain: String,
+    pub(super) plain: String,
     /// What an index serves.
     index: Option<String>,
 }
@@ -132,7 +109,13 @@ pub(super) fn write_text(
                     Value::List(_) | Value::Object(_) => {}
                 }
             }
-            write_equal(leaf, &text.sides(writer.dialect), values, writer);
+            let mut sides = text.sides(writer.dialect);
+            // MySQL refuses to compare a column with letters that its character set lacks.
+            let is_ascii = |value: &Value<'static>| matches!(value, Value::Text(text) if text.is_ascii());
+            if writer.dialect == Dialect::Mysql && !values.iter().all(is_ascii) {
+                sides.index = None;
+            }
+            write_equal(leaf, &sides, values, writer);
             Ok(())
         }
         Question::Order(_) | Question::Between => {
@@ -273,66 +256,6 @@ pub(super) fn write_inside(leaf: &Leaf<'_>, left: impl Fn(&mut Writer), operand:
         write_operand(operand.to_owned(), writer);
     }
     writer.push(if leaf.is_negative() { ") = 0" } else { ") > 0" });
-}
-
-/// Writes a text in which letters are replaced, as what compares as bytes.
-pub(super) fn write_folded(text: &Text, pairs: &[(char, String)], writer: &mut Writer) {
-    if pairs.is_empty() {
-        writer.push(&text.exact);
-        return;
-    }
-    if writer.dialect == Dialect::Mysql {
-        writer.push("CAST(");
-        write_replaced(&text.plain, pairs, writer);
-        writer.push(" AS binary)");
-    } else {
-        write_replaced(&text.plain, pairs, writer);
-    }
-}
-
-fn write_replaced(plain: &str, pairs: &[(char, String)], writer: &mut Writer) {
-    let around = match writer.dialect {
-        Dialect::Postgresql => ("CAST(", " AS text)"),
-        Dialect::Mysql | Dialect::Sqlite => ("", ""),
-    };
-    let bind = |writer: &mut Writer, text: String| {
-        writer.push(", ");
-        writer.push(around.0);
-        writer.bind_text(text);
-        writer.push(around.1);
-    };
-    // PostgreSQL replaces many letters at once, if each becomes one.
-    let (at_once, one_by_one): (Vec<_>, Vec<_>) = pairs
-        .iter()
-        .partition(|(_, lower)| writer.dialect == Dialect::Postgresql && lower.chars().count() == 1);
-    writer.push(if at_once.is_empty() { "" } else { "translate(" });
-    one_by_one.iter().for_each(|_| writer.push("REPLACE("));
-    writer.push(plain);
-    for (letter, lower) in one_by_one {
-        bind(writer, letter.to_string());
-        bind(writer, lower.clone());
-        writer.push(")");
-    }
-    if !at_once.is_empty() {
-        bind(writer, at_once.iter().map(|(letter, _)| *letter).collect());
-        bind(writer, at_once.iter().map(|(_, lower)| lower.as_str()).collect());
-        writer.push(")");
-    }
-}
-
-/// Returns the letters that have to be replaced in a text so that it holds a folded operand where it does when folded.
-pub(super) fn folding(leaf: &Leaf<'_>, operand: &str, writer: &Writer) -> Result<Pairs, Unsayable> {
-    if operand.contains(['σ', 'ς']) {
-        return Err(leaf.refuse(
-            writer,
-            "the lower case of the Greek sigma depends on what stands around it",
-            "compare with letter case",
-        ));
-    }
-    let letters: BTreeSet<char> = operand.chars().collect();
-    let found = letters.iter().filter_map(|letter| UPPER.get(letter)).flatten();
-    let pairs: BTreeSet<(char, String)> = found.cloned().collect();
-    Ok(pairs.into_iter().collect())
 }
 
 /// Writes whether a text fits a pattern, upper and lower case of A to Z aside.

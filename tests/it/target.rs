@@ -6,6 +6,7 @@
 mod columns;
 pub(crate) mod database;
 mod hostile;
+mod listed;
 mod oracle;
 mod related;
 mod table;

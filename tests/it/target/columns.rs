@@ -11,6 +11,8 @@ pub(crate) struct Column {
     postgresql: &'static str,
     mariadb: &'static str,
     sqlite: &'static str,
+    /// The only database that has such a column.
+    only: Option<Target>,
     pub(crate) rows: Vec<Row>,
 }
 
@@ -23,6 +25,11 @@ pub(crate) struct Row {
 }
 
 impl Column {
+    /// Tells whether a database has such a column.
+    pub(crate) fn is_in(&self, target: Target) -> bool {
+        self.only.is_none_or(|only| only == target)
+    }
+
     /// Returns the type of the column.
     pub(crate) fn type_in(&self, target: Target) -> &'static str {
         match target {
@@ -245,10 +252,28 @@ pub(crate) fn columns() -> Vec<Column> {
         postgresql: types[0],
         mariadb: types[1],
         sqlite: types[2],
+        only: None,
         rows,
     };
     let stamps: Vec<String> = TIMES.iter().map(|text| format!("{text}Z")).collect();
     let stamps: Vec<&str> = stamps.iter().map(String::as_str).collect();
+    let only = |target, label, kind, name: &'static str, rows| Column {
+        only: Some(target),
+        ..column(label, kind, [name; 3], rows)
+    };
+    // What PostgreSQL has beyond all moments is text to whoever reads it.
+    let endless = || {
+        let ends = ["infinity", "-infinity"].map(|text| Row::new(json!(text), text));
+        ends.into_iter().chain(moments(&DAYS[..3])).collect()
+    };
+    let western = || {
+        let is_western = |row: &Row| {
+            let text = row.stored.as_deref().unwrap_or_default();
+            text.chars()
+                .all(|letter| matches!(letter, ' '..='~' | '\u{a0}'..='\u{ff}' | '\n'))
+        };
+        texts().into_iter().filter(is_western).collect()
+    };
     let booleans = || {
         let rows = [(true, "1"), (false, "0")].map(|(told, stored)| Row::new(json!(told), stored));
         rows.into_iter().chain([Row::null()]).collect()
@@ -386,6 +411,35 @@ pub(crate) fn columns() -> Vec<Column> {
         column("csv", Type::Csv, ["text", "text", "text"], lists()),
         column("json", Type::Json, ["json", "json", "json"], documents()),
         column("jsonb", Type::Json, ["jsonb", "longtext", "text"], documents()),
+        only(Target::Postgresql, "endless", Type::Date, "date", endless()),
+        only(
+            Target::Postgresql,
+            "forever",
+            Type::Timestamp,
+            "timestamptz",
+            endless(),
+        ),
+        only(
+            Target::Mysql,
+            "latin",
+            Type::String,
+            "varchar(100) CHARACTER SET latin1",
+            western(),
+        ),
+        only(
+            Target::Mysql,
+            "binary",
+            Type::String,
+            "varchar(100) COLLATE utf8mb4_bin",
+            texts(),
+        ),
+        only(
+            Target::Sqlite,
+            "rtrim",
+            Type::String,
+            "text COLLATE rtrim",
+            texts(),
+        ),
     ]
 }
 

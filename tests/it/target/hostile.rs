@@ -144,3 +144,27 @@ fn any_filter_is_one_expression() {
     println!("{said} renderings of 12000 parsed");
     assert!(said > 2_000, "only {said} could be said");
 }
+
+#[test]
+fn a_filter_has_no_more_values_than_databases_take() {
+    let collections = json!([{"id": "things", "fields": {"x": "integer", "t": "string"}}]);
+    let oracle = Oracle::load(&collections, &[("any".to_owned(), json!({"x": {"_null": true}}))]);
+    let model = oracle.model("any").unwrap();
+    let things = CollectionId::new(model.collection_names.find("things").unwrap());
+    let filter = |size: u32| {
+        Filter::Compare(Comparison {
+            path: vec!["x".into()],
+            function: None,
+            operator: Operator::In,
+            values: (0..size).map(|number| Value::Number(number.into())).collect(),
+            kind: Some(FieldType::Integer),
+        })
+    };
+    let most = u32::try_from(placet::vocab::limits::SQL_PARAMETERS_MAX).unwrap();
+    for target in DIALECTS {
+        let rendering = render(model, things, &filter(most), target).unwrap();
+        assert_eq!(rendering.parameters.len(), most as usize);
+        let error = render(model, things, &filter(most + 1), target).unwrap_err();
+        assert!(error.0.contains("32766") && error.0.contains("32767"), "{error}");
+    }
+}

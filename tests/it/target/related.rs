@@ -38,7 +38,7 @@ const COMMENTS: &[Remark] = &[
 ];
 
 /// Things: nr, title, author.
-const THINGS: &[(i64, Option<&str>, Option<i64>)] = &[
+pub(crate) const THINGS: &[(i64, Option<&str>, Option<i64>)] = &[
     (1, Some("one"), Some(1)),
     (2, Some("two"), Some(2)),
     (3, None, None),
@@ -47,7 +47,7 @@ const THINGS: &[(i64, Option<&str>, Option<i64>)] = &[
     (6, Some("six"), Some(5)),
 ];
 
-fn collections() -> Json {
+pub(crate) fn collections() -> Json {
     json!([
         {"id": "things", "table": "r1", "key": "nr", "fields": {
             "nr": {"type": "integer", "column": "n\"r`"}, "title": {"type": "string", "column": "ti'tle"},
@@ -80,7 +80,7 @@ fn person(id: Option<i64>) -> Json {
     }
 }
 
-fn thing(row: &(i64, Option<&str>, Option<i64>)) -> Json {
+pub(crate) fn thing(row: &(i64, Option<&str>, Option<i64>)) -> Json {
     let (nr, title, author) = row;
     let comments = COMMENTS.iter().filter(|comment| comment.1 == Some(*nr));
     let comments: Vec<Json> = comments
@@ -91,7 +91,7 @@ fn thing(row: &(i64, Option<&str>, Option<i64>)) -> Json {
     json!({"nr": nr, "title": title, "author": person(*author), "comments": comments})
 }
 
-fn create(database: &mut Database) {
+pub(crate) fn create(database: &mut Database) {
     let target = database.target;
     let name = |name: &str| match target {
         Target::Mysql => format!("`{}`", name.replace('`', "``")),
@@ -179,10 +179,10 @@ fn exists(path: &str, or_nulls: bool, filter: Filter) -> Filter {
 }
 
 /// A condition, and the filter that it comes to.
-type Case = (Json, Filter);
+pub(crate) type Case = (Json, Filter);
 
 /// Conditions beside the filters that they come to; the second half asks of shared rows, and stands alone.
-fn cases() -> (Vec<Case>, Vec<Case>) {
+pub(crate) fn cases() -> (Vec<Case>, Vec<Case>) {
     use FieldType::{Alias, Boolean, Integer, String as Text};
     use Operator::{Contains, Empty, Eq, Gt, Ieq, In, Lt, Nempty, Neq, Nin, Nnull, Null};
     let is_hidden = || compare("hidden", Eq, &[json!(true)], Boolean);
@@ -338,7 +338,7 @@ fn cases() -> (Vec<Case>, Vec<Case>) {
 }
 
 /// Joins some conditions, and their filters in the same way.
-fn join(random: &mut Random, cases: &[Case], depth: usize) -> Case {
+pub(crate) fn join(random: &mut Random, cases: &[Case], depth: usize) -> Case {
     if depth == 0 || random.chance(30) {
         return random.pick(cases).clone();
     }

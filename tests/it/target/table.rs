@@ -196,6 +196,9 @@ fn every_comparison_passes_exactly_the_rows_that_the_engine_admits() {
     let mut refused = 0;
     for column in columns() {
         for database in &mut databases {
+            if !column.is_in(database.target) {
+                continue;
+            }
             database.set_zone("+00:00");
             create(database, &column);
             database.set_zone("-03:30");
@@ -225,7 +228,8 @@ fn every_comparison_passes_exactly_the_rows_that_the_engine_admits() {
                     values,
                     kind: Some(column.kind),
                 });
-                for (database, count) in databases.iter_mut().zip(&mut counts) {
+                let there = databases.iter_mut().zip(&mut counts);
+                for (database, count) in there.filter(|(database, _)| column.is_in(database.target)) {
                     let before = count.compared;
                     complaints.extend(compare(database, &column, model, &filter, &wanted, count));
                     if form.function.is_none() {
