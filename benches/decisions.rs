@@ -98,8 +98,12 @@ fn magazine() -> std::sync::Arc<Model> {
 
 /// Returns a sample profile, compiled.
 fn sample_profile(id: &str) -> std::sync::Arc<Model> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
-    let scan = read_root(&root, &ScanLimits::default()).expect("a readable directory");
+    profile(&Path::new(env!("CARGO_MANIFEST_DIR")).join("policies"), id)
+}
+
+/// Returns a profile below a root, compiled.
+fn profile(root: &Path, id: &str) -> std::sync::Arc<Model> {
+    let scan = read_root(root, &ScanLimits::default()).expect("a readable directory");
     let (policy, sources) = read_policy(&scan, id).expect("a profile without errors");
     std::sync::Arc::new(compile(&policy, &sources))
 }
@@ -309,17 +313,15 @@ fn wide(grants: usize) -> std::sync::Arc<Model> {
             })
         })
         .collect();
-    sample::compiled(&[
-        (
-            "profile.json",
-            serde_json::json!({"id": "newsroom", "dialect": "native"}),
-        ),
-        (
-            "roles.json",
-            serde_json::json!({"roles": [{"id": "author"}, {"id": "reader"}]}),
-        ),
-        ("grants.json", serde_json::json!({ "grants": grants })),
-    ])
+    let root = tempfile::tempdir().expect("a temporary directory");
+    let directory = root.path().join("wide");
+    std::fs::create_dir(&directory).expect("a directory");
+    let roles = serde_json::json!({"roles": [{"id": "author"}, {"id": "reader"}]});
+    let grants = serde_json::json!({ "grants": grants });
+    for (name, content) in [("roles.json", roles), ("grants.json", grants)] {
+        std::fs::write(directory.join(name), content.to_string()).expect("a file");
+    }
+    profile(root.path(), "wide")
 }
 
 /// Plans a listing, and sees to it that there is something to be filtered.

@@ -106,22 +106,30 @@ impl Size {
 
     /// Writes the newsroom as a profile below `root`.
     pub(crate) fn write(self, root: &Path) {
-        write(root, &self.files());
+        let profile = root.join("newsroom");
+        fs::create_dir(&profile).expect("a directory");
+        for (name, content) in self.files() {
+            fs::write(profile.join(name), content.to_string()).expect("a file");
+        }
     }
 
     /// Reads the newsroom as the daemon reads a directory.
     pub(crate) fn scan(self) -> Scan {
-        scan(&self.files())
+        let root = tempfile::tempdir().expect("a temporary directory");
+        self.write(root.path());
+        read_root(root.path(), &ScanLimits::default()).expect("a readable directory")
     }
 
     /// Returns the newsroom, checked, and the text that its places point into.
     pub(crate) fn policy(self) -> (ValidPolicy, SourceMap) {
-        checked(&self.scan())
+        let scan = self.scan();
+        read_policy(&scan, "newsroom").unwrap_or_else(|| panic!("{:#?}", load(&scan, &[])[0].diagnostics))
     }
 
     /// Returns the newsroom, compiled.
     pub(crate) fn model(self) -> Arc<Model> {
-        compiled(&self.files())
+        let (policy, sources) = self.policy();
+        Arc::new(compile(&policy, &sources))
     }
 
     fn files(self) -> [(&'static str, Json); 5] {
@@ -167,31 +175,6 @@ impl Size {
         });
         rules.chain(conditions).chain(extra).collect()
     }
-}
-
-/// Reads the files of one profile as the daemon reads a directory.
-fn scan(files: &[(&str, Json)]) -> Scan {
-    let root = tempfile::tempdir().expect("a temporary directory");
-    write(root.path(), files);
-    read_root(root.path(), &ScanLimits::default()).expect("a readable directory")
-}
-
-fn write(root: &Path, files: &[(&str, Json)]) {
-    let profile = root.join("newsroom");
-    fs::create_dir(&profile).expect("a directory");
-    for (name, content) in files {
-        fs::write(profile.join(name), content.to_string()).expect("a file");
-    }
-}
-
-fn checked(scan: &Scan) -> (ValidPolicy, SourceMap) {
-    read_policy(scan, "newsroom").unwrap_or_else(|| panic!("{:#?}", load(scan, &[])[0].diagnostics))
-}
-
-/// Returns a profile of these files, compiled.
-pub(crate) fn compiled(files: &[(&str, Json)]) -> Arc<Model> {
-    let (policy, sources) = checked(&scan(files));
-    Arc::new(compile(&policy, &sources))
 }
 
 fn extra_role(index: usize) -> String {
