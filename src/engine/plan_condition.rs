@@ -254,7 +254,11 @@ impl<'a, 'q> Asking<'a, 'q> {
         let mut here = self.place.collection;
         let mut found = None;
         for step in path {
-            found = here?.field(step)?.relation.as_ref().map(|relation| relation.collection);
+            found = here?
+                .field(step)?
+                .relation
+                .as_ref()
+                .map(|relation| relation.collection);
             here = found.and_then(|id| self.facts.model.collection(id));
         }
         found
