@@ -174,7 +174,7 @@ fn walk(path: &[Spanned<String>], place: Place, interner: &Interner<'_>) -> End 
     for step in path {
         let collection = end.collection.and_then(|id| interner.model.collection(id));
         let field = collection.and_then(|row| row.field(&step.value));
-        let relation = field.and_then(|field| field.relation.as_ref());
+        let relation = field.and_then(|field| field.relation);
         end = End {
             kind: field.and_then(|field| field.kind),
             collection: relation.map(|relation| relation.collection),

@@ -162,10 +162,12 @@ impl<'s> Interner<'s> {
                     kind: field.kind,
                     relation: field.relation.as_ref().and_then(|relation| {
                         let collection = self.model.collection_names.find(&relation.collection.value)?;
+                        let foreign_key = relation.foreign_key.as_ref();
+                        let foreign_key = foreign_key.map(|key| self.model.field_names.intern(&key.value));
                         Some(compiled::Relation {
                             collection: CollectionId::new(collection),
                             many: relation.many,
-                            foreign_key: text(&relation.foreign_key),
+                            foreign_key: foreign_key.map(FieldId::new),
                         })
                     }),
                 })

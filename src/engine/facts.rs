@@ -404,7 +404,7 @@ pub(super) fn owner_of_value<'q>(
     value: &'q Value<'q>,
 ) -> Option<Cow<'q, str>> {
     let key = || {
-        let relation = collection.field(field).and_then(|field| field.relation.as_ref());
+        let relation = collection.field(field).and_then(|field| field.relation);
         relation
             .and_then(|relation| model.collection(relation.collection))
             .map_or("id", |row| row.key.as_ref())

@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 use thin_vec::ThinVec;
 
 use crate::model::Model;
-use crate::model::collection::Relation;
+use crate::model::collection::{Collection, Relation};
 use crate::model::id::GrantId;
 use crate::vocab::effect::{Operation, Reason};
 use crate::vocab::value::{Object, Value};
@@ -115,7 +115,7 @@ pub fn filter_document(
         let relation = facts
             .collection
             .and_then(|row| row.field(name))
-            .and_then(|field| field.relation.as_ref());
+            .and_then(|field| field.relation);
         let value = match relation {
             Some(relation) => filter_related(model, query, relation, value)?,
             None => value.clone().into_owned(),
@@ -128,7 +128,7 @@ pub fn filter_document(
 fn filter_related(
     model: &Model,
     query: &Query<'_>,
-    relation: &Relation,
+    relation: Relation,
     value: &Value<'_>,
 ) -> Result<Value<'static>, QueryError> {
     match value {
@@ -157,7 +157,7 @@ fn filter_related(
 fn filter_item(
     model: &Model,
     query: &Query<'_>,
-    relation: &Relation,
+    relation: Relation,
     item: &Object<'_>,
 ) -> Result<Option<Value<'static>>, QueryError> {
     let Some(action) = action_of(model, Operation::Read) else {
@@ -255,11 +255,15 @@ fn keeps<'f>(facts: &Facts<'f>, name: &'f str) -> Result<Result<(), Withheld>, Q
 
 /// Whether a path through declared relations passes: each step by what may be read where it leads.
 fn keeps_path<'f>(facts: &Facts<'f>, path: &'f str) -> Result<Result<(), Withheld>, QueryError> {
+    let relation = |collection: Option<&Collection>, name: &str| {
+        collection
+            .and_then(|row| row.field(name))
+            .and_then(|field| field.relation)
+    };
     let Some((first, rest)) = path.split_once('.') else {
         return keeps(facts, path);
     };
-    let relation = facts.collection.and_then(|row| row.field(first));
-    let Some(relation) = relation.and_then(|field| field.relation.as_ref()) else {
+    let Some(relation) = relation(facts.collection, first) else {
         return keeps(facts, path);
     };
     if let Err(reason) = keeps(facts, first)? {

@@ -49,14 +49,14 @@ pub struct Field {
 }
 
 /// A relation.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Relation {
     /// The related collection.
     pub collection: CollectionId,
     /// Whether it stands for a list.
     pub many: bool,
     /// Of a list: the field of the related items that holds the key of this one, if known.
-    pub foreign_key: Option<Box<str>>,
+    pub foreign_key: Option<FieldId>,
 }
 
 impl Collection {

@@ -204,7 +204,7 @@ impl Many {
                 "`{relation}` is not declared as a relation to many: declare its `relation` and `many`"
             )));
         };
-        let Some(foreign_key) = &found.foreign_key else {
+        let Some(foreign_key) = found.foreign_key else {
             return Err(Unsayable(format!(
                 "nothing tells how `{relation}` joins its items: name the field that holds the key by `via`"
             )));
@@ -215,7 +215,12 @@ impl Many {
         };
         let condition = format!(
             "{} = {}",
-            column_of(model, &related, foreign_key, writer)?,
+            column_of(
+                model,
+                &related,
+                model.field_names.name(foreign_key.index()),
+                writer
+            )?,
             column_of(model, table, key_of(model, table), writer)?
         );
         Ok(Many {
@@ -293,14 +298,13 @@ fn find_column(
     writer: &mut Writer,
 ) -> Result<Column, Unsayable> {
     let relation = find_field(model, table, name).and_then(|field| field.relation.as_ref());
-    if let Some(many) = relation.filter(|relation| relation.many) {
+    if relation.is_some_and(|relation| relation.many) {
         if comparison.function != Some(Function::Count) {
             return Err(Unsayable(format!(
                 "`{name}` is a relation to many, and {} does not ask how many items there are",
                 comparison.operator.name()
             )));
         }
-        let _ = many;
         let joined = Many::find(model, table, name, writer)?;
         return Ok(Column {
             name: name.to_owned(),
