@@ -93,6 +93,10 @@ pub(super) fn render(
     comparison: &Comparison,
 ) -> Result<Side, Unsayable> {
     let spot = find_spot(model, collection, comparison)?;
+    let comparison = &Comparison {
+        kind: spot.kind,
+        ..comparison.clone()
+    };
     let class = match comparison.function {
         Some(function) => class_of_function(comparison, &spot, function)?,
         None => class_of(spot.kind),

@@ -125,11 +125,11 @@ pub(super) fn find_spot<'m>(
     }
     let relation = field.and_then(|field| field.relation.as_ref());
     let related = relation.and_then(|relation| model.collection(relation.collection));
-    let kind = match comparison.kind {
-        None | Some(FieldType::Alias) => related
+    let kind = match comparison.kind.or_else(|| field.and_then(|field| field.kind)) {
+        kind @ (None | Some(FieldType::Alias)) => related
             .and_then(|related| related.field(&related.key))
             .and_then(|field| field.kind)
-            .or(comparison.kind),
+            .or(kind),
         Some(kind) => Some(kind),
     };
     let is_one = relation.is_some_and(|relation| !relation.many);

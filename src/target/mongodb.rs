@@ -166,7 +166,11 @@ fn render_filter(home: Home<'_>, filter: &Filter) -> Result<Doc, Unsayable> {
 }
 
 fn render_comparison(home: Home<'_>, comparison: &Comparison) -> Result<Doc, Unsayable> {
-    let place = find_place(home, comparison)?;
+    let (place, kind) = find_place(home, comparison)?;
+    let comparison = &Comparison {
+        kind,
+        ..comparison.clone()
+    };
     match &place.key {
         // The field holds the key of the related item, or the item itself, of which the key is compared.
         Some(key) if compares_by_key(comparison.operator) && comparison.function.is_none() => {

@@ -63,14 +63,18 @@ impl Class {
     }
 }
 
-/// Finds the field that a comparison is about.
-pub(super) fn find_place(home: Home<'_>, comparison: &Comparison) -> Result<Place, Unsayable> {
+/// Finds the field that a comparison is about, and its declared type.
+pub(super) fn find_place(
+    home: Home<'_>,
+    comparison: &Comparison,
+) -> Result<(Place, Option<FieldType>), Unsayable> {
     let spot = find_spot(home.model, home.collection, comparison)?;
-    Ok(Place {
+    let place = Place {
         name: join_path(&comparison.path)?,
         class: Class::of(spot.kind),
         key: spot.key.map(Into::into),
-    })
+    };
+    Ok((place, spot.kind))
 }
 
 /// Returns the dotted path of names.
