@@ -12,7 +12,7 @@ use serde_json::{Value as Json, json};
 use crate::leaves::{Case, Dice, MOMENTS, admits, cases, item, items, model_of, related, rule, stored};
 
 /// An engine that runs queries.
-struct Engine {
+pub(crate) struct Engine {
     child: Child,
     input: Option<ChildStdin>,
     output: BufReader<ChildStdout>,
@@ -20,7 +20,7 @@ struct Engine {
 
 impl Engine {
     /// Starts the engine; `None`, said aloud, if there is none.
-    fn start() -> Option<Self> {
+    pub(crate) fn start() -> Option<Self> {
         let Some(script) = env::var_os("PLACET_MONGODB") else {
             println!("mongodb: skipped: no database");
             return None;
@@ -37,7 +37,7 @@ impl Engine {
     }
 
     /// Returns the places of the documents that a query finds.
-    fn find(&mut self, query: &Json, documents: &[Json]) -> Vec<usize> {
+    pub(crate) fn find(&mut self, query: &Json, documents: &[Json]) -> Vec<usize> {
         let line = json!({"query": query, "documents": documents}).to_string();
         let input = self.input.as_mut().unwrap();
         writeln!(input, "{line}").unwrap();

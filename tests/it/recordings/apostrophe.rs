@@ -5,6 +5,7 @@
 
 mod ask;
 mod file;
+mod lists;
 mod operation;
 mod probe;
 mod strict;
@@ -53,6 +54,7 @@ pub(crate) fn run() {
         print!("\n{}", tally.report(&format!("{SYSTEM}/{name}"), mode));
         disagreements += tally.disagreements();
     }
+    print!("{}", world.lists.report());
     assert_eq!(disagreements, 0, "some cases are not as recorded");
 }
 

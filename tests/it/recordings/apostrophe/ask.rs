@@ -1,7 +1,8 @@
 //! Rows as requests: who asks, about which document, in which mode.
 
 use placet::rpc::proto::v1::{
-    CheckRequest, Context, Decision, Effect, FilterFieldsRequest, Resource, Subject,
+    CheckRequest, Context, Decision, Effect, FilterFieldsRequest, Plan, PlanQueryRequest, PlanTarget,
+    Resource, Subject,
 };
 use serde_json::{Value, json};
 
@@ -117,6 +118,23 @@ impl Question {
             ..CheckRequest::default()
         };
         self.ask(door, request)
+    }
+
+    /// Plans a list of documents of a type, as a query of MongoDB.
+    pub(crate) fn plan(&self, door: &dyn Door, doc_type: &str, action: &str) -> Result<Plan, String> {
+        let request = PlanQueryRequest {
+            profile: self.profile.to_owned(),
+            subject: Some(self.subject.clone()),
+            context: self.context(),
+            action: action.to_owned(),
+            collection: doc_type.to_owned(),
+            targets: vec![PlanTarget::Mongodb.into()],
+            ..PlanQueryRequest::default()
+        };
+        let answer = door
+            .plan_query(&request)
+            .map_err(|status| format!("the plan is refused: {status}"))?;
+        answer.plan.ok_or_else(|| "the answer has no plan".to_owned())
     }
 
     /// Tells whether an action is allowed.

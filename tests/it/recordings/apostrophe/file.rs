@@ -108,6 +108,9 @@ pub(crate) fn criteria(world: &World, door: &dyn Door, row: &Value) -> Judged {
                 found.push(doc["_id"].clone());
             }
         }
+        if let Some(listed) = world.lists.find(world, door, &question, &[&list])? {
+            compare("the documents by plan", &row["match"], &json!(listed), wrong);
+        }
         compare("the documents", &row["match"], &Value::Array(found), wrong);
         unchecked.push((
             "criteria".to_owned(),
@@ -147,6 +150,18 @@ pub(crate) fn list(world: &World, door: &dyn Door, row: &Value) -> Judged {
                 }
             }
             found.push(json!([doc["_id"], allowed.join(",")]));
+        }
+        if let Some(mut listed) = world.lists.find(world, door, &question, &lists)? {
+            let is_asked = |doc: &&Value| is_selected(doc, row, mode);
+            let asked: Vec<&Value> = world
+                .docs
+                .iter()
+                .filter(is_asked)
+                .map(|doc| &doc["_id"])
+                .collect();
+            listed.retain(|id| asked.contains(&id));
+            let ids: Vec<&Value> = found.iter().map(|entry| &entry[0]).collect();
+            compare("the list by plan", &json!(ids), &json!(listed), wrong);
         }
         compare("the list", &row["result"], &Value::Array(found), wrong);
         Ok(())

@@ -5,6 +5,8 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
+use super::lists::Lists;
+
 /// What of the recorded project no file of the recordings says: which of its types are pages.
 const PAGES: [&str; 5] = [
     "default-page",
@@ -22,6 +24,8 @@ pub(crate) struct World {
     pub(crate) docs: Vec<Value>,
     /// The names of the fields with rules, in their order.
     pub(crate) fields: Vec<String>,
+    /// Where queries of MongoDB are run, if there is such an engine.
+    pub(crate) lists: Lists,
 }
 
 impl World {
@@ -54,7 +58,12 @@ impl World {
         write_profile(&root.join("fields"), "exact", &ruled);
         let mut fields: Vec<String> = rules.keys().cloned().collect();
         fields.sort_by_key(place);
-        Self { types, docs, fields }
+        Self {
+            types,
+            docs,
+            fields,
+            lists: Lists::start(),
+        }
     }
 
     /// Tells whether there is a draft and a published copy of documents of a type.
