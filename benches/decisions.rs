@@ -21,6 +21,7 @@ use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, 
 use jiff::Timestamp;
 use placet::compile::compile;
 use placet::engine::check::check;
+use placet::engine::plan::plan;
 use placet::engine::query::Query;
 use placet::engine::{actions, fields, transitions};
 use placet::load::discover::{ScanLimits, read_root};
@@ -97,8 +98,12 @@ fn magazine() -> std::sync::Arc<Model> {
 
 /// Returns a sample profile, compiled.
 fn sample_profile(id: &str) -> std::sync::Arc<Model> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
-    let scan = read_root(&root, &ScanLimits::default()).expect("a readable directory");
+    profile(&Path::new(env!("CARGO_MANIFEST_DIR")).join("policies"), id)
+}
+
+/// Returns a profile below a root, compiled.
+fn profile(root: &Path, id: &str) -> std::sync::Arc<Model> {
+    let scan = read_root(root, &ScanLimits::default()).expect("a readable directory");
     let (policy, sources) = read_policy(&scan, id).expect("a profile without errors");
     std::sync::Arc::new(compile(&policy, &sources))
 }
@@ -298,8 +303,71 @@ fn bench_directus_legacy(criterion: &mut Criterion) {
     });
 }
 
+/// Returns a profile of one collection that so many grants are for, each with a condition of its own.
+fn wide(grants: usize) -> std::sync::Arc<Model> {
+    let grants: Vec<_> = (0..grants)
+        .map(|index| {
+            serde_json::json!({
+                "roles": ["author"], "collections": ["articles"], "actions": ["read"],
+                "when": {"section": {"_eq": index}, "desk": {"_eq": format!("desk {index}")}},
+            })
+        })
+        .collect();
+    let root = tempfile::tempdir().expect("a temporary directory");
+    let directory = root.path().join("wide");
+    std::fs::create_dir(&directory).expect("a directory");
+    let roles = serde_json::json!({"roles": [{"id": "author"}, {"id": "reader"}]});
+    let grants = serde_json::json!({ "grants": grants });
+    for (name, content) in [("roles.json", roles), ("grants.json", grants)] {
+        std::fs::write(directory.join(name), content.to_string()).expect("a file");
+    }
+    profile(root.path(), "wide")
+}
+
+/// Plans a listing, and sees to it that there is something to be filtered.
+fn expect_filter(model: &Model, query: &Query<'_>) {
+    let plan = plan(model, query, false).expect("a question that makes sense");
+    assert!(!plan.filter.is_always() && !plan.filter.is_never(), "{plan:?}");
+}
+
+fn bench_plans(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("plan");
+    for rules in RULES {
+        let size = Size::of_rules(rules);
+        let (model, collection) = (size.model(), size.collection());
+        let query = sample::hit(&collection);
+        expect_filter(&model, &query);
+        group.bench_function(BenchmarkId::new("update", rules), |bencher| {
+            bencher.iter(|| plan(black_box(&model), black_box(&query), false));
+        });
+    }
+    let mut query = sample::question("read", "articles", "", "");
+    query.subject.roles = (&["author"] as &[_]).into();
+    for grants in [10, 1_000] {
+        let model = wide(grants);
+        expect_filter(&model, &query);
+        group.bench_function(BenchmarkId::new("conditions", grants), |bencher| {
+            bencher.iter(|| plan(black_box(&model), black_box(&query), false));
+        });
+    }
+    let (model, mut query) = (
+        sample_profile("newsroom"),
+        sample::question("read", "articles", "", ""),
+    );
+    query.subject.roles = (&["intern"] as &[_]).into();
+    expect_filter(&model, &query);
+    group.bench_function("newsroom", |bencher| {
+        bencher.iter(|| plan(black_box(&model), black_box(&query), false));
+    });
+    query.fields = (&["title", "body", "notes"] as &[_]).into();
+    group.bench_function("newsroom with three fields", |bencher| {
+        bencher.iter(|| plan(black_box(&model), black_box(&query), false));
+    });
+}
+
 criterion_group!(
     benches,
+    bench_plans,
     bench_directus_legacy,
     bench_check,
     bench_roles,

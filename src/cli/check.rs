@@ -100,8 +100,8 @@ pub(super) fn run(command: &CheckCommand, globals: &Globals, output: &mut Output
 
 fn request(command: &CheckCommand) -> Result<v1::CheckRequest, QuestionError> {
     let question = &command.question;
-    let mut request: v1::CheckRequest = question.base("CheckRequest")?;
-    question.lay_over_head(
+    let mut request: v1::CheckRequest = question.asker.base("CheckRequest")?;
+    question.asker.lay_over_head(
         &mut request.profile,
         &mut request.explain,
         &mut request.subject,

@@ -113,6 +113,18 @@ impl Door {
         .map_err(DoorError::Refused)
     }
 
+    /// Asks `PlanQuery`.
+    pub(super) fn plan(&mut self, request: v1::PlanQueryRequest) -> Result<v1::PlanQueryResponse, DoorError> {
+        match &mut self.place {
+            Place::Here { service, .. } => service.plan_query(&request),
+            Place::There(client) => self
+                .runtime
+                .block_on(client.plan_query(request))
+                .map(tonic::Response::into_inner),
+        }
+        .map_err(DoorError::Refused)
+    }
+
     /// Writes what is wrong with a local profile that could not answer.
     pub(super) fn complain(&self, profile: &str, output: &mut Output) {
         let Place::Here { store, .. } = &self.place else {

@@ -108,8 +108,8 @@ pub(super) fn run(command: &FieldsCommand, globals: &Globals, output: &mut Outpu
 
 fn request(command: &FieldsCommand) -> Result<v1::FilterFieldsRequest, QuestionError> {
     let question = &command.question;
-    let mut request: v1::FilterFieldsRequest = question.base("FilterFieldsRequest")?;
-    question.lay_over_head(
+    let mut request: v1::FilterFieldsRequest = question.asker.base("FilterFieldsRequest")?;
+    question.asker.lay_over_head(
         &mut request.profile,
         &mut request.explain,
         &mut request.subject,

@@ -23,6 +23,8 @@ pub mod fields;
 pub mod health;
 pub mod manifest;
 pub mod output;
+pub mod plan;
+mod plan_tree;
 pub mod question;
 pub mod serve;
 pub mod status;
@@ -42,6 +44,7 @@ use crate::cli::fields::FieldsCommand;
 use crate::cli::health::HealthCommand;
 use crate::cli::manifest::ManifestCommand;
 use crate::cli::output::{Color, Format, Output};
+use crate::cli::plan::PlanCommand;
 use crate::cli::serve::ServeCommand;
 use crate::cli::status::StatusCommand;
 use crate::cli::transitions::TransitionsCommand;
@@ -124,6 +127,8 @@ pub enum Command {
     Transitions(Box<TransitionsCommand>),
     /// Tell which fields may be read or written
     Fields(Box<FieldsCommand>),
+    /// Tell on which items of a collection an action is allowed, as a filter for a database
+    Plan(Box<PlanCommand>),
     /// Ask a daemon whether it serves
     Health(HealthCommand),
     /// Ask a daemon what it serves, and what is wrong with the rest
@@ -204,7 +209,7 @@ fn run_command(cli: &Cli, matches: &ArgMatches, variables: &[String]) -> Exit {
         | Command::Manifest(_)
         | Command::Health(_)
         | Command::Status(_) => false,
-        Command::Check(_) | Command::Transitions(_) | Command::Fields(_) => true,
+        Command::Check(_) | Command::Transitions(_) | Command::Fields(_) | Command::Plan(_) => true,
     };
     if asks && !variables.is_empty() {
         let variables = variables.join(", ");
@@ -219,6 +224,7 @@ fn run_command(cli: &Cli, matches: &ArgMatches, variables: &[String]) -> Exit {
         Command::Check(command) => check::run(command, &cli.globals, &mut output),
         Command::Transitions(command) => transitions::run(command, &cli.globals, &mut output),
         Command::Fields(command) => fields::run(command, &cli.globals, &mut output),
+        Command::Plan(command) => plan::run(command, &cli.globals, &mut output),
         Command::Health(command) => health::run(command, &cli.globals, &mut output),
         Command::Status(command) => status::run(command, &cli.globals, &mut output),
     }

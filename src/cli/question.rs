@@ -14,9 +14,9 @@ use crate::rpc::json::{self, JsonError};
 use crate::rpc::proto::v1;
 use crate::vocab::limits::REQUEST_FILE_BYTES_MAX;
 
-/// Holds the options that say who asks about what.
+/// Holds the options that say who asks, in which circumstances, and about which collection.
 #[derive(Clone, Debug, Default, Args)]
-pub struct QuestionArgs {
+pub struct AskArgs {
     /// Profile that answers [default: the default profile]
     #[arg(long, value_name = "ID", env = "PLACET_PROFILE")]
     pub profile: Option<String>,
@@ -40,6 +40,38 @@ pub struct QuestionArgs {
     /// Collection (content type) of the item
     #[arg(long, value_name = "NAME", env = "PLACET_COLLECTION", help_heading = WHAT)]
     pub collection: Option<String>,
+
+    /// Address that the request comes from
+    #[arg(long, value_name = "ADDRESS", env = "PLACET_IP", help_heading = CIRCUMSTANCES)]
+    pub ip: Option<String>,
+
+    /// Moment of the question, such as `2026-03-01T12:00:00Z` [default: now]
+    #[arg(long, value_name = "MOMENT", env = "PLACET_NOW", help_heading = CIRCUMSTANCES)]
+    pub now: Option<Timestamp>,
+
+    /// Why the change is made
+    #[arg(long, value_name = "TEXT", env = "PLACET_EXPLANATION", help_heading = CIRCUMSTANCES)]
+    pub explanation: Option<String>,
+
+    /// What rules read as `$CONTEXT.…`: a JSON object, or `@FILE`
+    #[arg(long, value_name = "JSON", env = "PLACET_CONTEXT", help_heading = CIRCUMSTANCES)]
+    pub context: Option<String>,
+
+    /// The whole request as the contract has it in JSON, or `@FILE`, or `@-` for standard input; options are laid over it
+    #[arg(long, value_name = "JSON", env = "PLACET_REQUEST")]
+    pub request: Option<String>,
+
+    /// Tell how the answer was reached
+    #[arg(long, env = "PLACET_EXPLAIN")]
+    pub explain: bool,
+}
+
+/// Holds the options that say who asks about which item.
+#[derive(Clone, Debug, Default, Args)]
+pub struct QuestionArgs {
+    /// Who asks.
+    #[command(flatten)]
+    pub asker: AskArgs,
 
     /// Id of the item
     #[arg(long, value_name = "ID", env = "PLACET_ID", help_heading = WHAT)]
@@ -69,30 +101,6 @@ pub struct QuestionArgs {
     /// Ask for some item of the collection: what is not told counts in favour
     #[arg(long, env = "PLACET_ANY_ITEM", help_heading = WHAT)]
     pub any_item: bool,
-
-    /// Address that the request comes from
-    #[arg(long, value_name = "ADDRESS", env = "PLACET_IP", help_heading = CIRCUMSTANCES)]
-    pub ip: Option<String>,
-
-    /// Moment of the question, such as `2026-03-01T12:00:00Z` [default: now]
-    #[arg(long, value_name = "MOMENT", env = "PLACET_NOW", help_heading = CIRCUMSTANCES)]
-    pub now: Option<Timestamp>,
-
-    /// Why the change is made
-    #[arg(long, value_name = "TEXT", env = "PLACET_EXPLANATION", help_heading = CIRCUMSTANCES)]
-    pub explanation: Option<String>,
-
-    /// What rules read as `$CONTEXT.…`: a JSON object, or `@FILE`
-    #[arg(long, value_name = "JSON", env = "PLACET_CONTEXT", help_heading = CIRCUMSTANCES)]
-    pub context: Option<String>,
-
-    /// The whole request as the contract has it in JSON, or `@FILE`, or `@-` for standard input; options are laid over it
-    #[arg(long, value_name = "JSON", env = "PLACET_REQUEST")]
-    pub request: Option<String>,
-
-    /// Tell how the answer was reached
-    #[arg(long, env = "PLACET_EXPLAIN")]
-    pub explain: bool,
 }
 
 const WHO: &str = "Who asks";
@@ -123,7 +131,7 @@ pub(super) enum QuestionError {
     Request(#[from] JsonError),
 }
 
-impl QuestionArgs {
+impl AskArgs {
     /// Returns the request that `--request` holds, else an empty one.
     pub(super) fn base<M: Message + Default>(&self, name: &str) -> Result<M, QuestionError> {
         match &self.request {
@@ -159,11 +167,13 @@ impl QuestionArgs {
         }
         set_object(&mut context.attributes, "context", self.context.as_ref())
     }
+}
 
+impl QuestionArgs {
     /// Lays the options about the item over those of the request.
     pub(super) fn lay_over_resource(&self, resource: &mut Option<v1::Resource>) -> Result<(), QuestionError> {
         let resource = resource.get_or_insert_default();
-        set(&mut resource.collection, self.collection.as_ref());
+        set(&mut resource.collection, self.asker.collection.as_ref());
         set(&mut resource.id, self.id.as_ref());
         set(&mut resource.state, self.state.as_ref());
         set(&mut resource.content_digest, self.content_digest.as_ref());

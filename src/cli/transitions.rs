@@ -72,8 +72,9 @@ pub(super) fn run(command: &TransitionsCommand, globals: &Globals, output: &mut 
 
 fn request(command: &TransitionsCommand) -> Result<v1::ListAllowedTransitionsRequest, QuestionError> {
     let question = &command.question;
-    let mut request: v1::ListAllowedTransitionsRequest = question.base("ListAllowedTransitionsRequest")?;
-    question.lay_over_head(
+    let mut request: v1::ListAllowedTransitionsRequest =
+        question.asker.base("ListAllowedTransitionsRequest")?;
+    question.asker.lay_over_head(
         &mut request.profile,
         &mut request.explain,
         &mut request.subject,

@@ -24,12 +24,30 @@ pub struct DocumentFile {
     pub pieces: Vec<DocumentPiece>,
 }
 
+/// Tells what a piece of such a file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Form {
+    /// All of an object.
+    Whole,
+    /// Lines, each with a grant.
+    Lines,
+    /// A part of an object that holds nothing but its list: the entries in the part, each with the comma behind it.
+    Stretch {
+        /// Whether what stands before the list is there.
+        begins: bool,
+        /// Whether what stands behind the list is there.
+        ends: bool,
+    },
+}
+
 /// Holds one piece of such a file.
 #[derive(Clone, Debug)]
 pub struct DocumentPiece {
     /// What spans point into.
     pub file: FileId,
-    /// Tells pieces with different texts apart.
+    /// What it is.
+    pub form: Form,
+    /// Tells pieces with different texts or forms apart.
     pub digest: [u8; 32],
     /// The text.
     pub text: Arc<str>,
@@ -38,7 +56,7 @@ pub struct DocumentPiece {
 }
 
 /// The list of a file that is no file of lines.
-const KEY: &str = "document_grants";
+pub const KEY: &str = "document_grants";
 
 /// Reads the grants of all layers, in their order, behind those that are there already.
 pub fn read_document_grants(
@@ -47,12 +65,11 @@ pub fn read_document_grants(
     diagnostics: &mut Vec<Diagnostic>,
 ) {
     for file in layers.iter().flat_map(|layer| layer.documents) {
-        let lines = file.name.ends_with(".jsonl");
         let mut reading = Reading::default();
         for piece in &file.pieces {
             let sheet = match &piece.known {
                 Some(sheet) => Arc::clone(sheet),
-                None => Arc::new(reading.read(piece, lines, diagnostics)),
+                None => Arc::new(reading.read(piece, diagnostics)),
             };
             if sheet.purges() {
                 grants.clear();
@@ -77,7 +94,7 @@ struct Reading {
 }
 
 impl Reading {
-    fn read(&mut self, piece: &DocumentPiece, lines: bool, diagnostics: &mut Vec<Diagnostic>) -> Sheet {
+    fn read(&mut self, piece: &DocumentPiece, diagnostics: &mut Vec<Diagnostic>) -> Sheet {
         let before = diagnostics.len();
         let mut packer = Packer::new(Arc::clone(&piece.text));
         let mut mistakes = self.broken;
@@ -90,12 +107,20 @@ impl Reading {
             }
         };
         let (mut purges, mut broken) = (false, 0);
-        if lines {
-            broken = json::parse_each_line(piece.file, &piece.text, diagnostics, &mut take);
-        } else {
-            let max = DOCUMENT_GRANTS_BYTES_MAX;
-            let json = json::parse_entries(piece.file, &piece.text, KEY, max, diagnostics, &mut take);
-            purges = json.is_some_and(|json| read_frame(&json, diagnostics));
+        let (file, text) = (piece.file, &*piece.text);
+        match piece.form {
+            Form::Lines => broken = json::parse_each_line(file, text, diagnostics, &mut take),
+            Form::Whole => {
+                let max = DOCUMENT_GRANTS_BYTES_MAX;
+                let json = json::parse_entries(file, text, KEY, max, diagnostics, &mut take);
+                purges = json.is_some_and(|json| read_frame(&json, diagnostics));
+            }
+            Form::Stretch { begins, ends } => {
+                let part = (begins, ends);
+                if !json::parse_stretch(file, text, KEY, part, diagnostics, &mut take) {
+                    broken = BROKEN_LINES_REPORTED_MAX;
+                }
+            }
         }
         self.broken = mistakes + broken;
         // What was complained about is read again each time, so that it is complained about each time.

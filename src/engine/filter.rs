@@ -290,30 +290,43 @@ impl Filter {
     }
 }
 
-/// The parts of a group, each once; profiles with many rules make groups of many.
+/// The parts of a group, each once. Most groups are small; profiles with many rules make groups of many.
 #[derive(Default)]
 struct Parts {
     list: Vec<Filter>,
-    /// Where parts of a hash stand.
-    places: FxHashMap<u64, SmallVec<[usize; 1]>>,
+    /// Where parts of a hash stand, of groups that are too large to be gone through.
+    places: Option<FxHashMap<u64, SmallVec<[usize; 1]>>>,
 }
+
+/// Up to how many parts a group is gone through.
+const GONE_THROUGH_MAX: usize = 12;
 
 impl Parts {
     fn contains(&self, part: &Filter) -> bool {
-        self.has(hash(part), part)
-    }
-
-    fn has(&self, hash: u64, part: &Filter) -> bool {
-        let mut places = self.places.get(&hash).into_iter().flatten();
-        places.any(|place| self.list.get(*place) == Some(part))
+        match &self.places {
+            None => self.list.contains(part),
+            Some(places) => {
+                let mut places = places.get(&hash(part)).into_iter().flatten();
+                places.any(|place| self.list.get(*place) == Some(part))
+            }
+        }
     }
 
     /// Adds a part that is not there yet.
     fn insert(&mut self, part: Filter) {
-        let hash = hash(&part);
-        if !self.has(hash, &part) {
-            self.places.entry(hash).or_default().push(self.list.len());
-            self.list.push(part);
+        if self.contains(&part) {
+            return;
+        }
+        if let Some(places) = &mut self.places {
+            places.entry(hash(&part)).or_default().push(self.list.len());
+        }
+        self.list.push(part);
+        if self.places.is_none() && self.list.len() > GONE_THROUGH_MAX {
+            let mut places: FxHashMap<u64, SmallVec<[usize; 1]>> = FxHashMap::default();
+            for (index, part) in self.list.iter().enumerate() {
+                places.entry(hash(part)).or_default().push(index);
+            }
+            self.places = Some(places);
         }
     }
 

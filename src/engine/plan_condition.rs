@@ -197,7 +197,8 @@ impl<'a, 'q> Asking<'a, 'q> {
         let lists = self.lists(path, path.len().saturating_sub(usize::from(is_count)));
         let start = lists.last().copied().unwrap_or_default();
         let mut own: Vec<Box<str>> = path.get(start..).unwrap_or_default().to_vec();
-        let mut kind = leaf.kind;
+        // Programs know only the types by which comparisons differ.
+        let mut kind = leaf.kind.or_else(|| self.kind_of(path));
         if own.is_empty() {
             // A related item stands for its key, and the row of nulls has none.
             own = vec![leaf.key.clone()];
@@ -240,7 +241,7 @@ impl<'a, 'q> Asking<'a, 'q> {
         for (step, index) in path.iter().zip(1..=most) {
             let relation = here
                 .and_then(|collection| collection.field(step))
-                .and_then(|field| field.relation);
+                .and_then(|field| field.relation.as_ref());
             if relation.is_some_and(|relation| relation.many) {
                 lists.push(index);
             }
@@ -254,10 +255,25 @@ impl<'a, 'q> Asking<'a, 'q> {
         let mut here = self.place.collection;
         let mut found = None;
         for step in path {
-            found = here?.field(step)?.relation.map(|relation| relation.collection);
+            found = here?
+                .field(step)?
+                .relation
+                .as_ref()
+                .map(|relation| relation.collection);
             here = found.and_then(|id| self.facts.model.collection(id));
         }
         found
+    }
+
+    /// Returns the declared type of the field at the end of a path.
+    fn kind_of(&self, path: &[Box<str>]) -> Option<FieldType> {
+        let (last, before) = path.split_last()?;
+        let home = if before.is_empty() {
+            self.place.collection
+        } else {
+            self.facts.model.collection(self.related_to(before)?)
+        };
+        home?.field(last)?.kind
     }
 
     fn key_kind(&self, path: &[Box<str>]) -> Option<FieldType> {

@@ -408,7 +408,7 @@ pub(super) fn follow(model: &Model, collection: Option<&Collection>, path: &[Box
     };
     for step in path {
         let declared = here.and_then(|collection| collection.field(step));
-        let relation = declared.and_then(|field| field.relation);
+        let relation = declared.and_then(|field| field.relation.as_ref());
         if relation.is_some_and(|relation| relation.many) {
             return None;
         }

@@ -2,12 +2,15 @@
 //!
 //! A file of JSON lines is cut at ends of lines, after such lines as their text tells. So a line that changes, comes or goes changes
 //! the piece that it lies in, and perhaps the next one, and all others stay the pieces that they were, wherever they begin.
-//! Any other file is one piece.
+//! An object with nothing but a list is cut in the same way, where an entry and the comma behind it end a line: a line break within
+//! a grant follows no `},`, since objects hold no others there and texts no line breaks. What this does not fit is no list of
+//! grants and does not parse, in pieces or as a whole. Any other file is one piece.
 
 use std::collections::HashMap;
 use std::io::{self, Read};
 use std::sync::Arc;
 
+use crate::dialect::document::{Form, KEY};
 use crate::vocab::limits::{PIECE_BYTES_MAX, PIECE_BYTES_MIN};
 
 /// Files of grants on documents have these names.
@@ -25,7 +28,9 @@ pub type Pieces = HashMap<[u8; 32], Arc<str>>;
 /// A part of a file, from the beginning of a line to the end of one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Piece {
-    /// Tells pieces with different bytes apart, and files of lines from others.
+    /// What it is.
+    pub form: Form,
+    /// Tells pieces with different bytes or forms apart.
     pub digest: [u8; 32],
     /// The bytes.
     pub text: Text,
@@ -41,9 +46,14 @@ pub enum Text {
 }
 
 impl Piece {
-    fn new(bytes: Vec<u8>, lines: bool, known: &Pieces) -> Self {
+    fn new(bytes: Vec<u8>, form: Form, known: &Pieces) -> Self {
+        let mark = match form {
+            Form::Whole => 0,
+            Form::Lines => 1,
+            Form::Stretch { begins, ends } => 2 | u8::from(begins) << 2 | u8::from(ends) << 3,
+        };
         let mut hasher = blake3::Hasher::new();
-        hasher.update(&[u8::from(lines)]).update(&bytes);
+        hasher.update(&[mark]).update(&bytes);
         let digest = *hasher.finalize().as_bytes();
         let text = match known.get(&digest) {
             Some(text) => Text::Utf8(Arc::clone(text)),
@@ -52,7 +62,7 @@ impl Piece {
                 Err(error) => Text::Other(error.into_bytes()),
             },
         };
-        Self { digest, text }
+        Self { form, digest, text }
     }
 
     /// Returns the bytes.
@@ -71,35 +81,108 @@ pub(super) fn is_in_pieces(name: &str) -> bool {
 
 /// Reads all pieces of a file.
 pub(super) fn read(mut file: impl Read, lines: bool, size: u64, known: &Pieces) -> io::Result<Vec<Piece>> {
-    if !lines {
-        return Ok(vec![Piece::new(read_whole(file, size)?, lines, known)]);
+    let mut buffer = Vec::with_capacity(READ_BYTES);
+    let mut next = |buffer: &mut Vec<u8>| {
+        buffer.clear();
+        file.by_ref().take(READ_BYTES as u64).read_to_end(buffer)
+    };
+    next(&mut buffer)?;
+    if !lines && !begins_list(&buffer) {
+        let mut bytes = read_whole(&mut file, size)?;
+        bytes.splice(..0, buffer);
+        return Ok(vec![Piece::new(bytes, Form::Whole, known)]);
     }
-    let mut pieces = Vec::new();
-    let mut cutter = Cutter::default();
-    let mut buffer = vec![0; READ_BYTES];
-    loop {
-        let count = file.read(&mut buffer)?;
-        if count == 0 {
-            break;
-        }
-        let bytes = buffer.get(..count).unwrap_or_default();
-        cutter.take_all(bytes, |bytes| pieces.push(Piece::new(bytes, lines, known)));
+    let mut cutting = Cutting::new(lines, known);
+    while !buffer.is_empty() {
+        cutting.take(&buffer);
+        next(&mut buffer)?;
     }
-    pieces.extend(cutter.end().map(|bytes| Piece::new(bytes, lines, known)));
-    Ok(pieces)
+    Ok(cutting.end())
 }
 
 /// Returns the pieces of a file that is in memory.
 pub(super) fn cut(bytes: Vec<u8>, lines: bool) -> Vec<Piece> {
     let known = Pieces::new();
-    if !lines {
-        return vec![Piece::new(bytes, lines, &known)];
+    if !lines && !begins_list(&bytes) {
+        return vec![Piece::new(bytes, Form::Whole, &known)];
     }
-    let mut pieces = Vec::new();
-    let mut cutter = Cutter::default();
-    cutter.take_all(&bytes, |bytes| pieces.push(Piece::new(bytes, lines, &known)));
-    pieces.extend(cutter.end().map(|bytes| Piece::new(bytes, lines, &known)));
-    pieces
+    let mut cutting = Cutting::new(lines, &known);
+    cutting.take(&bytes);
+    cutting.end()
+}
+
+/// Makes the pieces of a file whose bytes come in parts.
+struct Cutting<'k> {
+    cutter: Cutter,
+    pieces: Vec<Piece>,
+    lines: bool,
+    known: &'k Pieces,
+}
+
+impl<'k> Cutting<'k> {
+    fn new(lines: bool, known: &'k Pieces) -> Self {
+        Self {
+            cutter: Cutter {
+                is_list: !lines,
+                ..Cutter::default()
+            },
+            pieces: Vec::new(),
+            lines,
+            known,
+        }
+    }
+
+    fn take(&mut self, bytes: &[u8]) {
+        let (pieces, lines, known) = (&mut self.pieces, self.lines, self.known);
+        self.cutter.take_all(bytes, |bytes| {
+            let begins = pieces.is_empty();
+            let form = if lines {
+                Form::Lines
+            } else {
+                Form::Stretch { begins, ends: false }
+            };
+            pieces.push(Piece::new(bytes, form, known));
+        });
+    }
+
+    fn end(mut self) -> Vec<Piece> {
+        let last = self.cutter.end();
+        if self.lines {
+            let last = last.map(|bytes| Piece::new(bytes, Form::Lines, self.known));
+            self.pieces.extend(last);
+            return self.pieces;
+        }
+        let last = last.unwrap_or_default();
+        if !self.pieces.is_empty() && ends_list(&last) {
+            let (begins, ends) = (false, true);
+            let form = Form::Stretch { begins, ends };
+            self.pieces.push(Piece::new(last, form, self.known));
+            return self.pieces;
+        }
+        if self.pieces.is_empty() {
+            return vec![Piece::new(last, Form::Whole, self.known)];
+        }
+        // Something else stands behind the list, and only the whole tells what.
+        let parts = self.pieces.iter().map(Piece::bytes).chain([last.as_slice()]);
+        let whole = parts.collect::<Vec<&[u8]>>().concat();
+        vec![Piece::new(whole, Form::Whole, self.known)]
+    }
+}
+
+/// Tells whether a text begins as an object does whose first key is the list of grants.
+fn begins_list(bytes: &[u8]) -> bool {
+    let rest = bytes.trim_ascii_start().strip_prefix(b"{");
+    let rest = rest.and_then(|rest| rest.trim_ascii_start().strip_prefix(b"\""));
+    let rest = rest.and_then(|rest| rest.strip_prefix(KEY.as_bytes()));
+    let rest = rest.and_then(|rest| rest.strip_prefix(b"\""));
+    let rest = rest.and_then(|rest| rest.trim_ascii_start().strip_prefix(b":"));
+    rest.is_some_and(|rest| rest.trim_ascii_start().starts_with(b"["))
+}
+
+/// Tells whether a text ends as an object does whose last value is a list.
+fn ends_list(bytes: &[u8]) -> bool {
+    let rest = bytes.trim_ascii_end().strip_suffix(b"}");
+    rest.is_some_and(|rest| rest.trim_ascii_end().ends_with(b"]"))
 }
 
 /// Reads a file of about this size at once.
@@ -130,8 +213,10 @@ pub(super) fn is_same<'b>(mut file: impl Read, bytes: impl Iterator<Item = &'b [
 #[derive(Default)]
 struct Cutter {
     piece: Vec<u8>,
-    /// Where in the piece the line begins that is not ended.
+    /// Where in the piece the line, or the entry, begins that is not ended.
     line: usize,
+    /// Whether entries end where a comma behind one ends a line, and not with each line.
+    is_list: bool,
 }
 
 impl Cutter {
@@ -156,6 +241,9 @@ impl Cutter {
         let (taken, rest) = bytes.split_at_checked(end + 1).unwrap_or((bytes, &[]));
         self.piece.extend_from_slice(taken);
         let line = self.piece.get(self.line..).unwrap_or_default();
+        if self.is_list && !line.trim_ascii_end().ends_with(b"},") {
+            return rest;
+        }
         let length = self.piece.len();
         let is_end = length >= PIECE_BYTES_MIN
             && (mark(line).is_multiple_of(LINES_PER_CUT) || length >= PIECE_BYTES_MAX);

@@ -332,6 +332,7 @@ fn open_pieces(
         };
         opened.push(DocumentPiece {
             file: map.add_piece(Arc::clone(&path), Arc::clone(text), lines),
+            form: piece.form,
             digest: piece.digest,
             text: Arc::clone(text),
             known: sheets.find(&piece.digest),

@@ -78,6 +78,24 @@ pub fn parse_entries(
         .parse_document_with(bytes_max, |parser| parser.parse_entries(key, take))
 }
 
+/// Parses a piece of an object that holds nothing but a list under this key, and hands over each entry of the list that lies in the
+/// piece before the next one is parsed. A piece that does not begin the object begins with an entry, and one that does not end it
+/// ends behind the comma after an entry.
+///
+/// Returns whether the next piece may be read: after a fault of the grammar there is no telling what it means.
+pub fn parse_stretch(
+    file: FileId,
+    text: &str,
+    key: &str,
+    (begins, ends): (bool, bool),
+    diagnostics: &mut Vec<Diagnostic>,
+    take: &mut Take<'_>,
+) -> bool {
+    Parser::new(file, text, diagnostics)
+        .parse_stretch(key, begins, ends, take)
+        .is_ok()
+}
+
 /// Holds one value and the place where it is written, brackets and quotes included.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Json {

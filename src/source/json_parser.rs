@@ -85,9 +85,16 @@ impl<'t, 'd> Parser<'t, 'd> {
             return Err(self.report(Code::InvalidJson, self.at, self.at, "the file is empty"));
         }
         let json = parse(self)?;
+        self.parse_end()?;
+        Ok(json)
+    }
+
+    /// Takes the end of a document, which is here; nothing but blanks may follow.
+    fn parse_end(&mut self) -> Result<(), Stop> {
+        let document_end = self.span(self.at, self.at);
         self.skip_space();
         if self.at == self.bytes.len() {
-            return Ok(json);
+            return Ok(());
         }
         if let Some(stop) = self.refuse_comment() {
             return Err(stop);
@@ -99,7 +106,7 @@ impl<'t, 'd> Parser<'t, 'd> {
             end,
             "text follows the end of the document",
         );
-        Err(self.add(rest.label(json.span.at_end(), "the document ends here")))
+        Err(self.add(rest.label(document_end, "the document ends here")))
     }
 
     fn parse_value(&mut self, expected: &str) -> Result<Json, Stop> {
@@ -168,6 +175,58 @@ impl<'t, 'd> Parser<'t, 'd> {
             span: self.span(start, self.at),
             node: Node::List(Vec::new()),
         })
+    }
+
+    /// Takes a piece of an object with one list, and hands over the entries in it; see [`crate::source::json::parse_stretch`].
+    pub(super) fn parse_stretch(
+        &mut self,
+        key: &str,
+        begins: bool,
+        ends: bool,
+        take: &mut Take<'_>,
+    ) -> Result<(), Stop> {
+        self.skip_space();
+        if begins {
+            self.open.push(self.at);
+            if !self.take(b'{') {
+                return Err(self.refuse("an object"));
+            }
+            self.skip_space();
+            let found = self.parse_key()?;
+            self.open.push(self.at);
+            if found.value != key || !self.take(b'[') {
+                return Err(self.refuse("the list"));
+            }
+            self.skip_space();
+        }
+        loop {
+            let value = self.parse_value("a value")?;
+            take(value, self.diagnostics);
+            if self.parse_separator(b']')? {
+                break;
+            }
+            if !ends && self.at == self.bytes.len() {
+                return Ok(());
+            }
+        }
+        self.open.pop();
+        let end = self.at;
+        let mut other = None;
+        while !self.parse_separator(b'}')? {
+            let member = self.parse_member()?;
+            other.get_or_insert(member.key.span);
+        }
+        self.open.pop();
+        self.parse_end()?;
+        if let Some(Span { start, end, .. }) = other {
+            let message = "this key means nothing behind the list";
+            return Err(self.report(Code::UnknownKey, start as usize, end as usize, message));
+        }
+        if !ends {
+            let message = "the list ends here, and more of the file follows";
+            return Err(self.report(Code::TrailingText, end - 1, end, message));
+        }
+        Ok(())
     }
 
     /// Steps into a list or an object. INVARIANT: this alone recurses, and the limit keeps the stack small.

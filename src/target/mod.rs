@@ -7,7 +7,14 @@
 //! [`Unsayable`] that names it, never a wider filter; values never become part of SQL text.
 
 pub mod directus;
+mod directus_leaf;
+mod literal;
 pub mod mongodb;
+mod mongodb_field;
+mod mongodb_function;
+mod mongodb_leaf;
+mod mongodb_moment;
+mod mongodb_text;
 pub mod sql;
 mod sql_compare;
 mod sql_filter;

@@ -12,6 +12,8 @@ pub const JOINED_ROWS_MAX: usize = 10_000;
 pub const PATTERN_BYTES_MAX: usize = 256 * 1024;
 /// Characters of a regular expression as written.
 pub const PATTERN_LENGTH_MAX: usize = 1_000;
+/// Bytes of a regular expression that is written for MongoDB, which takes no more.
+pub const MONGODB_PATTERN_BYTES_MAX: usize = 32_764;
 /// Bytes of text that a regular expression is run on; longer text matches nothing.
 pub const PATTERN_TEXT_BYTES_MAX: usize = 64 * 1024;
 /// Positions of one geometry, in a condition or in an item that one looks at.

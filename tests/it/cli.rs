@@ -424,6 +424,94 @@ async fn a_daemon_answers_as_the_files_do() {
 }
 
 #[test]
+fn a_plan_tells_on_which_items() {
+    let desk = Desk::new();
+    let plan = ["plan", "--collection", "articles", "--action", "update"];
+    let author = [&plan[..], &["--subject", "7", "--role", "author"]].concat();
+    assert_eq!(
+        desk.print(&[&author[..], &["--target", "mongodb,directus"]].concat(), 0),
+        "CONDITIONAL: the items that pass the filter\n  \
+         all of\n    \
+         `title` is neither empty nor null\n    \
+         `status` is \"draft\"\n    \
+         `author` is \"7\"\n  \
+         mongodb: {\"author\":{\"$eq\":\"7\"},\"status\":{\"$eq\":\"draft\"},\"title\":{\"$nin\":[null,\"\"]}}\n  \
+         directus: {\"_and\":[{\"title\":{\"_nempty\":true}},{\"status\":{\"_eq\":\"draft\"}},{\"author\":{\"_eq\":\"7\"}}]}\n  \
+         decided by the constraint `titled` at desk/grants.json:6:17\n  \
+         decided by the grant `authors-write` at desk/grants.json:2:3\n  \
+         answered by `desk`"
+    );
+    // Nobody at all: as a deny.
+    let text = desk.print(&plan, 1);
+    assert!(text.starts_with("NEVER NO_GRANT: "), "{text}");
+    // Whoever asks for a target wants to be able to use it.
+    let odd = [&plan[..], &["--subject", "$NOW", "--role", "author"]].concat();
+    let text = desk.print(&[&odd[..], &["--target", "directus"]].concat(), 1);
+    assert!(text.contains("directus cannot say it: "), "{text}");
+    desk.print(&[&odd[..], &["--target", "mongodb"]].concat(), 0);
+}
+
+#[test]
+fn a_plan_for_machines_is_the_answer_of_the_contract() {
+    let desk = Desk::new();
+    let plan = [
+        "plan",
+        "--collection",
+        "articles",
+        "--action",
+        "read",
+        "--subject",
+        "7",
+        "--role",
+        "author",
+        "--fields",
+        "title",
+        "--filter-fields",
+        "title",
+        "--target",
+        "mongodb",
+        "--format",
+        "json",
+    ];
+    let text = desk.print(&plan, 0);
+    let answer: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(answer["plan"]["kind"], "PLAN_KIND_CONDITIONAL");
+    assert_eq!(answer["plan"]["renderings"][0]["target"], "PLAN_TARGET_MONGODB");
+    assert_eq!(answer["fields"][0]["plan"]["kind"], "PLAN_KIND_ALWAYS");
+    assert_eq!(answer["filter_fields"][0]["usable"], json!(true));
+    // A request as a whole, with an option laid over it.
+    let request = json!({"collection": "articles", "action": "update", "subject": {"id": "7", "roles": ["author"]},
+        "targets": ["PLAN_TARGET_DIRECTUS"]});
+    let text = desk.print(
+        &[
+            "plan",
+            "--request",
+            &request.to_string(),
+            "--action",
+            "read",
+            "--format",
+            "json",
+        ],
+        0,
+    );
+    let answer: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(answer["plan"]["renderings"][0]["target"], "PLAN_TARGET_DIRECTUS");
+    desk.fail(
+        &[
+            "plan",
+            "--collection",
+            "articles",
+            "--action",
+            "read",
+            "--target",
+            "oracle",
+        ],
+        2,
+    );
+    desk.fail(&["plan", "--collection", "articles"], 2);
+}
+
+#[test]
 fn colours_are_for_those_who_want_them() {
     let desk = Desk::new();
     let read = ["check", "--action", "read", "--collection", "articles"];

@@ -20,7 +20,7 @@ use serde_json::{Value as Json, json};
 use crate::ask;
 use crate::decisions::{load_all, project};
 use crate::generate::random::Random;
-use crate::reload::{Rig, copy};
+use crate::reload::{Rig, complaints, copy};
 
 /// Returns a profile that knows the groups of [`line`].
 fn rig(lines: &[String]) -> Rig {
@@ -122,6 +122,144 @@ fn after_any_edit_a_profile_is_what_it_would_be_if_read_anew() {
         assert_eq!((changes.added, changes.changed, changes.removed), (0, 0, 0));
         assert_eq!(snapshot.loaded.marks.rules(), model.document_grants.len());
     }
+}
+
+/// Ways of writing a list of grants in which an entry ends a line.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Layout {
+    /// An entry a line.
+    Tight,
+    /// The same, with the line breaks of Windows and without one at the end.
+    Windows,
+    /// Keys on lines of their own.
+    Wide,
+}
+
+/// Writes lines of grants as an object with nothing but the list; `before` stands before the key of the list.
+fn list(lines: &[String], layout: Layout, before: &str) -> String {
+    let entry = |line: &String| match layout {
+        Layout::Tight | Layout::Windows => line.trim_end().to_owned(),
+        Layout::Wide => line
+            .trim_end()
+            .replace(", \"", ",\n    \"")
+            .replace("{\"", "  {\n    \""),
+    };
+    let (end, close) = match layout {
+        Layout::Tight | Layout::Wide => ("\n", "]}\n"),
+        Layout::Windows => ("\r\n", "] }"),
+    };
+    let entries: Vec<String> = lines.iter().map(entry).collect();
+    let entries = entries.join(&format!(",{end}"));
+    format!("{{{before}\"document_grants\": [{end}{entries}{end}{close}")
+}
+
+#[test]
+fn after_any_edit_of_a_list_it_is_what_it_would_be_if_read_anew() {
+    for layout in [Layout::Tight, Layout::Windows, Layout::Wide] {
+        let mut random = Random::new(21);
+        let mut lines = lines(4_000);
+        let mut rig = rig(&[]);
+        fs::remove_file(rig.root().join("p/document_grants.jsonl")).unwrap();
+        rig.write("p/document_grants.json", &list(&lines, layout, ""));
+        rig.reload();
+        for edit in 0..8 {
+            let at = random.below(lines.len());
+            match edit % 4 {
+                0 => lines[at] = line(10_000 + edit),
+                1 => drop(lines.remove(at)),
+                2 => lines.insert(at, line(20_000 + edit)),
+                _ => lines[at..].rotate_left(1),
+            }
+            let before = rig.snapshot("p");
+            rig.write("p/document_grants.json", &list(&lines, layout, ""));
+            rig.reload();
+            let (snapshot, anew) = (rig.snapshot("p"), fresh(&rig.root()));
+            assert!(!snapshot.is_stale, "{:?}", rig.complaints("p"));
+            assert_eq!(snapshot.loaded.digest, anew.digest);
+            let model = anew.model.as_ref().unwrap();
+            assert_eq!(print(&snapshot.model), print(model), "{layout:?}, edit {edit}");
+            let sheets = |model: &Model| model.document_grants.sheets().cloned().collect::<Vec<_>>();
+            let (old, new) = (sheets(&before.model), sheets(&snapshot.model));
+            let is_old = |sheet: &&Arc<_>| old.iter().any(|other| Arc::ptr_eq(sheet, other));
+            let shared = new.iter().filter(is_old).count();
+            assert!(
+                new.len() > 3 && shared + 4 >= new.len(),
+                "{shared} of {} pieces",
+                new.len()
+            );
+        }
+        // It says where each grant stands, as the same list does that is read as a whole.
+        let cut = fresh(&rig.root());
+        rig.write(
+            "p/document_grants.json",
+            &list(&lines, layout, "\"purge\": false, "),
+        );
+        let whole = fresh(&rig.root());
+        let (cut, whole) = (cut.model.as_ref().unwrap(), whole.model.as_ref().unwrap());
+        assert_eq!(whole.document_grants.sheets().count(), 1);
+        assert_eq!(print(cut), print(whole));
+    }
+}
+
+#[test]
+fn a_list_in_pieces_is_refused_where_it_is_refused_as_a_whole() {
+    let lines = lines(1_200);
+    let rig = rig(&[]);
+    fs::remove_file(rig.root().join("p/document_grants.jsonl")).unwrap();
+    let load = |text: &[u8]| {
+        fs::write(rig.root().join("p/document_grants.json"), text).unwrap();
+        let loaded = fresh(&rig.root());
+        (
+            loaded.model.as_ref().map(|model| print(model)),
+            complaints(&loaded),
+        )
+    };
+    let (mut random, mut refused) = (Random::new(22), 0);
+    for round in 0..100 {
+        let layout = [Layout::Tight, Layout::Windows, Layout::Wide][round % 3];
+        let good = list(&lines, layout, "");
+        let head = good.find('[').unwrap();
+        let mut body = good.into_bytes().split_off(head);
+        // Something goes, comes, or is written over; often where pieces are sewn together.
+        let seams: Vec<usize> = (1..body.len())
+            .filter(|at| b"[]{},\"\n".contains(&body[*at]))
+            .collect();
+        let at = *random.pick(&seams);
+        match round % 4 {
+            0 => drop(body.remove(at)),
+            1 => body.insert(at, *random.pick(b"[]{},\":x\n")),
+            2 => body[at] = *random.pick(b"[]{},\":x \n"),
+            _ => {
+                let texts = [
+                    "{},\n",
+                    "]}\n",
+                    "\"x\": {\"y\": 1},\n",
+                    "[{},\n{}],",
+                    "], \"purge\": [\n",
+                ];
+                let text = random.word(&texts).as_bytes();
+                drop(body.splice(at..at, text.iter().copied()));
+            }
+        }
+        let whole = load(&[b"{\"purge\": false, \"document_grants\": ", &body[..]].concat());
+        let cut = load(&[b"{\"document_grants\": ", &body[..]].concat());
+        assert_eq!(
+            cut.0, whole.0,
+            "round {round}, {layout:?}: {:?} {:?}",
+            cut.1, whole.1
+        );
+        refused += usize::from(cut.0.is_none());
+        // On the first line, in which the whole says more, places are others.
+        if cut
+            .1
+            .iter()
+            .chain(&whole.1)
+            .all(|text| !text.contains(".json:1:"))
+        {
+            assert_eq!(cut.1.first(), whole.1.first(), "round {round}, {layout:?}");
+        }
+    }
+    assert!(refused > 60, "{refused}");
 }
 
 #[test]

@@ -452,5 +452,10 @@ proptest! {
         let key = name.split('.').next().unwrap();
         let wrapped = serde_json::json!({key: [value]});
         oracle::check_file(name, &wrapped.to_string());
+        let good = r#"{"collection": "a", "id": "1", "actions": ["read"], "users": ["u"]}"#;
+        for entries in [format!("{good},\n{good}"), format!("{good},\n{value},\n{good}")] {
+            let list = format!("{{\"document_grants\": [\n{entries}\n]}}\n");
+            oracle::check_file("document_grants.json", &list);
+        }
     }
 }

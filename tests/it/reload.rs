@@ -90,7 +90,8 @@ impl Rig {
     }
 }
 
-fn complaints(loaded: &LoadedProfile) -> Vec<String> {
+/// Returns the complaints of a load, each with its place and the text there.
+pub(crate) fn complaints(loaded: &LoadedProfile) -> Vec<String> {
     let show = |diagnostic: &placet::source::diagnostic::Diagnostic| {
         let map = &loaded.sources;
         let (path, position) = (map.path(diagnostic.span.file), map.position(diagnostic.span));

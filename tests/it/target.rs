@@ -4,7 +4,7 @@
 //! `tests/databases/run` starts; without them it says "skipped: no database".
 
 mod columns;
-mod database;
+pub(crate) mod database;
 mod hostile;
 mod listed;
 mod oracle;

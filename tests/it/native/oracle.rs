@@ -1,6 +1,6 @@
 //! What holds for the native dialect whatever the files say; the fuzz target asks it, too.
 
-use placet::dialect::document::{DocumentFile, DocumentPiece, read_document_grants};
+use placet::dialect::document::{DocumentFile, DocumentPiece, Form, read_document_grants};
 use placet::dialect::profile::ProfileFile;
 use placet::dialect::{DIALECTS, Input, Layer, LayerFile};
 use placet::policy::Policy;
@@ -41,6 +41,9 @@ pub(crate) fn check_file(name: &str, text: &str) {
         check_complaints(text, &first);
         assert_eq!(first, read_documents(&file).1);
         check_rows(&map, text, &grants);
+        if name == "document_grants.json" {
+            check_stretches(text, &grants, first.is_empty());
+        }
         return;
     }
     let Some(json) = read(file, text, &mut diagnostics) else {
@@ -69,11 +72,69 @@ fn check_complaints(text: &str, complaints: &[Diagnostic]) {
     }
 }
 
+/// A list that is cut wherever an entry and its comma end a line says what it says as a whole.
+fn check_stretches(text: &str, whole: &DocumentGrants, is_good: bool) {
+    let begin: String = text
+        .chars()
+        .filter(|each| !each.is_ascii_whitespace())
+        .take(20)
+        .collect();
+    let end: String = text
+        .chars()
+        .rev()
+        .filter(|each| !each.is_ascii_whitespace())
+        .take(2)
+        .collect();
+    if begin != "{\"document_grants\":[" || end != "}]" {
+        return;
+    }
+    let mut parts = vec![String::new()];
+    for line in text.split_inclusive('\n') {
+        let last = parts.last_mut().expect("there is one at least");
+        last.push_str(line);
+        if line.ends_with('\n') && line.trim_ascii_end().ends_with("},") {
+            parts.push(String::new());
+        }
+    }
+    if parts.len() < 2 || parts.last().is_some_and(String::is_empty) {
+        return;
+    }
+    let (mut map, mut pieces, mut lines) = (SourceMap::new(), Vec::new(), 0);
+    for (number, part) in parts.iter().enumerate() {
+        pieces.push(DocumentPiece {
+            form: Form::Stretch {
+                begins: number == 0,
+                ends: number + 1 == parts.len(),
+            },
+            file: map.add_piece("document_grants.json".into(), part.as_str().into(), lines),
+            digest: [0; 32],
+            text: part.as_str().into(),
+            known: None,
+        });
+        lines += u32::try_from(part.matches('\n').count()).expect("a short text");
+    }
+    let name = "document_grants.json".to_owned();
+    let (grants, complaints) = read_documents(&DocumentFile { name, pieces });
+    assert_eq!(complaints.is_empty(), is_good, "{complaints:?}");
+    let spell = |grants: &DocumentGrants| -> Vec<_> {
+        let ids = grants
+            .iter()
+            .map(|grant| (grant.collection.value, grant.document.value));
+        ids.collect()
+    };
+    assert!(!is_good || spell(&grants) == spell(whole));
+}
+
 /// Makes a file of grants on documents of one piece.
 pub(crate) fn document_file(name: &str, file: FileId, text: &str) -> DocumentFile {
     DocumentFile {
         name: name.to_owned(),
         pieces: vec![DocumentPiece {
+            form: if name.ends_with(".jsonl") {
+                Form::Lines
+            } else {
+                Form::Whole
+            },
             file,
             digest: [0; 32],
             text: text.into(),

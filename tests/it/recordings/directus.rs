@@ -2,6 +2,7 @@
 
 pub(crate) mod ask;
 mod judge;
+mod lists;
 mod read;
 mod strict;
 mod world;
@@ -10,6 +11,7 @@ mod write;
 use super::door::{self, Door};
 use super::{Judged, Tally, find_folder, read_lines};
 use ask::Asker;
+use lists::Lists;
 use world::{Profiles, World};
 
 /// The file of the recordings, and its name in reports.
@@ -25,13 +27,15 @@ pub(crate) fn run() {
     };
     let world = World::read(&folder);
     let vectors = read_lines(&folder.join(FILE));
+    let lists = Lists::open(&world, "directus_exact");
     let mut judged: Vec<(usize, Judged)> = Vec::with_capacity(vectors.len());
     for profiles in Profiles::chunks(&vectors, PROFILES_AT_A_TIME) {
         let root = tempfile::tempdir().unwrap();
         profiles.write(&folder, root.path(), &["exact"]);
         let door = door::open(root.path());
         for (index, profile) in profiles.vectors() {
-            let asker = Asker::new(&world, door.as_ref(), format!("{profile}-exact"), &vectors[index]);
+            let about = (&world, &lists);
+            let asker = Asker::new(about, door.as_ref(), format!("{profile}-exact"), &vectors[index]);
             judged.push((index, judge::judge(&asker)));
         }
     }
@@ -42,6 +46,7 @@ pub(crate) fn run() {
     }
     // On lines of their own, behind what the test harness has begun to print.
     print!("\n{}", tally.report(&format!("directus/{FILE}"), "exact"));
+    print!("{}", lists.report());
     assert_eq!(tally.disagreements(), 0, "some cases are not as recorded");
 }
 
@@ -52,16 +57,17 @@ pub(crate) fn run_strict() {
     };
     let world = World::read(&folder);
     let vectors = read_lines(&folder.join(FILE));
+    let lists = Lists::open(&world, "directus_strict");
     let mut differences = strict::Differences::default();
     for profiles in Profiles::chunks(&vectors, PROFILES_AT_A_TIME) {
         let root = tempfile::tempdir().unwrap();
         profiles.write(&folder, root.path(), &["exact", "strict"]);
         let door: Box<dyn Door> = door::open(root.path());
         for (index, profile) in profiles.vectors() {
-            differences.compare(&world, door.as_ref(), profile, &vectors[index]);
+            differences.compare((&world, &lists), door.as_ref(), profile, &vectors[index]);
         }
     }
-    print!("\n{}", differences.report());
+    print!("\n{}{}", differences.report(), lists.report());
     assert_eq!(
         differences.unexplained(),
         0,

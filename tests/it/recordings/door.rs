@@ -7,7 +7,8 @@ use jiff::Timestamp;
 use placet::rpc::DecisionService;
 use placet::rpc::proto::v1::{
     CheckRequest, CheckResponse, DescribeWorkflowRequest, DescribeWorkflowResponse, FilterFieldsRequest,
-    FilterFieldsResponse, ListAllowedTransitionsRequest, ListAllowedTransitionsResponse,
+    FilterFieldsResponse, ListAllowedTransitionsRequest, ListAllowedTransitionsResponse, PlanQueryRequest,
+    PlanQueryResponse,
 };
 use placet::store::PolicyStore;
 use placet::store::reload::{ReloadConfig, Reloader};
@@ -26,6 +27,9 @@ pub(crate) trait Door {
 
     /// Tells which fields may be read or written.
     fn filter_fields(&self, request: &FilterFieldsRequest) -> Result<FilterFieldsResponse, Status>;
+
+    /// Plans a listing.
+    fn plan_query(&self, request: &PlanQueryRequest) -> Result<PlanQueryResponse, Status>;
 
     /// Describes a workflow.
     fn describe_workflow(
@@ -48,6 +52,10 @@ impl Door for DecisionService {
 
     fn filter_fields(&self, request: &FilterFieldsRequest) -> Result<FilterFieldsResponse, Status> {
         Self::filter_fields(self, request)
+    }
+
+    fn plan_query(&self, request: &PlanQueryRequest) -> Result<PlanQueryResponse, Status> {
+        Self::plan_query(self, request)
     }
 
     fn describe_workflow(

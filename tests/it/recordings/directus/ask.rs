@@ -1,19 +1,21 @@
 //! Questions about one vector, as a client of Directus' shape asks them.
 
 use placet::rpc::proto::v1::{
-    CheckRequest, Context, Decision, Effect, FilterFieldsRequest, FilterFieldsResponse, Reason, Resource,
-    Subject,
+    CheckRequest, Context, Decision, Effect, FilterFieldsRequest, FilterFieldsResponse, PlanQueryRequest,
+    PlanQueryResponse, Reason, Resource, Subject,
 };
 use prost_types::value::Kind;
 use prost_types::{Struct, Value as Wire};
 use serde_json::Value;
 
 use super::super::door::Door;
+use super::lists::{Lists, TARGETS};
 use super::world::World;
 
 /// Asks about one vector.
 pub(crate) struct Asker<'a> {
     pub(crate) world: &'a World,
+    pub(crate) lists: &'a Lists,
     pub(crate) vector: &'a Value,
     door: &'a dyn Door,
     profile: String,
@@ -49,9 +51,15 @@ pub(crate) struct Question<'q> {
 }
 
 impl<'a> Asker<'a> {
-    pub(crate) fn new(world: &'a World, door: &'a dyn Door, profile: String, vector: &'a Value) -> Self {
+    pub(crate) fn new(
+        (world, lists): (&'a World, &'a Lists),
+        door: &'a dyn Door,
+        profile: String,
+        vector: &'a Value,
+    ) -> Self {
         Self {
             world,
+            lists,
             vector,
             door,
             profile,
@@ -105,6 +113,24 @@ impl<'a> Asker<'a> {
         };
         self.door
             .filter_fields(&request)
+            .map_err(|status| format!("the request is refused: {status}"))
+    }
+
+    /// Asks which items of a collection may be read.
+    pub(crate) fn plan(&self, question: &Question<'_>) -> Result<PlanQueryResponse, String> {
+        let request = PlanQueryRequest {
+            profile: self.profile.clone(),
+            subject: Some(self.subject()),
+            context: Some(self.context()),
+            action: question.action.to_owned(),
+            collection: question.collection.to_owned(),
+            fields: question.fields.clone(),
+            filter_fields: question.filter_fields.clone(),
+            targets: TARGETS.map(i32::from).to_vec(),
+            ..PlanQueryRequest::default()
+        };
+        self.door
+            .plan_query(&request)
             .map_err(|status| format!("the request is refused: {status}"))
     }
 

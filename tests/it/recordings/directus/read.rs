@@ -47,6 +47,8 @@ impl Asker<'_> {
         if let Verdict::Refused { reason, .. } = &verdict
             && !finds_nothing(*reason)
         {
+            self.lists
+                .compare(collection, &self.plan(&question)?, &verdict, &[])?;
             return Ok(Reading {
                 verdict,
                 items: Vec::new(),
@@ -96,6 +98,10 @@ impl Asker<'_> {
                 reached: reached.clone(),
                 open,
             });
+        }
+        if wanted.only.is_none() {
+            self.lists
+                .compare(collection, &self.plan(&question)?, &verdict, &items)?;
         }
         Ok(Reading {
             verdict: Verdict::Allowed,

@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::super::door::Door;
 use super::ask::{Asker, Question, Verdict};
 use super::judge;
+use super::lists::Lists;
 use super::read::{Wanted, names};
 use super::world::World;
 
@@ -37,10 +38,16 @@ enum Answer {
 
 impl Differences {
     /// Asks in both modes and attributes what differs.
-    pub(crate) fn compare(&mut self, world: &World, door: &dyn Door, profile: &str, vector: &Value) {
+    pub(crate) fn compare(
+        &mut self,
+        about: (&World, &Lists),
+        door: &dyn Door,
+        profile: &str,
+        vector: &Value,
+    ) {
         let id = vector["id"].as_str().unwrap_or("?");
         let ask = |mode: &str| {
-            let asker = Asker::new(world, door, format!("{profile}-{mode}"), vector);
+            let asker = Asker::new(about, door, format!("{profile}-{mode}"), vector);
             answer(&asker)
         };
         let (exact, strict) = match (ask("exact"), ask("strict")) {

@@ -53,6 +53,15 @@ impl World {
             .collect()
     }
 
+    /// Returns all rows of a collection, people and roles among them.
+    pub(crate) fn all(&self, collection: &str) -> Vec<&Value> {
+        match collection {
+            "directus_users" => self.rows("users").collect(),
+            "directus_roles" => self.rows("roles").collect(),
+            _ => self.items(collection),
+        }
+    }
+
     /// Returns an item as it is stored.
     pub(crate) fn item(&self, collection: &str, id: &Value) -> Option<&Value> {
         self.items(collection).into_iter().find(|item| item["id"] == *id)

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use placet::rpc::proto::v1::{
     CheckRequest, CheckResponse, Decision, DescribeWorkflowRequest, DescribeWorkflowResponse, Effect,
     FilterFieldsRequest, FilterFieldsResponse, ListAllowedTransitionsRequest, ListAllowedTransitionsResponse,
-    TransitionOption, Workflow, WorkflowTransition,
+    PlanQueryRequest, PlanQueryResponse, TransitionOption, Workflow, WorkflowTransition,
 };
 use serde_json::{Value, json};
 use tonic::Status;
@@ -64,6 +64,10 @@ impl Door for Scripted {
 
     fn filter_fields(&self, _: &FilterFieldsRequest) -> Result<FilterFieldsResponse, Status> {
         Err(Status::unimplemented("nobody asks for fields here"))
+    }
+
+    fn plan_query(&self, _: &PlanQueryRequest) -> Result<PlanQueryResponse, Status> {
+        Ok(PlanQueryResponse::default())
     }
 
     fn describe_workflow(&self, _: &DescribeWorkflowRequest) -> Result<DescribeWorkflowResponse, Status> {
