@@ -315,16 +315,29 @@ fn find_column(
             kind: Some(FieldType::Alias),
         });
     }
-    // A relation to one item stands for its key, which has a type as well.
-    let key = relation.and_then(|relation| {
-        let related = model.collection(relation.collection)?;
-        related.field(&related.key)?.kind
-    });
     Ok(Column {
         name: name.to_owned(),
         text: column_of(model, table, name, writer)?,
-        kind: comparison.kind.filter(|kind| *kind != FieldType::Alias).or(key),
+        kind: comparison
+            .kind
+            .or_else(|| declared_kind(model, table, name))
+            .filter(|kind| *kind != FieldType::Alias)
+            .or_else(|| related_kind(model, table, name)),
     })
+}
+
+/// Returns the declared type of a field, if it matters to databases alone: conditions leave such types out. Had they been made
+/// for a field that holds moments, they would say so.
+fn declared_kind(model: &Model, table: &Table, name: &str) -> Option<FieldType> {
+    let kind = find_field(model, table, name)?.kind;
+    kind.filter(|kind| !matches!(kind, FieldType::Date | FieldType::DateTime | FieldType::Timestamp))
+}
+
+/// A relation to one item stands for its key, which has a type as well.
+fn related_kind(model: &Model, table: &Table, name: &str) -> Option<FieldType> {
+    let relation = find_field(model, table, name)?.relation?;
+    let related = model.collection(relation.collection)?;
+    related.field(&related.key)?.kind
 }
 
 /// Returns the column of the key of a table.

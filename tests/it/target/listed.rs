@@ -191,10 +191,6 @@ fn lists_from_databases_hold_exactly_what_is_allowed_one_by_one() {
         "{} cannot be made",
         count.planless
     );
-    count.refusals.iter().for_each(|refusal| println!("  {refusal}"));
-    assert!(
-        count.unsayable * 5 < count.plans * databases.len(),
-        "{} are unsayable",
-        count.unsayable
-    );
+    // Every field has a type, though conditions leave most of these out.
+    assert!(count.refusals.is_empty(), "{:?}", count.refusals);
 }
