@@ -137,7 +137,7 @@ fn ask_plan(model: &Model, question: &Json, databases: &mut [Database], count: &
 
 #[test]
 fn lists_from_databases_hold_exactly_what_is_allowed_one_by_one() {
-    let usual = if cfg!(debug_assertions) { 100 } else { 5_000 };
+    let usual = if cfg!(debug_assertions) { 100 } else { 1_000 };
     let profiles = told::<usize>("PLACET_CASES").map_or(usual, |cases| cases / 4);
     let mut random = Random::new(told("PLACET_SEED").unwrap_or(5));
     let mut databases = Database::open_all("placet_listed");
