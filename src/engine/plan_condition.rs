@@ -178,14 +178,19 @@ impl<'a, 'q> Asking<'a, 'q> {
             return Err(unsayable(leaf));
         }
         let usually = ask(self.facts)?;
-        let Some(as_owner) = self.as_owner else {
-            return Ok(usually);
+        let as_owner = match self.as_owner {
+            Some(facts) => ask(facts)?,
+            None => return Ok(usually),
         };
+        // Of the roles that owning brings this comparison may not even look at one.
+        if as_owner == usually {
+            return Ok(usually);
+        }
         if self.place.is_related {
             return Err(unsayable(leaf));
         }
         let owns = Pair::known(self.standing.owns(self.standing.item()));
-        Ok(owns.clone().and(ask(as_owner)?).or(owns.not().and(usually)))
+        Ok(owns.clone().and(as_owner).or(owns.not().and(usually)))
     }
 
     /// A comparison of a field.

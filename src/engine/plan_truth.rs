@@ -5,7 +5,7 @@ use super::filter::Filter;
 
 /// What a condition comes to, as far as the item decides: where it surely holds, and where it may, for all that the request
 /// tells. INVARIANT: `sure` holds nowhere where `may` does not.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Pair {
     pub(super) sure: Filter,
     pub(super) may: Filter,

@@ -459,3 +459,10 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn of_a_key_that_stands_twice_nothing_is_promised() {
+    let text = r#"{"document_grants": [
+  {"collection": "articles", "id": "7", "actions": "read", "actions": [], "users": ["ann"]}]}"#;
+    oracle::check_file("document_grants.json", text);
+}
