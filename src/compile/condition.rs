@@ -166,22 +166,16 @@ struct End {
 
 /// Follows a path through declared relations.
 fn walk(path: &[Spanned<String>], place: Place, interner: &Interner<'_>) -> End {
-    let mut end = End {
-        kind: None,
-        collection: place.collection,
-        is_many: false,
-    };
-    for step in path {
-        let collection = end.collection.and_then(|id| interner.model.collection(id));
-        let field = collection.and_then(|row| row.field(&step.value));
-        let relation = field.and_then(|field| field.relation);
-        end = End {
-            kind: field.and_then(|field| field.kind),
-            collection: relation.map(|relation| relation.collection),
-            is_many: relation.is_some_and(|relation| relation.many),
-        };
+    let model = &interner.model;
+    let home = place.collection.and_then(|id| model.collection(id));
+    let steps = path.iter().map(|step| &step.value);
+    let field = model.declared(home, steps).last().flatten();
+    let relation = field.and_then(|field| field.relation);
+    End {
+        kind: field.and_then(|field| field.kind),
+        collection: relation.map(|relation| relation.collection),
+        is_many: relation.is_some_and(|relation| relation.many),
     }
-    end
 }
 
 fn first_variable(operand: &Operand) -> Option<&Variable> {

@@ -3,14 +3,14 @@
 use smallvec::SmallVec;
 
 use crate::model::Model;
-use crate::model::id::{ActionId, FieldId, TransitionId};
+use crate::model::id::{ActionId, TransitionId};
 use crate::model::workflow::{Target, Transition};
 use crate::vocab::effect::{Operation, Reason};
 
 use super::approvals;
 use super::condition::{Notes, Truth};
 use super::constraints::NO_PRESETS;
-use super::coverage::{Asked, Field};
+use super::coverage::Asked;
 use super::decision::{Decision, Rule};
 use super::facts::{Facts, Ownership, Position, State, matches_state};
 use super::query::{Query, QueryError};
@@ -586,48 +586,13 @@ impl<'q> Judge<'_, 'q> {
     fn asked_fields(&self, operation: Operation, is_moving: bool) -> Asked<'q> {
         let facts = self.facts;
         let question = self.question;
-        let is_write = operation != Operation::Read;
         let state_field = facts
             .collection
             .and_then(|collection| collection.state_field.as_deref());
-        let field = |name: &'q str| Field {
-            name,
-            id: facts.model.field_names.find(name).map(FieldId::new),
-            is_state: is_write && state_field == Some(name),
-        };
-        let mut names: SmallVec<[Field<'q>; 4]> = SmallVec::new();
-        let mut star = false;
-        for name in question.fields {
-            if *name == "*" {
-                star = true;
-            } else if !names.iter().any(|each| each.name == *name) {
-                names.push(field(name));
-            }
-        }
-        if is_write {
-            for (name, _) in facts.query.changes.iter() {
-                if !names.iter().any(|each| each.name == name) {
-                    names.push(field(name));
-                }
-            }
-            if let Some(name) = state_field
-                && is_moving
-                && !names.iter().any(|each| each.name == name)
-            {
-                names.push(field(name));
-            }
-        }
-        let count = names.len();
-        names.extend(question.filter_fields.iter().map(|name| Field {
-            is_state: false,
-            ..field(name)
-        }));
-        Asked {
-            names,
-            count,
-            star: star && operation == Operation::Read,
-            operation,
-        }
+        let changed = facts.query.changes.iter().map(|(name, _)| name);
+        let written = changed.chain(state_field.filter(|_| is_moving));
+        let (fields, filter_fields) = (question.fields, question.filter_fields);
+        Asked::of(facts, operation, fields, written, filter_fields)
     }
 }
 

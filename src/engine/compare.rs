@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use crate::vocab::operator::{FieldType, Function};
 use crate::vocab::time::{from_milliseconds, parse_instant, parse_time_of_day};
-use crate::vocab::value::{Value, View, is_twin, number_text, read_number};
+use crate::vocab::value::{Value, View, is_twin, read_number};
 
 /// One side of a leaf.
 #[derive(Clone, Debug)]
@@ -123,20 +123,9 @@ pub(super) fn instant(side: &Side<'_>) -> Option<Timestamp> {
 /// Returns the text of a side, as text operators see it.
 pub(super) fn text<'s>(side: &'s Side<'_>) -> Option<Cow<'s, str>> {
     match side {
-        Side::View(view) => view_text(*view),
+        Side::View(view) => view.text(),
         Side::Instant(instant) => Some(Cow::Owned(instant.to_string())),
         Side::List(_) | Side::Open => None,
-    }
-}
-
-/// Returns the text of a scalar: numbers and booleans as they are written.
-pub(super) fn view_text(view: View<'_>) -> Option<Cow<'_, str>> {
-    match view {
-        View::Text(text) => Some(Cow::Borrowed(text)),
-        View::Number(number) => Some(Cow::Owned(number_text(number))),
-        View::Bool(true) => Some(Cow::Borrowed("true")),
-        View::Bool(false) => Some(Cow::Borrowed("false")),
-        View::Null | View::List(_) | View::Object(_) => None,
     }
 }
 
@@ -179,7 +168,7 @@ pub(super) fn joined(side: &Side<'_>) -> Result<Option<String>, Unfit> {
     };
     let texts: Vec<_> = values
         .iter()
-        .map(|value| view_text(value.view()).unwrap_or_default())
+        .map(|value| value.view().text().unwrap_or_default())
         .collect();
     Ok(Some(texts.join(",")))
 }

@@ -301,7 +301,7 @@ impl<'s> Scene<'s> {
             }
         }
         if let Side::View(View::Object(object)) = left
-            && compares_by_key(leaf.operator)
+            && leaf.operator.compares_by_key()
         {
             // A related item stands for its key.
             left = match object.get(&leaf.key) {
@@ -329,15 +329,6 @@ impl<'s> Scene<'s> {
     /// Runs a part of a program by itself.
     pub(super) fn part<'m: 's>(&self, node: &'m Node, notes: &mut Notes<'m>) -> Truth {
         self.node(node, &Rows::new(), notes)
-    }
-}
-
-/// Whether an operator compares a value, so that a related item is compared by its key; the others ask whether there is one,
-/// or for its shape.
-fn compares_by_key(operator: Operator) -> bool {
-    match operator.operand() {
-        Form::Scalar | Form::Ordered | Form::List | Form::Pair | Form::Text | Form::Pattern => true,
-        Form::Flag | Form::Geometry => false,
     }
 }
 

@@ -11,6 +11,7 @@ use crate::vocab::limits::DECIDING_GRANTS_MAX;
 
 use super::condition::Truth;
 use super::decision::{Deciding, Decision, LeftOut, Rule};
+use super::facts::Facts;
 use super::selection::Bout;
 
 /// What is asked of fields.
@@ -88,6 +89,47 @@ impl<'q> Asked<'q> {
             names: SmallVec::new(),
             count: 0,
             star: false,
+            operation,
+        }
+    }
+
+    /// Asks for fields: those that are named, `*` among them; in a write those that are written as well; and those that select
+    /// or sort.
+    pub(super) fn of(
+        facts: &Facts<'q>,
+        operation: Operation,
+        fields: &[&'q str],
+        written: impl Iterator<Item = &'q str>,
+        filter_fields: &[&'q str],
+    ) -> Self {
+        let is_write = operation != Operation::Read;
+        let collection = facts.collection;
+        let state_field = collection.and_then(|collection| collection.state_field.as_deref());
+        let field = |name: &'q str| Field {
+            name,
+            id: facts.model.field_names.find(name).map(FieldId::new),
+            is_state: is_write && state_field == Some(name),
+        };
+        let mut names: SmallVec<[Field<'q>; 4]> = SmallVec::new();
+        let mut star = false;
+        let written = written.filter(|_| is_write).map(|name| (name, false));
+        let named = fields.iter().map(|name| (*name, *name == "*"));
+        for (name, is_star) in named.chain(written) {
+            if is_star {
+                star = true;
+            } else if !names.iter().any(|each| each.name == name) {
+                names.push(field(name));
+            }
+        }
+        let count = names.len();
+        names.extend(filter_fields.iter().map(|name| Field {
+            is_state: false,
+            ..field(name)
+        }));
+        Self {
+            names,
+            count,
+            star: star && !is_write,
             operation,
         }
     }

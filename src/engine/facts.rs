@@ -13,7 +13,6 @@ use crate::vocab::effect::Operation;
 use crate::vocab::network::Address;
 use crate::vocab::value::{Object, Value, View};
 
-use super::compare::view_text;
 use super::condition::Truth;
 use super::query::{Query, QueryError};
 use super::role::{Effective, Identity, find_effective, identify};
@@ -330,7 +329,7 @@ impl<'q> Facts<'q> {
 /// Returns the state that a value of its field tells: numbers and booleans name one as they are written, null and an empty text
 /// are none, and of a list or an object nothing is known.
 pub(super) fn state_by_value<'v>(model: &Model, value: View<'v>) -> State<'v> {
-    match view_text(value) {
+    match value.text() {
         Some(text) if text.is_empty() => State::None,
         Some(text) => {
             let id = model.state_names.id(&text);
@@ -362,12 +361,9 @@ pub(super) fn told_owner_roles<'v>(
         }
     }
     match here {
-        View::List(values) => values
-            .iter()
-            .filter_map(|value| view_text(value.view()))
-            .collect(),
+        View::List(values) => values.iter().filter_map(|value| value.view().text()).collect(),
         View::Null | View::Bool(_) | View::Number(_) | View::Text(_) | View::Object(_) => {
-            view_text(here).into_iter().collect()
+            here.text().into_iter().collect()
         }
     }
 }
@@ -410,9 +406,9 @@ pub(super) fn owner_of_value<'q>(
             .map_or("id", |row| row.key.as_ref())
     };
     match value {
-        Value::Object(object) => view_text(object.get(key())?.view()),
+        Value::Object(object) => object.get(key())?.view().text(),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::Text(_) | Value::List(_) => {
-            view_text(value.view())
+            value.view().text()
         }
     }
 }

@@ -12,7 +12,6 @@ use crate::vocab::effect::{Operation, Reason};
 use crate::vocab::value::{Object, Value};
 
 use super::check::{Question, judge};
-use super::compare::view_text;
 use super::decision::{Decision, LeftOut, Rule};
 use super::facts::Facts;
 use super::query::{Query, QueryError, Resource};
@@ -166,7 +165,7 @@ fn filter_item(
     let collection = model.collection(relation.collection);
     let id = collection
         .and_then(|row| item.get(&row.key))
-        .and_then(|key| view_text(key.view()));
+        .and_then(|key| key.view().text());
     let related = Query {
         action,
         transition: "",

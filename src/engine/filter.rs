@@ -108,6 +108,12 @@ impl Comparison {
         self.operator = membership(&self.values);
     }
 
+    /// Tells whether it is true of a field that is null.
+    pub fn holds_of_null(&self) -> bool {
+        matches!(self.operator, Operator::Null | Operator::Empty)
+            || self.operator == Operator::Nin && self.values.is_empty()
+    }
+
     /// Returns what is compared.
     fn looked_at(&self) -> (&[Box<str>], Option<Function>, Option<FieldType>) {
         (&self.path, self.function, self.kind)
@@ -159,6 +165,18 @@ impl Filter {
     /// Tells whether it holds of no item, as far as its form shows.
     pub fn is_never(&self) -> bool {
         matches!(self, Filter::Any(parts) if parts.is_empty())
+    }
+
+    /// Tells whether it is true of an item all of whose fields are null, and that has no related items.
+    pub fn holds_of_nulls(&self) -> bool {
+        match self {
+            Filter::All(parts) => parts.iter().all(Filter::holds_of_nulls),
+            Filter::Any(parts) => parts.iter().any(Filter::holds_of_nulls),
+            Filter::Not(part) => !part.holds_of_nulls(),
+            Filter::Compare(comparison) => comparison.holds_of_null(),
+            Filter::Exists(exists) => exists.or_nulls && exists.filter.holds_of_nulls(),
+            Filter::Holds(_) | Filter::Below(_) => false,
+        }
     }
 
     /// Returns what remains to be asked of items that are known to pass another filter.

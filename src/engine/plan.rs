@@ -45,7 +45,7 @@ pub struct Plan {
     pub reason: Reason,
     /// The name that the reason is about, as in a decision.
     pub about: Option<Box<str>>,
-    /// The rules that the plan was made of, in the order of their ids.
+    /// The rules that the plan was made of: constraints, denies, allows.
     pub rules: Vec<Rule>,
     /// For each field of the question: the items of the plan whose field is in it. Of a read of whatever may be read, for each
     /// known field.

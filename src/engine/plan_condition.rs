@@ -2,6 +2,7 @@
 //! tells alone, and what remains is a filter.
 
 use crate::model::bits::Bits;
+use crate::model::collection::Field as Declared;
 use crate::model::condition::{Leaf, Left, Node, Operand, Program, Related, Variable};
 use crate::model::id::{ActionId, CollectionId};
 use crate::vocab::operator::{FieldType, Function, Operator};
@@ -14,7 +15,7 @@ use super::facts::Facts;
 use super::filter::{Exists, Filter};
 use super::plan::PlanError;
 use super::plan_leaf::{Field, leave_open};
-use super::plan_owner::{Place, Standing, follow};
+use super::plan_owner::{Place, Standing};
 use super::plan_rows::{negate, share};
 use super::plan_truth::Pair;
 
@@ -203,7 +204,7 @@ impl<'a, 'q> Asking<'a, 'q> {
         let start = lists.last().copied().unwrap_or_default();
         let mut own: Vec<Box<str>> = path.get(start..).unwrap_or_default().to_vec();
         // Programs know only the types by which comparisons differ.
-        let mut kind = leaf.kind.or_else(|| self.kind_of(path));
+        let mut kind = leaf.kind.or_else(|| self.end_of(path)?.kind);
         if own.is_empty() {
             // A related item stands for its key, and the row of nulls has none.
             own = vec![leaf.key.clone()];
@@ -241,44 +242,22 @@ impl<'a, 'q> Asking<'a, 'q> {
 
     /// Returns after how many steps, at most so many, a path has led to a list of related items.
     fn lists(&self, path: &[Box<str>], most: usize) -> Vec<usize> {
-        let mut here = self.place.collection;
-        let mut lists = Vec::new();
-        for (step, index) in path.iter().zip(1..=most) {
-            let relation = here
-                .and_then(|collection| collection.field(step))
-                .and_then(|field| field.relation.as_ref());
-            if relation.is_some_and(|relation| relation.many) {
-                lists.push(index);
-            }
-            here = relation.and_then(|relation| self.facts.model.collection(relation.collection));
-        }
-        lists
+        let steps = self.facts.model.declared(self.place.collection, path);
+        let lists = steps
+            .zip(1..=most)
+            .filter(|(field, _)| field.is_some_and(Declared::leads_to_many));
+        lists.map(|(_, index)| index).collect()
+    }
+
+    /// Returns what is declared of the field at the end of a path.
+    fn end_of(&self, path: &[Box<str>]) -> Option<&'q Declared> {
+        let steps = self.facts.model.declared(self.place.collection, path);
+        steps.last().flatten()
     }
 
     /// Returns the collection of the items that a path leads to.
     fn related_to(&self, path: &[Box<str>]) -> Option<CollectionId> {
-        let mut here = self.place.collection;
-        let mut found = None;
-        for step in path {
-            found = here?
-                .field(step)?
-                .relation
-                .as_ref()
-                .map(|relation| relation.collection);
-            here = found.and_then(|id| self.facts.model.collection(id));
-        }
-        found
-    }
-
-    /// Returns the declared type of the field at the end of a path.
-    fn kind_of(&self, path: &[Box<str>]) -> Option<FieldType> {
-        let (last, before) = path.split_last()?;
-        let home = if before.is_empty() {
-            self.place.collection
-        } else {
-            self.facts.model.collection(self.related_to(before)?)
-        };
-        home?.field(last)?.kind
+        Some(self.end_of(path)?.relation?.collection)
     }
 
     fn key_kind(&self, path: &[Box<str>]) -> Option<FieldType> {
@@ -427,10 +406,9 @@ impl<'a, 'q> Asking<'a, 'q> {
             return Ok(Pair::of(Truth::Open));
         } else if is_declared && lists.is_empty() {
             // One related item is no list; without one there is nothing to be found.
-            let end = follow(self.facts.model, self.place.collection, path);
             let field = Field {
                 path: path.to_vec(),
-                kind: end.and_then(|end| end.kind),
+                kind: self.end_of(path).and_then(|field| field.kind),
             };
             Pair::open_where(field.compare(Operator::Nnull, Vec::new()))
         } else {

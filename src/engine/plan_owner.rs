@@ -5,7 +5,7 @@ use crate::model::Model;
 use crate::model::bits::Bits;
 use crate::model::collection::Collection;
 use crate::model::grant::{Held, Mask, Scope, Selection};
-use crate::model::id::{CollectionId, RoleId, StateId};
+use crate::model::id::{RoleId, StateId};
 use crate::model::role::RoleKind;
 use crate::vocab::limits::PLAN_IDS_MAX;
 use crate::vocab::operator::{FieldType, Operator};
@@ -85,8 +85,8 @@ impl<'a, 'q> Standing<'a, 'q> {
     fn find_granted(&mut self) -> Result<(), PlanError> {
         let facts = self.facts;
         let mut kinds: Vec<&[RoleId]> = Vec::new();
-        for (_, grant) in facts.model.document_grants.all() {
-            let roles = grant.kind.roles.as_ref();
+        for kind in facts.model.document_grants.kinds() {
+            let roles = kind.roles.as_ref();
             if !roles.is_empty() && !kinds.contains(&roles) {
                 kinds.push(roles);
             }
@@ -363,12 +363,14 @@ fn owner_role(model: &Model, place: Place<'_>, path: &[Box<str>], roles: &Bits) 
             .then_some(name)
     });
     let names = texts(names.collect());
-    let Some(end) = follow(model, place.collection, path) else {
+    let steps = || model.declared(place.collection, path);
+    if steps().flatten().any(|field| field.leads_to_many()) {
         return Filter::never();
-    };
+    }
+    let kind = steps().last().flatten().and_then(|field| field.kind);
     let role = Field {
         path: path.to_vec(),
-        kind: end.kind,
+        kind,
     };
     let compare = |operator, values| role.compare(operator, values);
     if names.is_empty() {
@@ -380,7 +382,7 @@ fn owner_role(model: &Model, place: Place<'_>, path: &[Box<str>], roles: &Bits) 
             .map(|name| compare(Operator::Contains, vec![name]));
         Filter::any(each)
     };
-    match end.kind {
+    match kind {
         Some(FieldType::Csv) => contains(names),
         // It may be a list of roles or one role, and of a text only a list holds elements.
         Some(FieldType::Json) | None => {
@@ -390,35 +392,6 @@ fn owner_role(model: &Model, place: Place<'_>, path: &[Box<str>], roles: &Bits) 
         }
         Some(_) => compare(Operator::In, names),
     }
-}
-
-/// Where a path of names ends.
-pub(super) struct End {
-    pub(super) kind: Option<FieldType>,
-    /// The collection of the related item, if the path ends at a relation.
-    pub(super) collection: Option<CollectionId>,
-}
-
-/// Follows a path of fields and relations to one item, as far as they are declared; `None` if it leads through a list.
-pub(super) fn follow(model: &Model, collection: Option<&Collection>, path: &[Box<str>]) -> Option<End> {
-    let mut here = collection;
-    let mut end = End {
-        kind: None,
-        collection: None,
-    };
-    for step in path {
-        let declared = here.and_then(|collection| collection.field(step));
-        let relation = declared.and_then(|field| field.relation.as_ref());
-        if relation.is_some_and(|relation| relation.many) {
-            return None;
-        }
-        end = End {
-            kind: declared.and_then(|field| field.kind),
-            collection: relation.map(|relation| relation.collection),
-        };
-        here = end.collection.and_then(|id| model.collection(id));
-    }
-    Some(end)
 }
 
 /// Returns the items in one of these states; `None` if nothing tells their state.

@@ -1,7 +1,7 @@
 //! Which related items a grant of the same action admits, where the related item is left open: see [`super::related`].
 
 use crate::model::bits::Bits;
-use crate::model::grant::{Grant, Held, Mask, Scope, TargetMask};
+use crate::model::grant::{Grant, Scope, TargetMask};
 use crate::model::id::{ActionId, CollectionId};
 use crate::vocab::limits::PERMITTED_DEPTH_MAX;
 
@@ -12,6 +12,7 @@ use super::plan::PlanError;
 use super::plan_condition::Asking;
 use super::plan_owner::{Place, Standing, in_states};
 use super::plan_truth::Pair;
+use super::related::{counting, through};
 use super::role::{counts, of_owners};
 
 impl<'q> Asking<'_, 'q> {
@@ -40,34 +41,10 @@ impl<'q> Asking<'_, 'q> {
 
     /// The same for a subject that holds these roles.
     fn admits_by(&self, id: CollectionId, action: ActionId, roles: &Bits) -> Result<Pair, PlanError> {
-        let model = self.facts.model;
-        let site = self.facts.effective.site();
-        let is_held = |grant: &&Grant| {
-            let held = match grant.selection.held {
-                Held::Anywhere | Held::Aside => roles,
-                Held::Site | Held::Shared => site,
-            };
-            let is_for = match &grant.selection.roles {
-                Mask::Any => true,
-                Mask::Only(only) => only.intersects(held),
-                Mask::Except(except) => !held.is_within(except),
-            };
-            is_for && !grant.selection.except_collections.contains(&id)
-        };
-        let held: Vec<&'q Grant> = model
-            .allows
-            .find(Some(id), action)
-            .filter_map(|id| model.grant(id))
-            .filter(is_held)
-            .collect();
-        if held.is_empty() {
+        let Some(counting) = counting(self.facts, id, action, roles) else {
             return Ok(Pair::of(Truth::True));
-        }
-        let any_conditioned = held
-            .iter()
-            .any(|grant| grant.selection.when.is_some() && !grant.neutral);
-        let counting = held.iter().filter(|grant| !(grant.neutral && any_conditioned));
-        let admitted = counting.map(|grant| self.matches_related(grant));
+        };
+        let admitted = counting.into_iter().map(|grant| self.matches_related(grant));
         admitted.collect::<Result<Vec<_>, _>>().map(Pair::any)
     }
 
@@ -82,16 +59,11 @@ impl<'q> Asking<'_, 'q> {
         if let Some(target) = &selection.to_states {
             pair = pair.and(stays_within(self.standing, self.place, target));
         }
-        let site = self.facts.effective.site();
         let scope = match selection.scope {
             Scope::Any => Filter::always(),
             Scope::Mine => self.standing.owns(self.place),
             Scope::Role => {
-                let through = match &selection.roles {
-                    Mask::Any => site.clone(),
-                    Mask::Only(roles) => site.intersection(roles),
-                    Mask::Except(roles) => site.without(roles),
-                };
+                let through = through(grant, self.facts.effective.site());
                 let alike = self.standing.owner_holds(self.place, &through);
                 let alike = self.standing.is_owned(self.place).and(alike);
                 self.standing.owns(self.place).or(alike)

@@ -4,14 +4,14 @@ use smallvec::SmallVec;
 
 use crate::model::Model;
 use crate::model::grant::{Grant, Selection};
-use crate::model::id::{ActionId, ConstraintId, FieldId, GrantId};
+use crate::model::id::{ActionId, ConstraintId, GrantId};
 use crate::model::slot::Slots;
 use crate::vocab::effect::Operation;
 use crate::vocab::limits::PLAN_PRESETS_MAX;
 
 use super::condition::Truth;
 use super::constraints::{Applying, Presets};
-use super::coverage::{Asked, Field};
+use super::coverage::Asked;
 use super::decision::Rule;
 use super::facts::{Facts, Position, State};
 use super::filter::Filter;
@@ -40,7 +40,7 @@ pub(super) struct Ground<'q> {
     /// Where the subject is an administrator.
     administers: Filter,
     /// For administrators, and for everybody else.
-    sides: Vec<(World, Vec<Way<'q>>)>,
+    sides: Vec<Side<'q>>,
     /// The rules that have a part in it.
     pub(super) rules: Vec<Rule>,
     /// Whether a condition of one looks at the clock.
@@ -51,11 +51,17 @@ pub(super) struct Ground<'q> {
     reads_written: bool,
 }
 
+/// What the rules come to for administrators, or for everybody else.
+struct Side<'q> {
+    world: World,
+    takings: Vec<Taking<'q>>,
+    ways: Vec<Way<'q>>,
+}
+
 /// One way in which presets may be written: where, and what the rules come to there.
 struct Way<'q> {
     /// Where the presets are these, no deny refuses, and all constraints hold.
     open: Filter,
-    takings: Vec<Taking<'q>>,
     allows: Vec<Allow<'q>>,
 }
 
@@ -81,17 +87,18 @@ impl<'q> Planner<'_, 'q> {
             (World::Usual, ground.administers.is_always()),
         ] {
             if !never {
-                let ways = self.ways(world, &mut ground)?;
-                ground.sides.push((world, ways));
+                let side = self.side(world, &mut ground)?;
+                ground.sides.push(side);
             }
         }
         Ok(ground)
     }
 
-    /// Returns the ways in which presets may be written.
-    fn ways(&self, world: World, ground: &mut Ground<'q>) -> Result<Vec<Way<'q>>, PlanError> {
+    /// Goes through the rules for administrators, or for everybody else.
+    fn side(&self, world: World, ground: &mut Ground<'q>) -> Result<Side<'q>, PlanError> {
         let applying = self.applying(world, ground)?;
         let refused = self.refusals(world, ground)?;
+        let takings = self.takings(world, ground)?;
         let presetting = |id: &ConstraintId| {
             let constraint = self.model().constraint(*id);
             self.writes() && constraint.is_some_and(|constraint| !constraint.presets.is_empty())
@@ -122,7 +129,7 @@ impl<'q> Planner<'_, 'q> {
                 ways.push(self.way(world, here, all, &applying, ground)?);
             }
         }
-        Ok(ways)
+        Ok(Side { world, takings, ways })
     }
 
     fn way(
@@ -144,17 +151,12 @@ impl<'q> Planner<'_, 'q> {
             let holds = self.holds(*id, world, &presets)?;
             open = open.and(applies.clone().not().or(holds));
         }
-        let takings = self.takings(world, ground)?;
         let allows = if world == World::Usual {
             self.allows(&presets, ground)?
         } else {
             Vec::new()
         };
-        Ok(Way {
-            open,
-            takings,
-            allows,
-        })
+        Ok(Way { open, allows })
     }
 
     fn bout<'b>(&'b self, position: &'b Position<'q>) -> Bout<'b, 'q> {
@@ -244,8 +246,7 @@ impl<'q> Planner<'_, 'q> {
         if reach.is_never() {
             return Ok((reach, Pair::of(Truth::False)));
         }
-        let is_here = grant.networks.is_none() || counts(grant.networks.as_deref(), self.facts.address());
-        if !is_here {
+        if !counts(grant.networks.as_deref(), self.facts.address()) {
             return Ok((reach, Pair::of(Truth::False)));
         }
         let pair = Pair::known(reach.clone()).and(self.matches(&grant.selection, world, ground)?);
@@ -368,8 +369,7 @@ impl<'q> Planner<'_, 'q> {
         let Some(constraint) = model.constraint(id) else {
             return Ok(Filter::never());
         };
-        let is_inside =
-            constraint.networks.is_none() || counts(constraint.networks.as_deref(), self.facts.address());
+        let is_inside = counts(constraint.networks.as_deref(), self.facts.address());
         // What a new item holds itself is not preset, and of a row every field is told.
         let is_untold = self.operation != Operation::Create && presets.is_untold_by(id);
         if !is_inside || is_untold {
@@ -391,57 +391,29 @@ impl<'q> Planner<'_, 'q> {
 
     /// Returns the items on which these fields may be touched, and those may select or sort.
     pub(super) fn weigh(&self, ground: &Ground<'q>, fields: &[&'q str], filter_fields: &[&'q str]) -> Filter {
-        let asked = self.asked(fields, filter_fields);
-        let sides = ground.sides.iter().map(|(world, ways)| {
-            let ways = ways.iter().map(|way| {
+        let written = std::iter::empty();
+        let asked = Asked::of(self.facts, self.operation, fields, written, filter_fields);
+        let sides = ground.sides.iter().map(|side| {
+            let ways = side.ways.iter().map(|way| {
                 let cover = Cover {
                     facts: self.facts,
                     asked: &asked,
-                    takings: &way.takings,
+                    takings: &side.takings,
                     allows: &way.allows,
                 };
-                let covered = match world {
+                let covered = match side.world {
                     World::Administrator => cover.administered(),
                     World::Usual => cover.weigh(),
                 };
                 way.open.clone().and(covered)
             });
-            let here = match world {
+            let here = match side.world {
                 World::Administrator => ground.administers.clone(),
                 World::Usual => ground.administers.clone().not(),
             };
             here.and(Filter::any(ways))
         });
         ground.gate.clone().and(Filter::any(sides))
-    }
-
-    fn asked(&self, fields: &[&'q str], filter_fields: &[&'q str]) -> Asked<'q> {
-        let model = self.model();
-        let is_write = self.operation != Operation::Read;
-        let collection = self.facts.collection;
-        let state_field = collection.and_then(|collection| collection.state_field.as_deref());
-        let field = |name: &'q str| Field {
-            name,
-            id: model.field_names.find(name).map(FieldId::new),
-            is_state: is_write && state_field == Some(name),
-        };
-        let mut names: SmallVec<[Field<'q>; 4]> = SmallVec::new();
-        for name in fields.iter().filter(|name| **name != "*") {
-            if !names.iter().any(|each| each.name == *name) {
-                names.push(field(name));
-            }
-        }
-        let count = names.len();
-        names.extend(filter_fields.iter().map(|name| Field {
-            is_state: false,
-            ..field(name)
-        }));
-        Asked {
-            names,
-            count,
-            star: fields.contains(&"*") && !is_write,
-            operation: self.operation,
-        }
     }
 }
 

@@ -11,7 +11,7 @@ use crate::vocab::limits::PERMITTED_DEPTH_MAX;
 use crate::vocab::value::{Value, View};
 
 use super::condition::{Item, Notes, Scene, Truth};
-use super::facts::{Position, State, owner_of_value, state_by_value, told_owner_roles};
+use super::facts::{Facts, Position, State, owner_of_value, state_by_value, told_owner_roles};
 use super::role::{counts, of_owners, roles_of_owner};
 
 /// Tells whether the subject's grants of this action admit a related item; without any such grant every item is admitted.
@@ -51,28 +51,15 @@ pub(super) fn admits<'s, 'm: 's>(
     };
     let state = state_of(scene, collection, item);
     let position = Position::resting(state);
-    let held: SmallVec<[&Grant; 8]> = facts
-        .model
-        .allows
-        .find(Some(collection), action)
-        .filter_map(|id| facts.model.grant(id))
-        .filter(|grant| is_held(grant, &roles, facts.effective.site()))
-        .filter(|grant| !grant.selection.except_collections.contains(&collection))
-        .collect();
-    if held.is_empty() {
+    let Some(counting) = counting(facts, collection, action, &roles) else {
         return Truth::True;
-    }
-    // A neutral grant drops out beside others that have conditions.
+    };
     let place = Place {
         position,
         owner: owner.as_deref(),
         owns,
         owner_roles,
     };
-    let any_conditioned = held
-        .iter()
-        .any(|grant| grant.selection.when.is_some() && !grant.neutral);
-    let counting = held.iter().filter(|grant| !(grant.neutral && any_conditioned));
     let mut admitted = Truth::False;
     for grant in counting {
         admitted = admitted.or(matches_item(scene, grant, item, &place, notes));
@@ -81,6 +68,40 @@ pub(super) fn admits<'s, 'm: 's>(
         }
     }
     admitted
+}
+
+/// Returns the allows by which somebody who holds these roles may be admitted; `None` if there is none, so that everybody is.
+pub(super) fn counting<'q>(
+    facts: &Facts<'q>,
+    collection: CollectionId,
+    action: ActionId,
+    roles: &Bits,
+) -> Option<SmallVec<[&'q Grant; 8]>> {
+    let model = facts.model;
+    let held = model.allows.find(Some(collection), action);
+    let mut held: SmallVec<[&Grant; 8]> = held
+        .filter_map(|id| model.grant(id))
+        .filter(|grant| is_held(grant, roles, facts.effective.site()))
+        .filter(|grant| !grant.selection.except_collections.contains(&collection))
+        .collect();
+    if held.is_empty() {
+        return None;
+    }
+    // A neutral grant drops out beside others that have conditions.
+    let is_conditioned = |grant: &&Grant| grant.selection.when.is_some() && !grant.neutral;
+    if held.iter().any(is_conditioned) {
+        held.retain(|grant| !grant.neutral);
+    }
+    Some(held)
+}
+
+/// Returns the roles through which a grant may be held of an item that is related: local roles are of another one.
+pub(super) fn through(grant: &Grant, site: &Bits) -> Bits {
+    match &grant.selection.roles {
+        Mask::Any => site.clone(),
+        Mask::Only(roles) => site.intersection(roles),
+        Mask::Except(roles) => site.without(roles),
+    }
 }
 
 /// Where a related item stands, and whose it is.
@@ -146,12 +167,7 @@ fn in_scope(scene: &Scene<'_>, grant: &Grant, owner: Option<&str>, owns: bool, o
         Scope::Any => true,
         Scope::Mine => owns,
         Scope::Role => {
-            let site = scene.facts.effective.site();
-            let through = match &grant.selection.roles {
-                Mask::Any => site.clone(),
-                Mask::Only(roles) => site.intersection(roles),
-                Mask::Except(roles) => site.without(roles),
-            };
+            let through = through(grant, scene.facts.effective.site());
             owns || owner.is_some_and(|owner| !owner.is_empty()) && owner_roles.intersects(&through)
         }
     }

@@ -8,7 +8,6 @@ use crate::model::role::{Group, RoleKind, User};
 use crate::vocab::network::Address;
 use crate::vocab::sheet::Grantee;
 
-use super::compare::view_text;
 use super::facts::Facts;
 use super::query::{Holder, LocalRoles, Query, QueryError};
 
@@ -495,7 +494,7 @@ pub(super) fn group_counts(group: &Group, query: &Query<'_>) -> bool {
     group.context.iter().all(|within| {
         let told = within.attribute.first();
         let told = told.and_then(|name| query.context.attributes.get(name));
-        let text = told.and_then(|value| view_text(value.view()));
+        let text = told.and_then(|value| value.view().text());
         text.is_some_and(|text| within.values.iter().any(|value| **value == *text))
     })
 }

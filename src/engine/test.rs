@@ -7,7 +7,7 @@ use crate::vocab::limits::PATTERN_TEXT_BYTES_MAX;
 use crate::vocab::operator::Operator;
 use crate::vocab::value::{Value, View};
 
-use super::compare::{Side, equal, number, order, text, view_text};
+use super::compare::{Side, equal, number, order, text};
 use super::condition::{Scene, Truth};
 use super::geometry;
 use super::like::like;
@@ -340,7 +340,7 @@ fn contains(left: &Side<'_>, right: &Side<'_>, folded: bool) -> Option<bool> {
     Some(
         values
             .iter()
-            .filter_map(|value| view_text(value.view()))
+            .filter_map(|value| value.view().text())
             .any(|element| {
                 if folded {
                     element.to_lowercase() == wanted.to_lowercase()

@@ -48,6 +48,13 @@ pub struct Field {
     pub relation: Option<Relation>,
 }
 
+impl Field {
+    /// Tells whether it stands for a list of related items.
+    pub fn leads_to_many(&self) -> bool {
+        self.relation.is_some_and(|relation| relation.many)
+    }
+}
+
 /// A relation.
 #[derive(Clone, Copy, Debug)]
 pub struct Relation {

@@ -197,20 +197,16 @@ impl DocumentGrants {
         self.pages.iter().map(|page| &page.sheet)
     }
 
+    /// Returns what the grants give, each kind once.
+    pub fn kinds(&self) -> &[GrantKind] {
+        &self.kinds
+    }
+
     /// Returns every grant with the id of its document, in the order of their declaration.
     pub fn all(&self) -> impl Iterator<Item = (&str, DocumentGrant<'_>)> {
         self.pages.iter().flat_map(|page| {
             let rows = page.sheet.rows().iter().zip(0..);
-            rows.filter_map(|(row, index)| {
-                let kind = self.kinds.get(*page.kinds.get(row.kind as usize)? as usize)?;
-                let grant = DocumentGrant {
-                    id: DocumentGrantId::new((page.first + index) as usize),
-                    kind,
-                    sheet: &page.sheet,
-                    row,
-                };
-                Some((page.sheet.document(row), grant))
-            })
+            rows.filter_map(|(row, index)| Some((page.sheet.document(row), self.grant_of(page, index, row)?)))
         })
     }
 
@@ -268,10 +264,16 @@ impl DocumentGrants {
         if page.sheet.document(row) != document {
             return None;
         }
-        let kind = self.kinds.get(*page.kinds.get(row.kind as usize)? as usize)?;
-        (kind.collection == collection).then(|| DocumentGrant {
-            id: DocumentGrantId::new((page.first + at.row) as usize),
-            kind,
+        let grant = self.grant_of(page, at.row, row)?;
+        (grant.kind.collection == collection).then_some(grant)
+    }
+
+    /// Returns the grant of a row of a page, which counts its rows.
+    #[inline]
+    fn grant_of<'m>(&'m self, page: &'m Page, index: u32, row: &'m Row) -> Option<DocumentGrant<'m>> {
+        Some(DocumentGrant {
+            id: DocumentGrantId::new((page.first + index) as usize),
+            kind: self.kinds.get(*page.kinds.get(row.kind as usize)? as usize)?,
             sheet: &page.sheet,
             row,
         })

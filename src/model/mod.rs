@@ -24,7 +24,7 @@ use std::collections::BTreeMap;
 
 use crate::vocab::effect::{Operation, Reason};
 
-use collection::{Collection, Title};
+use collection::{Collection, Field, Title};
 use condition::Program;
 use document::DocumentGrants;
 use grant::{Constraint, Grant};
@@ -137,6 +137,22 @@ impl Model {
     /// Returns a collection.
     pub fn collection(&self, id: CollectionId) -> Option<&Collection> {
         self.collections.get(id.index())
+    }
+
+    /// Returns for each step of a path of fields and relations what is declared of it; behind a step that is not declared to be a
+    /// relation nothing is.
+    pub fn declared<'m, 'p>(
+        &'m self,
+        collection: Option<&'m Collection>,
+        path: impl IntoIterator<Item = &'p (impl AsRef<str> + ?Sized + 'p)>,
+    ) -> impl Iterator<Item = Option<&'m Field>> {
+        let mut here = collection;
+        path.into_iter().map(move |step| {
+            let field = here.and_then(|row| row.field(step.as_ref()));
+            let relation = field.and_then(|field| field.relation);
+            here = relation.and_then(|relation| self.collection(relation.collection));
+            field
+        })
     }
 
     /// Returns a workflow.

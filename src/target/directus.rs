@@ -8,7 +8,6 @@
 use serde_json::{Value as Json, json};
 
 use super::directus_leaf::{self, Side, Test};
-use super::literal::holds_of_nulls;
 use super::{Rendering, Unsayable};
 use crate::engine::filter::{Comparison, Exists, Filter};
 use crate::model::Model;
@@ -239,7 +238,7 @@ impl Home<'_> {
     fn some(self, exists: &Exists, look: Look) -> Result<Part, Unsayable> {
         let inner = self.inside(exists);
         let mut part = inner.render(&exists.filter, true, Look::Shared)?;
-        if !exists.or_nulls && (part.clause == Clause::Always || holds_of_nulls(&exists.filter)) {
+        if !exists.or_nulls && (part.clause == Clause::Always || exists.filter.holds_of_nulls()) {
             // The row of nulls that stands for no related item at all has no key.
             part.clause = Clause::all([part.clause, self.has_key(exists)?]);
         }
@@ -251,7 +250,7 @@ impl Home<'_> {
                 let clause = part.clause.below(path);
                 Ok(Part { clause, shared })
             }
-            Look::Quantified if exists.or_nulls && holds_of_nulls(&exists.filter) => Err(several(exists)),
+            Look::Quantified if exists.or_nulls && exists.filter.holds_of_nulls() => Err(several(exists)),
             Look::Quantified => self.quantify(exists, part, "_some", Clause::any).map(Part::alone),
         }
     }
@@ -266,7 +265,7 @@ impl Home<'_> {
             part
         };
         let none = self.quantify(exists, part, "_none", Clause::all)?;
-        if !(exists.or_nulls && holds_of_nulls(&exists.filter)) {
+        if !(exists.or_nulls && exists.filter.holds_of_nulls()) {
             return Ok(none);
         }
         // Without any related item it would pass as well.

@@ -4,13 +4,13 @@ use jiff::Timestamp;
 use serde_json::{Value as Json, json};
 
 use super::Unsayable;
-use super::literal::{Spot, WHOLE_MAX, find_spot, number_in, number_of, text_of, twin_of, unsayable};
+use super::literal::{Spot, WHOLE_MAX, find_spot, number_in, number_of, unsayable};
 use crate::engine::filter::Comparison;
 use crate::model::Model;
 use crate::model::id::CollectionId;
 use crate::vocab::operator::{FieldType, Function, Operator};
 use crate::vocab::time::{from_milliseconds, instant_text, parse_instant, parse_time_of_day};
-use crate::vocab::value::{Value, number_text};
+use crate::vocab::value::{Value, find_twin, number_text};
 
 /// What a comparison comes to.
 pub(super) enum Side {
@@ -307,7 +307,7 @@ impl Leaf<'_> {
             (Class::Text | Class::Joined, Value::Bool(_)) => None,
             (Class::Number, Value::Number(number)) => Some(self.number(*number)?),
             (Class::Number, Value::Text(text)) => {
-                twin_of(text).map(|number| self.number(number)).transpose()?
+                find_twin(text).map(|number| self.number(number)).transpose()?
             }
             (Class::Number, Value::Bool(_)) => None,
             (Class::Boolean, Value::Bool(value)) => Some(json!(value)),
@@ -507,11 +507,16 @@ impl Leaf<'_> {
             | Class::Geometry
             | Class::Other => return Err(self.incomparable()),
         }
-        let Some(part) = self.comparison.values.first().and_then(text_of) else {
+        let Some(part) = self
+            .comparison
+            .values
+            .first()
+            .and_then(|value| value.view().text())
+        else {
             return Ok(None);
         };
         self.literal(&part)?;
-        Ok(Some(part))
+        Ok(Some(part.into_owned()))
     }
 
     /// Writes a pattern, if it looks for one text at one place.

@@ -66,11 +66,6 @@ impl Target {
             Target::Mongodb => "mongodb",
         }
     }
-
-    /// Returns the target of a word.
-    pub fn find(name: &str) -> Option<Target> {
-        Target::ALL.into_iter().find(|target| target.name() == name)
-    }
 }
 
 /// A filter written for one target.

@@ -6,7 +6,6 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::literal::{compares_by_key, holds_of_nulls};
 use super::mongodb_field::{Class, Place, find_place, join_path};
 use super::mongodb_leaf;
 use super::{Rendering, Unsayable};
@@ -173,7 +172,7 @@ fn render_comparison(home: Home<'_>, comparison: &Comparison) -> Result<Doc, Uns
     };
     match &place.key {
         // The field holds the key of the related item, or the item itself, of which the key is compared.
-        Some(key) if compares_by_key(comparison.operator) && comparison.function.is_none() => {
+        Some(key) if comparison.operator.compares_by_key() && comparison.function.is_none() => {
             let inner = Place {
                 name: format!("{}.{key}", place.name),
                 key: None,
@@ -210,7 +209,7 @@ fn render_exists(home: Home<'_>, exists: &Exists) -> Result<Doc, Unsayable> {
         Doc::Of(members) => Doc::of(&name, json!({"$elemMatch": members})),
     };
     let none = Doc::of(format!("{name}.0"), json!({"$exists": false}));
-    Ok(if exists.or_nulls && holds_of_nulls(&exists.filter) {
+    Ok(if exists.or_nulls && exists.filter.holds_of_nulls() {
         some.or(none)
     } else {
         some

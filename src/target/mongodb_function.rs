@@ -7,14 +7,14 @@ use jiff::tz::TimeZone;
 use serde_json::json;
 
 use super::Unsayable;
-use super::literal::{number_in, twin_of};
+use super::literal::number_in;
 use super::mongodb::Doc;
 use super::mongodb_field::Class;
 use super::mongodb_leaf::{Leaf, render as render_leaf};
 use super::mongodb_moment::{Order, Part, Written, expression, form_of_moments};
 use crate::engine::filter::Comparison;
 use crate::vocab::operator::{Function, Operator};
-use crate::vocab::value::Value;
+use crate::vocab::value::{Value, find_twin};
 
 /// What an operator asks of a number that a function makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -336,7 +336,7 @@ fn bound(values: &[Value<'_>], index: usize) -> Option<f64> {
 fn equal_number(value: &Value<'_>) -> Option<f64> {
     match value {
         Value::Number(number) => Some(*number),
-        Value::Text(text) => twin_of(text),
+        Value::Text(text) => find_twin(text),
         Value::Null | Value::Bool(_) | Value::List(_) | Value::Object(_) => None,
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use super::Unsayable;
-use super::literal::{WHOLE_MAX, number_in, number_of, text_of, twin_of, unsayable};
+use super::literal::{WHOLE_MAX, number_in, number_of, unsayable};
 use super::mongodb::{Doc, Home};
 use super::mongodb_field::{Class, Fraction, Place};
 use super::mongodb_function;
@@ -13,7 +13,7 @@ use crate::engine::filter::Comparison;
 use crate::vocab::limits::PATTERN_TEXT_BYTES_MAX;
 use crate::vocab::operator::Operator;
 use crate::vocab::time::{parse_instant, parse_time_of_day};
-use crate::vocab::value::{Value, number_text};
+use crate::vocab::value::{Value, find_twin, number_text};
 
 /// A comparison that is being written.
 pub(super) struct Leaf<'c> {
@@ -170,12 +170,12 @@ impl Leaf<'_> {
             },
             (Class::Moment | Class::Bool, Value::Number(_)) | (Class::Bool, Value::Text(_)) => Vec::new(),
             (Class::Number(_), Value::Number(number)) => vec![self.number(*number)?],
-            (Class::Number(_), Value::Text(text)) => match twin_of(text) {
+            (Class::Number(_), Value::Text(text)) => match find_twin(text) {
                 Some(number) => vec![self.number(number)?],
                 None => Vec::new(),
             },
             (Class::Any, Value::Number(number)) => vec![self.number(*number)?, json!(number_text(*number))],
-            (Class::Any, Value::Text(text)) => match twin_of(text) {
+            (Class::Any, Value::Text(text)) => match find_twin(text) {
                 Some(number) => vec![json!(text), self.number(number)?],
                 None => vec![json!(text)],
             },
@@ -280,7 +280,7 @@ impl Leaf<'_> {
 
     /// Writes an operator that looks for a text.
     fn text(&self, place: Where, folded: bool) -> Result<Doc, Unsayable> {
-        let Some(wanted) = self.one().first().and_then(text_of) else {
+        let Some(wanted) = self.one().first().and_then(|value| value.view().text()) else {
             return Ok(Doc::Never);
         };
         self.check_text(&|| could_write_scalar(&wanted, place, folded))?;
@@ -298,7 +298,7 @@ impl Leaf<'_> {
     }
 
     fn like(&self) -> Result<Doc, Unsayable> {
-        let Some(pattern) = self.one().first().and_then(text_of) else {
+        let Some(pattern) = self.one().first().and_then(|value| value.view().text()) else {
             return Ok(Doc::Never);
         };
         // Whoever looks for a letter that is in no number, `true` or `false` looks for text.

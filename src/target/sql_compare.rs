@@ -1,5 +1,7 @@
 //! What a comparison needs, by the type of its field.
 
+use std::borrow::Cow;
+
 use super::Unsayable;
 use super::sql::Dialect;
 use super::sql_list::{write_csv, write_csv_count, write_json, write_json_count, write_json_null};
@@ -9,7 +11,7 @@ use super::sql_text::{Text, write_text, write_uuid};
 use super::sql_writer::Writer;
 use crate::engine::filter::Comparison;
 use crate::vocab::operator::{FieldType, Function, Operator};
-use crate::vocab::value::{Value, number_text};
+use crate::vocab::value::Value;
 
 /// What stands on the left side.
 pub(super) struct Column {
@@ -94,13 +96,6 @@ fn question(operator: Operator) -> Option<Question> {
     }
 }
 
-/// Tells whether a comparison holds of null.
-pub(super) fn holds_of_null(comparison: &Comparison) -> bool {
-    let operator = comparison.operator;
-    matches!(operator, Operator::Null | Operator::Empty)
-        || operator == Operator::Nin && comparison.values.is_empty()
-}
-
 /// A comparison that is being written.
 pub(super) struct Leaf<'c> {
     pub(super) column: &'c Column,
@@ -117,12 +112,8 @@ impl Leaf<'_> {
 
     /// Returns the text of the first value, as text operators see it; `None` if it has none.
     pub(super) fn operand(&self) -> Option<String> {
-        match self.values.first()? {
-            Value::Text(text) => Some(text.clone().into_owned()),
-            Value::Number(number) => Some(number_text(*number)),
-            Value::Bool(value) => Some(value.to_string()),
-            Value::Null | Value::List(_) | Value::Object(_) => None,
-        }
+        let text = self.values.first()?.view().text();
+        text.map(Cow::into_owned)
     }
 
     /// Writes what no value passes.

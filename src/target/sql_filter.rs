@@ -1,7 +1,7 @@
 //! The tree of a filter, and the relations that its paths follow.
 
 use super::Unsayable;
-use super::sql_compare::{Column, holds_of_null, write_comparison};
+use super::sql_compare::{Column, write_comparison};
 use super::sql_writer::Writer;
 use crate::engine::filter::{Comparison, Exists, Filter, OWNER, STATE};
 use crate::model::Model;
@@ -93,7 +93,7 @@ fn write_leaf(
         return write_comparison(&column, comparison, writer);
     }
     // A missing related item makes the field null, so what holds of null holds unless a related item says otherwise.
-    let is_negated = holds_of_null(comparison);
+    let is_negated = comparison.holds_of_null();
     writer.push(if is_negated { "NOT EXISTS (" } else { "EXISTS (" });
     let end = write_way(model, table, way, writer)?;
     writer.push(if is_negated { " AND (" } else { " AND " });
@@ -120,7 +120,7 @@ fn write_exists(model: &Model, table: &Table, exists: &Exists, writer: &mut Writ
         .path
         .split_last()
         .ok_or_else(|| Unsayable("a look at related items names no relation".to_owned()))?;
-    let is_outer = exists.or_nulls && holds_of_nulls(&exists.filter);
+    let is_outer = exists.or_nulls && exists.filter.holds_of_nulls();
     if is_outer {
         writer.push("(");
     }
@@ -137,18 +137,6 @@ fn write_exists(model: &Model, table: &Table, exists: &Exists, writer: &mut Writ
         writer.push("))");
     }
     Ok(())
-}
-
-/// Tells whether a filter holds of an item whose fields are all null, and that has no related items.
-fn holds_of_nulls(filter: &Filter) -> bool {
-    match filter {
-        Filter::All(parts) => parts.iter().all(holds_of_nulls),
-        Filter::Any(parts) => parts.iter().any(holds_of_nulls),
-        Filter::Not(part) => !holds_of_nulls(part),
-        Filter::Compare(comparison) => holds_of_null(comparison),
-        Filter::Exists(exists) => exists.or_nulls && holds_of_nulls(&exists.filter),
-        Filter::Holds(_) | Filter::Below(_) => false,
-    }
 }
 
 /// Writes the look at the items of a relation to many, up to the end of what joins them, and returns their table.

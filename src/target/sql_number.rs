@@ -4,6 +4,7 @@
 //! an index serves; beyond that, and for other numbers, both sides become doubles.
 
 use super::Unsayable;
+use super::literal::WHOLE_MAX;
 use super::sql::Dialect;
 use super::sql_compare::{Leaf, Question};
 use super::sql_sides::{Bound, Sides, write_equal, write_ordered};
@@ -12,9 +13,6 @@ use super::sql_writer::Writer;
 use crate::vocab::operator::FieldType;
 use crate::vocab::time::parse_instant;
 use crate::vocab::value::{Value, find_twin, read_number};
-
-/// From here on doubles skip whole numbers.
-const WHOLE_MAX: f64 = 9_007_199_254_740_992.0;
 
 /// Writes a comparison of a number; the column is of this type.
 pub(super) fn write_number(leaf: &Leaf<'_>, kind: FieldType, writer: &mut Writer) -> Result<(), Unsayable> {

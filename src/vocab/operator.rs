@@ -142,6 +142,20 @@ impl Operator {
             .find(|operator| operator.name() == name)
     }
 
+    /// Tells whether it compares a value, so that a related item is compared by its key; the others ask whether there is one, or
+    /// for its shape.
+    pub fn compares_by_key(self) -> bool {
+        match self.operand() {
+            Operand::Scalar
+            | Operand::Ordered
+            | Operand::List
+            | Operand::Pair
+            | Operand::Text
+            | Operand::Pattern => true,
+            Operand::Flag | Operand::Geometry => false,
+        }
+    }
+
     /// Returns the operator that holds of a value only where this one does not; `None` if there is none.
     pub fn opposite(self) -> Option<Operator> {
         const ORDER: [(Operator, Operator); 2] =

@@ -151,7 +151,18 @@ impl Value<'_> {
     }
 }
 
-impl View<'_> {
+impl<'v> View<'v> {
+    /// Returns the text of a scalar: numbers and booleans as they are written; null, lists and objects have none.
+    pub fn text(self) -> Option<Cow<'v, str>> {
+        match self {
+            View::Text(text) => Some(Cow::Borrowed(text)),
+            View::Number(number) => Some(Cow::Owned(number_text(number))),
+            View::Bool(true) => Some(Cow::Borrowed("true")),
+            View::Bool(false) => Some(Cow::Borrowed("false")),
+            View::Null | View::List(_) | View::Object(_) => None,
+        }
+    }
+
     /// Returns the same value with text of its own.
     pub fn to_value(self) -> Value<'static> {
         match self {
