@@ -60,21 +60,29 @@ enum Kind<'a> {
 }
 
 impl<'a> Kind<'a> {
-    fn read(from: &Part<'a>) -> Result<Self, Broken> {
+    /// Reads what a value is; what it was before, if it has parts, is put aside.
+    fn read(from: &Part<'a>, replaced: &mut Vec<Self>) -> Result<Self, Broken> {
         let mut kind = Self::None;
         from.each(|field| {
-            match (field.number, &mut kind) {
+            let read = match (field.number, &mut kind) {
                 (1, _) => {
                     field.number()?;
-                    kind = Self::Null;
+                    Self::Null
                 }
-                (2, _) => kind = Self::Number(field.double()?),
-                (3, _) => kind = Self::Text(field.text()?),
-                (4, _) => kind = Self::Bool(field.flag()?),
-                (5, Self::Struct(part)) | (6, Self::List(part)) => part.add(field.message()?),
-                (5, _) => kind = Self::Struct(field.message()?.into()),
-                (6, _) => kind = Self::List(field.message()?.into()),
-                _ => {}
+                (2, _) => Self::Number(field.double()?),
+                (3, _) => Self::Text(field.text()?),
+                (4, _) => Self::Bool(field.flag()?),
+                (5, Self::Struct(part)) | (6, Self::List(part)) => {
+                    part.add(field.message()?);
+                    return Ok(());
+                }
+                (5, _) => Self::Struct(field.message()?.into()),
+                (6, _) => Self::List(field.message()?.into()),
+                _ => return Ok(()),
+            };
+            let before = std::mem::replace(&mut kind, read);
+            if matches!(before, Self::Struct(_) | Self::List(_)) {
+                replaced.push(before);
             }
             Ok(())
         })?;
@@ -122,7 +130,9 @@ impl Values<'_> {
             return Err(Unread::TooMany);
         }
         self.left = left;
-        keep_last(&mut pairs);
+        for value in keep_last(&mut pairs) {
+            self.pass_over(|values| values.value(path, &value, depth - 1))?;
+        }
         let mut entries = Vec::with_capacity(pairs.len());
         for (name, value) in pairs {
             let path = path.name(name);
@@ -134,7 +144,16 @@ impl Values<'_> {
 
     /// Reads a value that may hold so many more levels of objects and lists.
     fn value<'a>(&mut self, path: &Path<'_>, from: &Part<'a>, depth: usize) -> Result<Value<'a>, Unread> {
-        Ok(match Kind::read(from)? {
+        let mut replaced = Vec::new();
+        let kind = Kind::read(from, &mut replaced)?;
+        for kind in replaced {
+            self.pass_over(|values| values.value_of(path, kind, depth))?;
+        }
+        self.value_of(path, kind, depth)
+    }
+
+    fn value_of<'a>(&mut self, path: &Path<'_>, kind: Kind<'a>, depth: usize) -> Result<Value<'a>, Unread> {
+        Ok(match kind {
             Kind::Null => Value::Null,
             Kind::Bool(value) => Value::Bool(value),
             Kind::Number(value) if value.is_finite() => Value::Number(value),
@@ -155,6 +174,21 @@ impl Values<'_> {
                 Value::Null
             }
         })
+    }
+
+    /// Reads what no longer counts, because something later has taken its place: it must be a message all the same, but what
+    /// is wrong with its values is nobody's concern.
+    fn pass_over<'a>(
+        &self,
+        read: impl FnOnce(&mut Values<'_>) -> Result<Value<'a>, Unread>,
+    ) -> Result<(), Unread> {
+        let mut decoder = Decoder::new(self.decoder.now);
+        let left = self.left;
+        read(&mut Values {
+            decoder: &mut decoder,
+            left,
+        })
+        .map(drop)
     }
 
     fn list<'a>(&mut self, path: &Path<'_>, from: &Part<'a>, depth: usize) -> Result<Value<'a>, Unread> {
@@ -178,8 +212,8 @@ impl Values<'_> {
     }
 }
 
-/// Of entries with one name leaves the last, which is the one that counts.
-fn keep_last<'a>(pairs: &mut SmallVec<[(&'a str, Part<'a>); 8]>) {
+/// Of entries with one name leaves the last, which is the one that counts, and returns the others.
+fn keep_last<'a>(pairs: &mut SmallVec<[(&'a str, Part<'a>); 8]>) -> Vec<Part<'a>> {
     // A handful of names is looked through faster than it is put into a set.
     let is_unique = pairs.len() <= 8
         && pairs.iter().enumerate().all(|(index, (name, _))| {
@@ -187,10 +221,18 @@ fn keep_last<'a>(pairs: &mut SmallVec<[(&'a str, Part<'a>); 8]>) {
             before.iter().all(|(other, _)| other != name)
         });
     if is_unique {
-        return;
+        return Vec::new();
     }
     let mut seen = HashSet::with_capacity(pairs.len());
+    let mut replaced = Vec::new();
     pairs.reverse();
-    pairs.retain(|(name, _)| seen.insert(*name));
+    pairs.retain(|(name, value)| {
+        let counts = seen.insert(*name);
+        if !counts {
+            replaced.push(std::mem::take(value));
+        }
+        counts
+    });
     pairs.reverse();
+    replaced
 }

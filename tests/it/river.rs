@@ -186,3 +186,34 @@ proptest! {
         wire::check_request(&bytes);
     }
 }
+
+#[test]
+fn what_no_longer_counts_is_a_message_all_the_same() {
+    // The context of a request, with the entry `mode` of its attributes.
+    let context = |value: &[u8]| {
+        let field = |number: u8, bytes: &[u8]| {
+            let mut field = vec![number << 3 | 2, u8::try_from(bytes.len()).unwrap()];
+            field.extend(bytes);
+            field
+        };
+        let entry = [field(1, b"mode"), field(2, value)].concat();
+        field(3, &field(6, &field(1, &entry)))
+    };
+    // A text, one that is longer than what it stands in, and an object with such a text that becomes a text.
+    let (good, broken) = ([26, 1, 120], [26, 9, 120]);
+    let replaced = [42, 9, 10, 7, 10, 0, 18, 3, 26, 9, 120, 26, 1, 120];
+    let mut request: v1::CheckRequest = v1::CheckRequest::decode(rich().as_slice()).unwrap();
+    request.context = None;
+    for (first, is_message) in [(&good[..], true), (&broken, false), (&replaced, false)] {
+        let mut bytes = request.encode_to_vec();
+        bytes.extend(context(first));
+        bytes.extend(context(&good));
+        for call in 0..wire::CALLS {
+            let mut bytes = bytes.clone();
+            bytes.insert(0, call);
+            // It compares what both readers make of it.
+            wire::check_request(&bytes);
+        }
+        assert_eq!(v1::CheckRequest::decode(bytes.as_slice()).is_ok(), is_message);
+    }
+}
