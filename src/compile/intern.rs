@@ -153,27 +153,23 @@ impl<'s> Interner<'s> {
                 .and_then(|workflow| workflow.initial_state.as_ref())
         });
         let text = |name: &Option<Spanned<String>>| name.as_ref().map(|name| name.value.as_str().into());
-        let fields = declared.fields.as_ref().map(|fields| {
-            fields
-                .iter()
-                .map(|field| compiled::Field {
-                    name: field.name.value.as_str().into(),
-                    column: text(&field.column),
-                    kind: field.kind,
-                    relation: field.relation.as_ref().and_then(|relation| {
-                        let collection = self.model.collection_names.find(&relation.collection.value)?;
-                        let foreign_key = relation.foreign_key.as_ref();
-                        let foreign_key = foreign_key.map(|key| self.model.field_names.intern(&key.value));
-                        Some(compiled::Relation {
-                            collection: CollectionId::new(collection),
-                            many: relation.many,
-                            foreign_key: foreign_key.map(FieldId::new),
-                        })
-                    }),
+        let fields = declared.fields.iter().map(|field| compiled::Field {
+            name: field.name.value.as_str().into(),
+            column: text(&field.column),
+            kind: field.kind,
+            relation: field.relation.as_ref().and_then(|relation| {
+                let collection = self.model.collection_names.find(&relation.collection.value)?;
+                let foreign_key = relation.foreign_key.as_ref();
+                let foreign_key = foreign_key.map(|key| self.model.field_names.intern(&key.value));
+                Some(compiled::Relation {
+                    collection: CollectionId::new(collection),
+                    many: relation.many,
+                    foreign_key: foreign_key.map(FieldId::new),
                 })
-                .collect()
+            }),
         });
-        for field in declared.fields.iter().flatten() {
+        let fields = fields.collect();
+        for field in &declared.fields {
             self.model.field_names.intern(&field.name.value);
         }
         if let Some(field) = &declared.state_field {
@@ -200,6 +196,7 @@ impl<'s> Interner<'s> {
                 .map_or("id", |key| key.value.as_str())
                 .into(),
             fields,
+            lists_fields: declared.lists_fields,
             known_fields: Box::default(),
             omits_unreadable: declared.unreadable == Unreadable::Omit,
             drops_unwritable: declared.unwritable == Unwritable::Drop,
@@ -283,11 +280,7 @@ impl<'s> Interner<'s> {
                 continue;
             };
             let names = &self.model.field_names;
-            let declared = collection
-                .fields
-                .iter()
-                .flatten()
-                .map(|field| field.name.as_ref());
+            let declared = collection.fields.iter().map(|field| field.name.as_ref());
             let facts = collection.state_field.as_deref();
             known.extend(
                 declared

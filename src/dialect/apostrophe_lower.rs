@@ -171,6 +171,7 @@ impl Lowering<'_, '_> {
 
     fn lower_type(&mut self, found: &DocType) {
         let world = self.world;
+        let fields = collection_fields(world, found);
         self.policy.collections.push(Collection {
             id: found.name.clone(),
             title: found.title.clone(),
@@ -180,7 +181,8 @@ impl Lowering<'_, '_> {
             owner: None,
             workflow: workflow_of(found).map(|id| at(id, found.origin)),
             key: Some(at("_id", found.origin)),
-            fields: collection_fields(world, found),
+            lists_fields: fields.is_some(),
+            fields: fields.unwrap_or_default(),
             unreadable: Unreadable::Omit,
             unwritable: Unwritable::Drop,
             filtering: Filtering::Covered,

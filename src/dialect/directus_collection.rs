@@ -97,7 +97,8 @@ fn lower_collection(
         owner: None,
         workflow: states.as_ref().map(|_| row.id.clone()),
         key: row.key().map(|key| key.name.clone()),
-        fields: is_closed.then(|| row.fields.iter().map(field).collect()),
+        fields: row.fields.iter().filter(|_| is_closed).map(field).collect(),
+        lists_fields: is_closed,
         unreadable: Unreadable::Refuse,
         unwritable: Unwritable::Refuse,
         filtering: match context.mode {

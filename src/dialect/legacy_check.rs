@@ -87,7 +87,7 @@ impl Checking<'_> {
     fn check_names(&mut self, row: &PermissionRow) {
         for name in row.unreadable.iter().chain(&row.unwritable) {
             if !self.place.lists_field(&name.value) {
-                let fields = self.place.facts.fields.iter().flatten();
+                let fields = self.place.facts.fields.iter();
                 let known: Vec<&str> = fields.map(|field| field.name.value.as_str()).collect();
                 self.unknown(Code::UnknownField, "field", name, &known);
             }

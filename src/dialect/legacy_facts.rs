@@ -10,6 +10,7 @@ use crate::source::code::Code;
 use crate::source::diagnostic::{Diagnostic, quote};
 use crate::source::json::{Json, Member, Node};
 use crate::source::span::{Span, Spanned};
+use crate::vocab::operator::FieldType;
 
 use super::legacy_table::{Record, read_flag, read_key, read_records, unpack};
 use super::reader::{self, Empty, Item, Keys, read_items};
@@ -36,8 +37,10 @@ pub(super) struct CollectionFacts {
     pub(super) owner_field: Option<Spanned<String>>,
     /// The fields that are written with every item made or changed.
     pub(super) stamps: Stamps,
-    /// The fields, if any file lists them.
-    pub(super) fields: Option<Vec<Field>>,
+    /// The fields, as far as known.
+    pub(super) fields: Vec<Field>,
+    /// Whether a file lists the fields, so that there are no others.
+    pub(super) lists_fields: bool,
     pub(super) key: Option<Spanned<String>>,
     pub(super) origin: Span,
 }
@@ -62,27 +65,42 @@ impl CollectionFacts {
             statuses: None,
             owner_field: None,
             stamps: Stamps::default(),
-            fields: None,
+            fields: Vec::new(),
+            lists_fields: false,
             key: None,
         }
     }
 
     /// Tells whether a field exists, as far as that is known.
     pub(super) fn has_field(&self, name: &str) -> bool {
-        self.fields
-            .as_ref()
-            .is_none_or(|fields| fields.iter().any(|field| field.name.value == name))
+        !self.lists_fields || self.fields.iter().any(|field| field.name.value == name)
     }
 
-    /// Adds a field to those that are known.
-    pub(super) fn add_field(&mut self, name: &Spanned<String>, relation: Option<Relation>) {
-        let fields = self.fields.get_or_insert_default();
-        match fields.iter_mut().find(|field| field.name.value == name.value) {
-            Some(field) => field.relation = relation.or(field.relation.take()),
-            None => fields.push(Field {
+    /// Adds a field to those that are known, or what it holds and leads to if that was not known.
+    pub(super) fn add_field(
+        &mut self,
+        name: &Spanned<String>,
+        kind: Option<FieldType>,
+        leads_to: Option<&str>,
+    ) {
+        let relation = leads_to.map(|collection| Relation {
+            collection: Spanned::new(collection.to_owned(), name.span),
+            many: false,
+            foreign_key: None,
+        });
+        match self
+            .fields
+            .iter_mut()
+            .find(|field| field.name.value == name.value)
+        {
+            Some(field) => {
+                field.kind = field.kind.or(kind);
+                field.relation = field.relation.take().or(relation);
+            }
+            None => self.fields.push(Field {
                 name: name.clone(),
                 column: None,
-                kind: None,
+                kind,
                 relation,
             }),
         }
@@ -212,10 +230,11 @@ impl Facts {
         }
         if let Some(json) = keys.optional("fields").filter(|json| !json.is_null()) {
             let names = reader::read_ids(json, "`fields`", Empty::Refused, diagnostics);
+            facts.lists_fields = true;
             names
                 .unwrap_or_default()
                 .iter()
-                .for_each(|name| facts.add_field(name, None));
+                .for_each(|name| facts.add_field(name, None, None));
         }
         keys.finish(diagnostics);
     }
@@ -232,16 +251,16 @@ fn read_field(
         .value("type")
         .and_then(Json::as_text)
         .map(str::to_lowercase);
-    let users = || Relation {
-        collection: Spanned::new(USERS.to_owned(), field.span),
-        many: false,
-        foreign_key: None,
-    };
     let is_user = matches!(
         kind.as_deref(),
         Some("owner" | "user_created" | "user_updated" | "user_modified" | "user")
     );
-    facts.add_field(field, is_user.then(users));
+    facts.lists_fields = true;
+    facts.add_field(
+        field,
+        kind.as_deref().and_then(field_type),
+        is_user.then_some(USERS),
+    );
     if read_flag(record.cell("primary_key"), "primary_key", diagnostics) {
         facts.key = Some(field.clone());
     }
@@ -258,6 +277,26 @@ fn read_field(
     };
     // The first field of a type is the one that counts.
     place.get_or_insert_with(|| field.clone());
+}
+
+/// Returns what a column of a type holds (`Directus\Database\Schema\DataTypes`); `None` if its type does not tell, as of keys
+/// of related items and of types that interfaces have added.
+fn field_type(name: &str) -> Option<FieldType> {
+    match name {
+        // The column of a status may hold numbers; they are compared as texts.
+        "string" | "slug" | "lang" | "status" | "uuid" => Some(FieldType::String),
+        "hash" => Some(FieldType::Hash),
+        "integer" | "sort" => Some(FieldType::Integer),
+        "decimal" => Some(FieldType::Decimal),
+        "boolean" => Some(FieldType::Boolean),
+        "date" => Some(FieldType::Date),
+        "time" => Some(FieldType::Time),
+        "datetime" | "datetime_created" | "datetime_updated" => Some(FieldType::DateTime),
+        "array" => Some(FieldType::Csv),
+        "json" => Some(FieldType::Json),
+        "alias" | "o2m" | "group" | "translation" => Some(FieldType::Alias),
+        _ => None,
+    }
 }
 
 /// The collection of people.

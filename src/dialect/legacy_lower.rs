@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::policy::collection::{Collection, Field, Filtering, OwnerFact, Relation, Unreadable, Unwritable};
+use crate::policy::collection::{Collection, Filtering, OwnerFact, Unreadable, Unwritable};
 use crate::policy::condition::{Operand, Variable};
 use crate::policy::grant::{Constraint, Grant, Selection};
 use crate::policy::workflow::{State, Target, Transition, Workflow};
@@ -13,6 +13,7 @@ use crate::source::code::Code;
 use crate::source::diagnostic::{Diagnostic, Severity, quote};
 use crate::source::span::{Span, Spanned};
 use crate::vocab::effect::{Effect, Operation, Reason};
+use crate::vocab::operator::FieldType;
 
 use super::legacy::{Settings, Tables, at};
 use super::legacy_check::check_set;
@@ -197,21 +198,15 @@ fn place(
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Place {
     let mut facts = facts.clone();
-    if let Some(owner) = facts
-        .owner_field
-        .clone()
-        .filter(|owner| facts.fields.is_some() && facts.has_field(&owner.value))
-    {
+    let is_there =
+        |field: &Option<Spanned<String>>| field.clone().filter(|name| facts.has_field(&name.value));
+    let (owner, status) = (is_there(&facts.owner_field), is_there(&facts.status_field));
+    if let Some(owner) = owner {
         // Whose role matters is the owner's, so the field leads to a person.
-        let collection = at(USERS, owner.span);
-        facts.add_field(
-            &owner,
-            Some(Relation {
-                collection,
-                many: false,
-                foreign_key: None,
-            }),
-        );
+        facts.add_field(&owner, None, Some(USERS));
+    }
+    if let Some(status) = status {
+        facts.add_field(&status, Some(FieldType::String), None);
     }
     let told = facts
         .status_field
@@ -251,23 +246,19 @@ fn place(
 /// Adds the fields that only rows name to those that files list, and returns their names.
 fn add_unlisted_fields(facts: &mut CollectionFacts, sets: &[&RowSet]) -> FxHashSet<String> {
     let mut unlisted = FxHashSet::default();
-    let listed: Option<FxHashSet<String>> = facts
-        .fields
-        .as_ref()
-        .map(|fields| fields.iter().map(|field| field.name.value.clone()).collect());
-    let Some(listed) = listed else {
+    if !facts.lists_fields {
         return unlisted;
-    };
+    }
+    let listed: FxHashSet<String> = facts
+        .fields
+        .iter()
+        .map(|field| field.name.value.clone())
+        .collect();
     let key = facts.key.as_ref().map_or("id", |key| &key.value).to_owned();
     let rows = sets.iter().flat_map(|set| set.rows());
     for name in rows.flat_map(|row| row.unreadable.iter().chain(&row.unwritable)) {
         if name.value != key && !listed.contains(&name.value) && unlisted.insert(name.value.clone()) {
-            facts.fields.get_or_insert_default().push(Field {
-                name: name.clone(),
-                column: None,
-                kind: None,
-                relation: None,
-            });
+            facts.add_field(name, None, None);
         }
     }
     unlisted
@@ -314,6 +305,7 @@ fn lower_collection(place: &Place, policy: &mut Policy) {
         workflow: workflow.clone(),
         key: facts.key.clone(),
         fields: facts.fields.clone(),
+        lists_fields: facts.lists_fields,
         unreadable: Unreadable::Omit,
         unwritable: Unwritable::Refuse,
         filtering: Filtering::Covered,

@@ -6,7 +6,7 @@ use crate::policy::grant::{Constraint, Grant, Selection, TargetStates};
 use crate::policy::{Policy, Selector};
 use crate::source::span::{Span, Spanned};
 use crate::vocab::effect::Effect;
-use crate::vocab::operator::Operator;
+use crate::vocab::operator::{FieldType, Operator};
 use crate::vocab::value::Value;
 
 use super::legacy_facts::{Facts, StatusFact, USERS};
@@ -72,19 +72,32 @@ pub(super) const PRIVATE: [&str; 4] = ["email_notifications", "last_access_on", 
 /// What nobody sees.
 pub(super) const SECRET: &str = "password";
 
+/// A field by its name, and what it holds if that decides.
+type NamedField = (&'static str, Option<FieldType>);
+
 /// Fields whose names rules of this page use.
-const NAMED_FIELDS: [(&str, &[&str]); 5] = [
-    (
-        USERS,
-        &[
-            "id", "role", "status", SECRET, PRIVATE[0], PRIVATE[1], PRIVATE[2], PRIVATE[3],
-        ],
-    ),
-    (ROLES, &["id", "users"]),
-    (PERMISSIONS, &["id", "role"]),
-    (PRESETS, &["id", "role", "user"]),
-    (ACTIVITY, &["id", "action_by"]),
-];
+const NAMED_FIELDS: [(&str, &[NamedField]); 5] = {
+    const KEY: Option<FieldType> = Some(FieldType::Integer);
+    [
+        (
+            USERS,
+            &[
+                ("id", KEY),
+                ("role", KEY),
+                ("status", Some(FieldType::String)),
+                (SECRET, None),
+                (PRIVATE[0], None),
+                (PRIVATE[1], None),
+                (PRIVATE[2], None),
+                (PRIVATE[3], None),
+            ],
+        ),
+        (ROLES, &[("id", KEY), ("users", None)]),
+        (PERMISSIONS, &[("id", KEY), ("role", KEY)]),
+        (PRESETS, &[("id", KEY), ("role", KEY), ("user", KEY)]),
+        (ACTIVITY, &[("id", KEY), ("action_by", KEY)]),
+    ]
+};
 
 /// The fields with the owner.
 const OWNERS: [(&str, &str); 3] = [(ACTIVITY, "action_by"), (PRESETS, "user"), (FILES, "uploaded_by")];
@@ -128,15 +141,13 @@ pub(super) fn add_system_facts(facts: &mut Facts, origin: Span) {
     for (collection, field) in OWNERS {
         let facts = facts.entry(&at(collection));
         let owner = facts.owner_field.get_or_insert_with(|| at(field)).clone();
-        if facts.fields.is_some() {
-            facts.add_field(&owner, None);
-        }
+        facts.add_field(&owner, None, None);
     }
     for (collection, fields) in NAMED_FIELDS {
         let facts = facts.entry(&at(collection));
-        if facts.fields.is_some() {
-            fields.iter().for_each(|field| facts.add_field(&at(field), None));
-        }
+        fields
+            .iter()
+            .for_each(|(field, kind)| facts.add_field(&at(field), *kind, None));
     }
     let people = facts.entry(&at(USERS));
     people.status_field.get_or_insert_with(|| at("status"));

@@ -124,6 +124,9 @@ pub(super) fn read_collection(
     let fields = keys
         .optional("fields")
         .and_then(|json| read_fields(json, diagnostics));
+    // Who lists none knows none.
+    let other_fields = keys.bool("other_fields", diagnostics);
+    let lists_fields = !other_fields.unwrap_or(fields.is_none());
     let unreadable = [("refuse", Unreadable::Refuse), ("omit", Unreadable::Omit)];
     let unreadable = keys
         .word("unreadable", &unreadable, diagnostics)
@@ -150,7 +153,8 @@ pub(super) fn read_collection(
         owner,
         workflow,
         key,
-        fields,
+        fields: fields.unwrap_or_default(),
+        lists_fields,
         unreadable,
         unwritable,
         filtering,

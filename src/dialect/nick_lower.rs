@@ -13,7 +13,7 @@ use crate::source::diagnostic::{Diagnostic, quote};
 use crate::source::json::Json;
 use crate::source::span::{FileId, Span, Spanned};
 use crate::vocab::effect::{Effect, Operation};
-use crate::vocab::operator::Operator;
+use crate::vocab::operator::{FieldType, Operator};
 use crate::vocab::value::Value;
 
 use super::Mode;
@@ -32,6 +32,10 @@ const ADDABLE: &str = "Addable";
 const MODIFY: &str = "Modify";
 /// Permissions of site-wide work, which Nick tests on whatever document the request was addressed to.
 const SITE_WIDE: [&str; 2] = ["Manage Users", "Manage Site"];
+/// The table of all documents, of which `type` tells the type (migration `202203200907_document`).
+const TABLE: &str = "document";
+/// The column of a document that holds the id of its owner.
+const OWNER: &str = "owner";
 /// The column of a document that holds its state.
 const STATE_FIELD: &str = "workflow_state";
 /// Keys of a request that Nick takes with `Modify` although no schema has them.
@@ -290,9 +294,12 @@ impl Lowering<'_> {
         let fields = row.fields.iter().cloned().chain(handled);
         let fields = fields
             .map(|name| Field {
+                // Of what decides, the type is that of the column.
+                kind: [STATE_FIELD, OWNER]
+                    .contains(&name.value.as_str())
+                    .then_some(FieldType::String),
                 name,
                 column: None,
-                kind: None,
                 relation: None,
             })
             .collect();
@@ -306,16 +313,17 @@ impl Lowering<'_> {
         self.policy.collections.push(Collection {
             id: row.id.clone(),
             title: title(text_of(&row.entry, "title").map(str::to_owned)),
-            table: None,
+            table: Some(at(TABLE)),
             state_field: Some(at(STATE_FIELD)),
             initial_state: None,
             owner: Some(OwnerFact {
-                field: at("owner"),
+                field: at(OWNER),
                 roles: None,
             }),
             workflow,
             key: None,
-            fields: Some(fields),
+            fields,
+            lists_fields: true,
             unreadable: Unreadable::default(),
             unwritable: Unwritable::Drop,
             filtering: Filtering::default(),

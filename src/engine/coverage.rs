@@ -201,24 +201,18 @@ impl<'q> Denied<'q> {
         }
     }
 
-    /// Whether a selector is for a field that is not taken away: one of the declared fields, or any name where none is
-    /// declared.
+    /// Whether a selector is for a field that is not taken away: one of the declared fields, or any name where there may be
+    /// others.
     pub(super) fn leaves(&self, fields: &Mask<Box<[FieldId]>>, bout: &Bout<'_, 'q>) -> bool {
         let names = &bout.facts.model.field_names;
         let is_left = |field: Option<FieldId>| {
             fields.selects(field) && !self.masks.iter().any(|mask| mask.selects(field))
         };
-        let declared = bout
-            .facts
-            .collection
-            .and_then(|collection| collection.fields.as_ref());
-        let is_any_left = match declared {
-            Some(fields) => fields
-                .iter()
-                .any(|field| is_left(names.find(&field.name).map(FieldId::new))),
-            None => is_left(None),
-        };
-        if is_any_left {
+        let collection = bout.facts.collection;
+        let mut declared = collection.into_iter().flat_map(|collection| &collection.fields);
+        if !collection.is_some_and(|collection| collection.lists_fields) && is_left(None)
+            || declared.any(|field| is_left(names.find(&field.name).map(FieldId::new)))
+        {
             return true;
         }
         let named = |mask: &Mask<Box<[FieldId]>>| match mask {

@@ -317,22 +317,18 @@ impl<'q> Cover<'_, 'q> {
             return Filter::always();
         };
         let names = &self.facts.model.field_names;
-        let declared = self
-            .facts
-            .collection
-            .and_then(|collection| collection.fields.as_ref());
+        let collection = self.facts.collection;
         let mut left: Vec<Filter> = Vec::new();
         let mut try_field = |field: Option<FieldId>| {
             if fields.selects(field) {
                 left.push(self.taken(field).not());
             }
         };
-        match declared {
-            Some(declared) => declared
-                .iter()
-                .for_each(|field| try_field(names.find(&field.name).map(FieldId::new))),
-            None => try_field(None),
+        if !collection.is_some_and(|collection| collection.lists_fields) {
+            try_field(None);
         }
+        let declared = collection.into_iter().flat_map(|collection| &collection.fields);
+        declared.for_each(|field| try_field(names.find(&field.name).map(FieldId::new)));
         let named = |mask: &'q Mask<Box<[FieldId]>>| match mask {
             Mask::Any => &[][..],
             Mask::Only(ids) | Mask::Except(ids) => ids,

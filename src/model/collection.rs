@@ -23,8 +23,10 @@ pub struct Collection {
     pub workflow: Option<WorkflowId>,
     /// The field that holds the key.
     pub key: Box<str>,
-    /// The declared fields, in order; absent: any name may be a field.
-    pub fields: Option<Box<[Field]>>,
+    /// The declared fields, in order.
+    pub fields: Box<[Field]>,
+    /// Whether these are all fields; if not, any name may be one.
+    pub lists_fields: bool,
     /// Every field name that the collection declares or a rule for it names.
     pub known_fields: Box<[FieldId]>,
     /// Whether a read that names a field out of reach leaves it out instead of being refused.
@@ -69,10 +71,7 @@ pub struct Relation {
 impl Collection {
     /// Returns a declared field.
     pub fn field(&self, name: &str) -> Option<&Field> {
-        self.fields
-            .as_ref()?
-            .iter()
-            .find(|field| field.name.as_ref() == name)
+        self.fields.iter().find(|field| field.name.as_ref() == name)
     }
 
     /// Tells whether items of the collection have states.

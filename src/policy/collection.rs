@@ -24,8 +24,10 @@ pub struct Collection {
     pub workflow: Option<Spanned<String>>,
     /// The field that holds the key; `id` if absent.
     pub key: Option<Spanned<String>>,
-    /// The fields, as far as known; absent: any name may be a field.
-    pub fields: Option<Vec<Field>>,
+    /// The fields, as far as known.
+    pub fields: Vec<Field>,
+    /// Whether these are all fields; if not, any name may be one.
+    pub lists_fields: bool,
     /// What a read does that names a field out of reach.
     pub unreadable: Unreadable,
     /// What a write does that names a field which is not covered.

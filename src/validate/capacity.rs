@@ -48,7 +48,7 @@ pub(super) fn validate_capacity(policy: &Policy, report: &mut Report<'_>) -> boo
     ));
     for collection in collections {
         let whole = format!("collection {}", quote(&collection.id.value));
-        let fields = collection.fields.as_deref().unwrap_or_default();
+        let fields = &collection.fields;
         found.extend(excess(&whole, "fields", fields, FIELDS_MAX, |it| it.name.span));
     }
     for workflow in &policy.workflows {

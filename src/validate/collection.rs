@@ -27,7 +27,7 @@ pub(super) fn validate_collections(names: &Names<'_>, report: &mut Report<'_>) {
 }
 
 fn validate_fields(names: &Names<'_>, collection: &Collection, report: &mut Report<'_>) {
-    let fields = collection.fields.as_deref().unwrap_or_default();
+    let fields = &collection.fields;
     for field in fields {
         report.check_id("field", &field.name);
         if let Some(relation) = &field.relation {
@@ -58,10 +58,7 @@ fn validate_facts(names: &Names<'_>, index: usize, place: &Place<'_>, report: &m
 }
 
 fn validate_state_type(place: &Place<'_>, name: &Spanned<String>, report: &mut Report<'_>) {
-    let field = place
-        .fields
-        .as_ref()
-        .and_then(|fields| fields.get(name.value.as_str()));
+    let field = place.fields.get(name.value.as_str());
     let Some(kind) = field.and_then(|field| field.kind) else {
         return;
     };

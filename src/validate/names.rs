@@ -50,8 +50,8 @@ pub(super) struct Names<'p> {
 /// A declared collection.
 pub(super) struct Place<'p> {
     pub(super) collection: &'p Collection,
-    /// The fields by name, if the collection lists them.
-    pub(super) fields: Option<FxHashMap<&'p str, &'p Field>>,
+    /// The declared fields by name.
+    pub(super) fields: FxHashMap<&'p str, &'p Field>,
     /// The workflow, if it exists.
     pub(super) flow: Option<usize>,
 }
@@ -87,7 +87,7 @@ impl<'p> Names<'p> {
             }
             places.push(Place {
                 collection,
-                fields: collection.fields.as_deref().map(by_name),
+                fields: by_name(&collection.fields),
                 flow,
             });
         }
@@ -407,7 +407,7 @@ fn by_name(fields: &[Field]) -> FxHashMap<&str, &Field> {
 
 fn collect_fields<'p>(places: &[Place<'p>]) -> FxHashMap<&'p str, Vec<&'p Field>> {
     let mut fields: FxHashMap<&str, Vec<&Field>> = FxHashMap::default();
-    for (name, field) in places.iter().filter_map(|place| place.fields.as_ref()).flatten() {
+    for (name, field) in places.iter().flat_map(|place| &place.fields) {
         add_unlike(fields.entry(name).or_default(), field);
     }
     fields

@@ -79,11 +79,10 @@ impl Reach {
         let mut found = Vec::new();
         let mut open = self.undeclared;
         for place in self.places.iter().filter_map(|place| names.places.get(*place)) {
-            match place.fields.as_ref().map(|fields| fields.get(name)) {
-                Some(Some(field)) => add_unlike(&mut found, field),
+            match place.fields.get(name) {
+                Some(field) => add_unlike(&mut found, field),
                 // The key need not be listed.
-                Some(None) => open |= place.key() == name,
-                None => open = true,
+                None => open |= !place.collection.lists_fields || place.key() == name,
             }
         }
         (found, open)
@@ -95,10 +94,7 @@ impl Reach {
             return names.fields.keys().copied().collect();
         }
         let places = self.places.iter().filter_map(|place| names.places.get(*place));
-        places
-            .filter_map(|place| place.fields.as_ref())
-            .flat_map(|fields| fields.keys().copied())
-            .collect()
+        places.flat_map(|place| place.fields.keys().copied()).collect()
     }
 }
 
@@ -128,7 +124,7 @@ impl Facts {
                 Some(flow) => facts.flows.push(flow),
                 None => facts.free_states |= place.has_states(),
             }
-            facts.lists_fields &= place.fields.is_some();
+            facts.lists_fields &= place.collection.lists_fields;
         }
         facts.flows.sort_unstable();
         facts.flows.dedup();

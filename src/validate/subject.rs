@@ -211,7 +211,6 @@ fn find_key_kind(names: &Names<'_>, field: &Field) -> Option<FieldType> {
         .get(names.find_place(&field.relation.as_ref()?.collection.value)?)?;
     place
         .fields
-        .as_ref()?
         .get(place.key())?
         .kind
         .filter(|kind| *kind != FieldType::Alias)

@@ -149,8 +149,8 @@ impl Row<'_> {
                 return (Value::Null, None);
             };
             let declared = about.and_then(|name| self.collection(name));
-            let fields = declared.and_then(|each| each.fields.as_ref());
-            let field = fields.and_then(|fields| fields.iter().find(|field| field.name.value == **step));
+            let fields = declared.into_iter().flat_map(|each| &each.fields);
+            let field = fields.into_iter().find(|field| field.name.value == **step);
             let relation = field.and_then(|field| field.relation.as_ref());
             about = relation.map(|relation| relation.collection.value.as_str());
             here = object.get(step).cloned().unwrap_or(Value::Null);
@@ -214,7 +214,7 @@ fn complete(policy: &Policy, model: &Model, query: &mut Query<'static>, has_loca
         .and_then(|each| each.key.as_ref())
         .map_or("id", |key| key.value.as_str());
     values::set(&mut resource.attributes, &[key], Value::Text(resource.id.into()));
-    let has_fields = declared.is_some_and(|each| each.fields.is_some());
+    let has_fields = declared.is_some_and(|each| !each.fields.is_empty());
     let attributes = resource.attributes.clone();
     for (name, value) in attributes.iter() {
         let value = match (name, value) {

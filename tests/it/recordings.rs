@@ -10,6 +10,7 @@ mod apostrophe;
 mod directus;
 pub(crate) mod directus_legacy;
 pub(crate) mod door;
+mod listed;
 mod nick;
 
 use std::collections::BTreeMap;

@@ -36,6 +36,7 @@ const NAMES: &[&str] = &[
     "collection: workflow",
     "collection: key",
     "collection: fields",
+    "collection: other_fields",
     "collection: type of a field",
     "collection: relation to one",
     "collection: relation to many",
@@ -327,6 +328,7 @@ fn collection(at: usize, collection: &Collection, changes: &mut Vec<Change>) {
         workflow,
         key,
         fields,
+        lists_fields,
         unreadable,
         unwritable,
         filtering,
@@ -349,7 +351,16 @@ fn collection(at: usize, collection: &Collection, changes: &mut Vec<Change>) {
         each.workflow = None;
     });
     dropped("collection: key", key.is_some(), |each| each.key = None);
-    dropped("collection: fields", fields.is_some(), |each| each.fields = None);
+    dropped("collection: fields", !fields.is_empty(), |each| {
+        each.fields.clear()
+    });
+    dropped(
+        "collection: other_fields",
+        !fields.is_empty() && !lists_fields,
+        |each| {
+            each.lists_fields = true;
+        },
+    );
     dropped("collection: owner", owner.is_some(), |each| each.owner = None);
     if let Some(OwnerFact { field: _, roles }) = owner {
         dropped("collection: owner's roles", roles.is_some(), |each| {
@@ -380,7 +391,7 @@ fn collection(at: usize, collection: &Collection, changes: &mut Vec<Change>) {
             each.filtering = Filtering::Covered;
         }),
     }
-    for (index, each) in fields.iter().flatten().enumerate() {
+    for (index, each) in fields.iter().enumerate() {
         field(at, index, each, changes);
     }
 }
@@ -393,7 +404,7 @@ fn field(at: usize, index: usize, field: &Field, changes: &mut Vec<Change>) {
         relation,
     } = field;
     let find = move |policy: &mut Policy, edit: fn(&mut Field)| {
-        edit(&mut policy.collections[at].fields.as_mut().unwrap()[index]);
+        edit(&mut policy.collections[at].fields[index]);
     };
     if kind.is_some() {
         changes.push(Change::new("collection: type of a field", move |policy| {

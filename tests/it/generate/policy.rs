@@ -343,7 +343,8 @@ fn collection(id: &str) -> Collection {
         owner: None,
         workflow: None,
         key: None,
-        fields: None,
+        fields: Vec::new(),
+        lists_fields: false,
         unreadable: Unreadable::Refuse,
         unwritable: Unwritable::Refuse,
         filtering: Filtering::Covered,
@@ -385,13 +386,13 @@ fn collections(random: &mut Random, policy: &mut Policy) {
             }
         }
         match id {
-            "articles" => each.fields = Some(article_fields()),
+            "articles" => each.fields = article_fields(),
             "comments" => {
                 each.key = random.chance(50).then(|| name("number"));
                 each.owner = owner(random);
                 each.owner.iter_mut().for_each(|owner| owner.roles = None);
                 each.state_field = Some(name("status"));
-                each.fields = Some(vec![
+                each.fields = vec![
                     field("id", None, None),
                     field("number", Some(FieldType::Integer), None),
                     field("text", Some(FieldType::Text), None),
@@ -399,24 +400,25 @@ fn collections(random: &mut Random, policy: &mut Policy) {
                     field("author", Some(FieldType::String), None),
                     field("score", Some(FieldType::Integer), None),
                     field("meta", Some(FieldType::Json), None),
-                ]);
+                ];
             }
             "categories" => {
                 each.key = Some(name("slug"));
-                each.fields = Some(vec![
+                each.fields = vec![
                     field("slug", Some(FieldType::String), None),
                     field("label", Some(FieldType::String), None),
-                ]);
+                ];
             }
             "people" => {
-                each.fields = Some(vec![
+                each.fields = vec![
                     field("id", Some(FieldType::String), None),
                     field("desk", Some(FieldType::String), None),
                     field("roles", Some(FieldType::Json), None),
-                ]);
+                ];
             }
             _ => {}
         }
+        each.lists_fields = !each.fields.is_empty() && random.chance(80);
         policy.collections.push(each);
     }
 }

@@ -124,7 +124,7 @@ fn smaller_policy(policy: &Policy, at: usize) -> Option<Policy> {
         drop_some(&mut collection.workflow, &mut left, &mut done);
         drop_some(&mut collection.state_field, &mut left, &mut done);
         drop_some(&mut collection.owner, &mut left, &mut done);
-        drop_some(&mut collection.fields, &mut left, &mut done);
+        remove(&mut collection.fields, &mut left, &mut done);
         drop_some(&mut collection.initial_state, &mut left, &mut done);
     }
     for workflow in &mut policy.workflows {

@@ -245,6 +245,7 @@ fn print_collection(collection: &Collection, out: &mut Lines) {
         workflow,
         key,
         fields,
+        lists_fields,
         unreadable,
         unwritable,
         filtering,
@@ -278,9 +279,9 @@ fn print_collection(collection: &Collection, out: &mut Lines) {
             column.unwrap_or_default()
         )
     };
-    let fields = fields
-        .as_ref()
-        .map(|fields| fields.iter().map(field).collect::<Vec<_>>().join(", "));
+    let others = (!lists_fields && !fields.is_empty()).then(|| "others".to_owned());
+    let listed: Vec<String> = fields.iter().map(field).chain(others).collect();
+    let fields = (*lists_fields || !listed.is_empty()).then(|| listed.join(", "));
     out.line(
         &format!("collection {}", quoted(id)),
         &[

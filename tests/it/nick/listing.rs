@@ -106,7 +106,6 @@ fn print_collections(policy: &Policy, out: &mut String) {
         let fields: Vec<_> = kind
             .fields
             .iter()
-            .flatten()
             .map(|field| field.name.value.as_str())
             .collect();
         writeln!(

@@ -6,6 +6,7 @@
 mod ask;
 mod filter;
 mod judge;
+mod lists;
 mod site;
 
 use std::path::Path;
@@ -15,6 +16,7 @@ use serde_json::Value;
 use super::door;
 use super::{Judged, Outcome, Tally, find_folder, read_lines};
 use ask::Case;
+pub(crate) use lists::Lists;
 use site::Sites;
 
 /// The name of the folder.
@@ -60,7 +62,8 @@ pub(crate) fn run() {
     let mut disagreements = 0;
     for file in read_files(&folder) {
         let mut tally = Tally::default();
-        for (json, judged) in file.cases.iter().zip(judge_all(&folder, &file.cases)) {
+        let lists = Lists::open("directus_legacy");
+        for (json, judged) in file.cases.iter().zip(judge_all(&folder, &file.cases, &lists)) {
             tally.count(
                 json["id"].as_str().unwrap_or("?"),
                 apart_if_contested(json, judged),
@@ -68,17 +71,18 @@ pub(crate) fn run() {
         }
         // On lines of their own, behind what the test harness has begun to print.
         print!("\n{}", tally.report(&format!("{SYSTEM}/{}", file.name), "strict"));
+        print!("{}", lists.report());
         disagreements += tally.disagreements();
     }
     assert_eq!(disagreements, 0, "some cases are not as recorded");
 }
 
 /// Asks cases of the profiles that they name, and judges the answers.
-pub(crate) fn judge_all(folder: &Path, cases: &[Value]) -> Vec<Judged> {
+pub(crate) fn judge_all(folder: &Path, cases: &[Value], lists: &Lists) -> Vec<Judged> {
     let root = tempfile::tempdir().unwrap();
     let sites = Sites::write(folder, cases, root.path());
     let door = door::open(root.path());
-    let judge = |json| judge::judge(&Case::new(json, sites.of(json)), door.as_ref());
+    let judge = |json| judge::judge(&Case::new(json, sites.of(json)), door.as_ref(), lists);
     cases.iter().map(judge).collect()
 }
 

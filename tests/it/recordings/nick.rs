@@ -3,13 +3,15 @@
 mod ask;
 mod http;
 mod judge;
+mod lists;
 mod site;
 mod strict;
 mod tests;
 
 use super::door;
 use super::{Judged, Tally, find_folder, read_lines};
-use ask::{Case, Unasked};
+use ask::{Asked, Case, Unasked};
+use lists::Lists;
 use site::Sites;
 
 /// The file of the recordings, and its name in reports.
@@ -22,11 +24,23 @@ pub(crate) fn run() {
     let root = tempfile::tempdir().unwrap();
     let sites = Sites::write(&folder, &vectors, root.path(), &["exact"]);
     let door = door::open(root.path());
+    let lists = Lists::open("nick", root.path());
     let mut tally = Tally::default();
     for vector in &vectors {
         let case = Case::new(vector, sites.of(vector));
         let judged = match ask::ask(&case, "exact") {
-            Ok(asked) => judge::judge(&case, &asked, door.as_ref()),
+            Ok(asked) => {
+                let compared = match &asked {
+                    Asked::Decision(request) | Asked::Listing(_, request) => {
+                        lists.compare(request, door.as_ref())
+                    }
+                    Asked::Transitions(_) | Asked::Execution(..) | Asked::Addable(..) => Ok(()),
+                };
+                match compared {
+                    Ok(()) => judge::judge(&case, &asked, door.as_ref()),
+                    Err(text) => Judged::disagree(text),
+                }
+            }
             Err(Unasked::Apart(reason)) => Judged::apart(&reason),
             Err(Unasked::Unknown(what)) => Judged::disagree(format!("no request asks {what}")),
         };
@@ -34,6 +48,7 @@ pub(crate) fn run() {
     }
     // On lines of their own, behind what the test harness has begun to print.
     print!("\n{}", tally.report(&format!("nick/{FILE}"), "exact"));
+    print!("{}", lists.report());
     assert_eq!(tally.disagreements(), 0, "some cases are not as recorded");
 }
 

@@ -308,8 +308,7 @@ pub(crate) fn state_of(attributes: &Object<'_>, collection: Option<&Collection>)
 
 /// Returns the name of the collection that a field leads to.
 pub(crate) fn related<'a>(collection: Option<&'a Collection>, field: &str) -> Option<&'a str> {
-    let fields = collection?.fields.as_ref()?;
-    let field = fields.iter().find(|each| each.name.value == field)?;
+    let field = collection?.fields.iter().find(|each| each.name.value == field)?;
     Some(field.relation.as_ref()?.collection.value.as_str())
 }
 

@@ -419,11 +419,13 @@ impl Fields<'_, '_> {
     /// Tells whether a field that the selector selects is not taken away.
     fn leaves_any(&self, selector: &Selector) -> bool {
         let collection = self.judge.case.facts.collection;
-        let mut names: Vec<String> = match collection.and_then(|each| each.fields.as_ref()) {
-            Some(fields) => fields.iter().map(|field| field.name.value.clone()).collect(),
+        let mut names: Vec<String> = Vec::new();
+        if !collection.is_some_and(|each| each.lists_fields) {
             // A name that nobody writes stands for all others.
-            None => vec!["\u{0}any other name".to_owned()],
-        };
+            names.push("\u{0}any other name".to_owned());
+        }
+        let declared = collection.into_iter().flat_map(|each| &each.fields);
+        names.extend(declared.map(|field| field.name.value.clone()));
         names.extend(selector.names().iter().map(|name| name.value.clone()));
         for taken in &self.taken {
             names.extend(taken.names().iter().map(|name| name.value.clone()));

@@ -45,9 +45,8 @@ pub(crate) struct Root<'v> {
 }
 
 fn declared<'v>(collection: Option<&'v Collection>, name: &str) -> Declared<'v> {
-    let field: Option<&Field> = collection
-        .and_then(|each| each.fields.as_ref())
-        .and_then(|fields| fields.iter().find(|field| field.name.value == name));
+    let field: Option<&Field> =
+        collection.and_then(|each| each.fields.iter().find(|field| field.name.value == name));
     Declared {
         kind: field.and_then(|field| field.kind),
         related: field

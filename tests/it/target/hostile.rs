@@ -45,7 +45,7 @@ fn no_value_becomes_sql() {
     );
     let model = oracle.model("any").unwrap();
     let things = CollectionId::new(model.collection_names.find("things").unwrap());
-    let fields = model.collection(things).unwrap().fields.as_ref().unwrap();
+    let fields = model.collection(things).unwrap().fields.as_ref();
     let mut rendered = 0;
     for field in fields {
         for operator in Operator::ALL

@@ -9,7 +9,8 @@ use prost_types::{Struct, Value as Wire};
 use serde_json::Value;
 
 use super::super::door::Door;
-use super::lists::{Lists, TARGETS};
+use super::super::listed::TARGETS;
+use super::lists::Lists;
 use super::world::World;
 
 /// Asks about one vector.

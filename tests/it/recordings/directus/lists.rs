@@ -4,19 +4,15 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use placet::rpc::proto::v1::{PlanKind, PlanQueryResponse, PlanTarget};
-use placet::target::{Rendering, Target};
-use placet::vocab::value::Value as Operand;
-use prost_types::value::Kind;
+use placet::rpc::proto::v1::{Plan, PlanKind, PlanQueryResponse};
+use placet::target::Target;
 use serde_json::Value;
 
+use super::super::listed::{Asked, ask, quote};
 use super::ask::Verdict;
 use super::read::{Shown, finds_nothing};
 use super::world::World;
 use crate::target::database::{Database, literal};
-
-/// The languages that are asked for.
-pub(crate) const TARGETS: [PlanTarget; 3] = [PlanTarget::Sqlite, PlanTarget::Postgresql, PlanTarget::Mysql];
 
 /// The tables that there are.
 const TABLES: [&str; 5] = [
@@ -42,13 +38,7 @@ impl Lists {
     pub(crate) fn open(world: &World, name: &str) -> Self {
         let mut databases = Database::open_all(name);
         for database in &mut databases {
-            for table in [
-                "articles",
-                "comments",
-                "categories",
-                "directus_users",
-                "directus_roles",
-            ] {
+            for table in TABLES {
                 fill(database, world, table);
             }
         }
@@ -110,47 +100,21 @@ impl Lists {
         &self,
         database: &mut Database,
         collection: &str,
-        plan: &placet::rpc::proto::v1::Plan,
+        plan: &Plan,
         ids: &BTreeSet<i64>,
     ) -> Result<(), String> {
-        let word = match database.target {
-            Target::Postgresql => PlanTarget::Postgresql,
-            Target::Mysql => PlanTarget::Mysql,
-            Target::Sqlite | Target::Directus | Target::Mongodb => PlanTarget::Sqlite,
-        };
         let name = database.target.name();
-        let mut rendering = Rendering {
-            text: "1 = 1".to_owned(),
-            parameters: Vec::new(),
-        };
-        if plan.kind() == PlanKind::Conditional {
-            let found = plan.renderings.iter().find(|each| each.target() == word);
-            let found = found.ok_or_else(|| format!("nothing is rendered for {name}"))?;
-            if !found.error.is_empty() {
-                self.count(format!("{name} cannot say it: {}", found.error));
+        let (sql, listed) = match ask(database, collection, "id", plan)? {
+            Asked::Listed { sql, ids } => (sql, ids),
+            Asked::Unsayable(error) => {
+                self.count(format!("{name} cannot say it: {error}"));
                 return Ok(());
             }
-            rendering.text.clone_from(&found.text);
-            rendering.parameters = found.parameters.iter().map(operand).collect();
-        }
-        let quoted = quote(database.target, collection);
-        let key = quote(database.target, "id");
-        let as_number = if database.target == Target::Mysql {
-            "SIGNED"
-        } else {
-            "BIGINT"
         };
-        let sql = format!(
-            "SELECT CAST({key} AS {as_number}) FROM {quoted} WHERE {}",
-            rendering.text
-        );
-        let listed = database
-            .ask(&sql, &rendering)
-            .map_err(|error| format!("{name}: {error} of {sql} with {:?}", rendering.parameters))?;
         self.count(format!("{name} agrees"));
         let mut ids = ids.clone();
         let mut listed = listed;
-        if database.target == Target::Mysql && rendering.text.contains(FAR.1) {
+        if database.target == Target::Mysql && sql.contains(FAR.1) {
             // What the column cannot hold is not there.
             ids.remove(&FAR.0);
             listed.remove(&FAR.0);
@@ -158,10 +122,7 @@ impl Lists {
         if listed == ids {
             Ok(())
         } else {
-            Err(format!(
-                "{name} lists {listed:?}, and {ids:?} are allowed: {sql} with {:?}",
-                rendering.parameters
-            ))
+            Err(format!("{name} lists {listed:?}, and {ids:?} are allowed: {sql}"))
         }
     }
 
@@ -172,22 +133,6 @@ impl Lists {
             .iter()
             .map(|(what, count)| format!("  lists by plan: {count} {what}\n"));
         lines.collect()
-    }
-}
-
-fn operand(value: &prost_types::Value) -> Operand<'static> {
-    match &value.kind {
-        Some(Kind::StringValue(text)) => Operand::Text(text.clone().into()),
-        Some(Kind::NumberValue(number)) => Operand::Number(*number),
-        Some(Kind::BoolValue(value)) => Operand::Bool(*value),
-        other => panic!("{other:?} is no parameter"),
-    }
-}
-
-fn quote(target: Target, name: &str) -> String {
-    match target {
-        Target::Mysql => format!("`{name}`"),
-        Target::Postgresql | Target::Sqlite | Target::Directus | Target::Mongodb => format!("\"{name}\""),
     }
 }
 

@@ -122,6 +122,21 @@ impl<'c> Case<'c> {
         }
     }
 
+    /// Returns the stored item of a question that lists can ask: nothing is known of it but its status and owner, and its
+    /// status stays.
+    pub(crate) fn listed(&self, request: &CheckRequest) -> Option<Item> {
+        let is_listed = ["read", "update", "delete"].contains(&&*request.action);
+        let item = &self.json["item"];
+        if !is_listed || request.changes.is_some() || !request.to_state.is_empty() || !item.is_object() {
+            return None;
+        }
+        Some(Item {
+            status: id(&item["status"]),
+            owner: id(&item["owner"]),
+            owner_role: id(&item["owner_role"]),
+        })
+    }
+
     /// A question about a role, with the people who have it.
     fn about_role(&self, action: &str) -> CheckRequest {
         let role = &self.json["role"];

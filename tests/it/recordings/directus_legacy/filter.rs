@@ -20,10 +20,11 @@ pub(crate) fn grid(case: &Case<'_>) -> Vec<Item> {
     };
     let role = case.json["user"]["roles"].get(0).and_then(id);
     let me = id(&case.json["user"]["id"]);
+    // Nobody, the caller, and a stranger.
     let mut owners: Vec<(Option<String>, Option<String>)> = vec![
         (None, None),
         (me.clone(), role.clone()),
-        (Some("a stranger".to_owned()), Some("77".to_owned())),
+        (Some("9001".to_owned()), Some("77".to_owned())),
     ];
     if let Some(field) = facts["owner_field"].as_str() {
         // Whom the filter names beside the caller has the caller's role: no other filter names people.

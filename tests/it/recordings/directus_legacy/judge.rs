@@ -9,18 +9,19 @@ use super::super::Judged;
 use super::super::door::Door;
 use super::ask::{Asked, Case};
 use super::filter::{grid, passes};
+use super::lists::{self, Lists};
 
 /// Asks the door and compares.
-pub(crate) fn judge(case: &Case<'_>, door: &dyn Door) -> Judged {
+pub(crate) fn judge(case: &Case<'_>, door: &dyn Door, lists: &Lists) -> Judged {
     let asked = match case.ask() {
         Ok(asked) => asked,
         Err(what) => return Judged::disagree(format!("no request asks {what}")),
     };
     let mut comparison = Comparison::new(case);
     let found = match &asked {
-        Asked::Decision(request) => comparison.decision(request, door),
+        Asked::Decision(request) => comparison.decision(request, door, lists),
         Asked::Targets(request) => comparison.targets(request, door),
-        Asked::List(request) => comparison.list(request, door),
+        Asked::List(request) => comparison.list(request, door, lists),
     };
     match found {
         Ok(()) => comparison.finish(),
@@ -101,8 +102,16 @@ impl<'c> Comparison<'c> {
         Some(found)
     }
 
-    fn decision(&mut self, request: &CheckRequest, door: &dyn Door) -> Result<(), String> {
+    fn decision(&mut self, request: &CheckRequest, door: &dyn Door, lists: &Lists) -> Result<(), String> {
         let found = ask(request, door)?;
+        if let Some(item) = self.case.listed(request) {
+            // The list of items of which this is allowed holds this item if it is.
+            let judged = [lists::Judged {
+                item,
+                is_allowed: is_allowed(&found),
+            }];
+            lists.compare(request, &self.case.site.facts, &judged, door)?;
+        }
         self.effect(&found)?;
         self.reason(&found);
         if let Some(expected) = self.expected("explain_required") {
@@ -171,9 +180,15 @@ impl<'c> Comparison<'c> {
 
     /// A filter lets an item through exactly if the item may be read. What is added because fields select or sort comes on
     /// top of what a list without them shows.
-    fn list(&mut self, request: &CheckRequest, door: &dyn Door) -> Result<(), String> {
+    fn list(&mut self, request: &CheckRequest, door: &dyn Door, lists: &Lists) -> Result<(), String> {
+        let mut judged = Vec::new();
         let Some(filter) = self.expected("filter") else {
             let found = ask(request, door)?;
+            for item in grid(self.case) {
+                let is_allowed = is_allowed(&ask(&self.case.about(request, &item), door)?);
+                judged.push(lists::Judged { item, is_allowed });
+            }
+            lists.compare(request, &self.case.site.facts, &judged, door)?;
             return self.effect(&found);
         };
         for item in grid(self.case) {
@@ -193,8 +208,12 @@ impl<'c> Comparison<'c> {
                     "the filter: expected {expected} for {item:?}, found {reason}"
                 ));
             }
+            judged.push(lists::Judged {
+                item,
+                is_allowed: expected,
+            });
         }
-        Ok(())
+        lists.compare(request, &self.case.site.facts, &judged, door)
     }
 
     fn note(&mut self, what: &str, expected: &Value, found: &Value) {
