@@ -17,6 +17,7 @@ use super::database::Database;
 use super::related::{Case, THINGS, cases, collections, create, join, thing};
 use crate::ask;
 use crate::generate::random::Random;
+use crate::mongodb::Engine;
 use crate::properties::told;
 
 const ROLES: &[&str] = &["author", "editor", "guest"];
@@ -86,6 +87,8 @@ struct Count {
     /// Why, each once.
     refusals: BTreeSet<String>,
     allowed: usize,
+    /// Plans that ran as queries of MongoDB, and those that no query says.
+    queries: [usize; 2],
 }
 
 /// Returns the things of which a question is allowed one by one.
@@ -99,7 +102,13 @@ fn allowed(model: &Model, question: &Json) -> BTreeSet<i64> {
     things.map(|row| row.0).collect()
 }
 
-fn ask_plan(model: &Model, question: &Json, databases: &mut [Database], count: &mut Count) -> Option<String> {
+/// What plans run on.
+struct Stores {
+    databases: Vec<Database>,
+    mongodb: Option<Engine>,
+}
+
+fn ask_plan(model: &Model, question: &Json, stores: &mut Stores, count: &mut Count) -> Option<String> {
     count.plans += 1;
     let Ok(made) = plan(model, &ask::query(question), false) else {
         count.planless += 1;
@@ -109,7 +118,7 @@ fn ask_plan(model: &Model, question: &Json, databases: &mut [Database], count: &
     let wanted = allowed(model, question);
     count.allowed += wanted.len();
     let things = CollectionId::new(model.collection_names.find("things").unwrap());
-    for database in databases {
+    for database in &mut stores.databases {
         let Rendering { text, parameters } = match render(model, things, &made.filter, database.target) {
             Ok(rendering) => rendering,
             Err(error) => {
@@ -132,7 +141,22 @@ fn ask_plan(model: &Model, question: &Json, databases: &mut [Database], count: &
             ));
         }
     }
-    None
+    let mongodb = stores.mongodb.as_mut()?;
+    let Ok(rendering) = render(model, things, &made.filter, Target::Mongodb) else {
+        count.queries[1] += 1;
+        return None;
+    };
+    count.queries[0] += 1;
+    let documents: Vec<Json> = THINGS.iter().map(thing).collect();
+    let query: Json = serde_json::from_str(&rendering.text).unwrap();
+    let places = mongodb.find(&query, &documents).into_iter();
+    let found: BTreeSet<i64> = places.map(|place| THINGS[place].0).collect();
+    (found != wanted).then(|| {
+        format!(
+            "mongodb {question}: wanted {wanted:?}, found {found:?}\n  {query}\n  {:?}",
+            made.filter
+        )
+    })
 }
 
 #[test]
@@ -140,8 +164,11 @@ fn lists_from_databases_hold_exactly_what_is_allowed_one_by_one() {
     let usual = if cfg!(debug_assertions) { 100 } else { 1_000 };
     let profiles = told::<usize>("PLACET_CASES").map_or(usual, |cases| cases / 4);
     let mut random = Random::new(told("PLACET_SEED").unwrap_or(5));
-    let mut databases = Database::open_all("placet_listed");
-    databases.iter_mut().for_each(create);
+    let mut stores = Stores {
+        databases: Database::open_all("placet_listed"),
+        mongodb: Engine::start(),
+    };
+    stores.databases.iter_mut().for_each(create);
     let mut count = Count::default();
     let mut complaints = Vec::new();
     let mut left = profiles;
@@ -161,7 +188,7 @@ fn lists_from_databases_hold_exactly_what_is_allowed_one_by_one() {
                     "resource": {"collection": "things"},
                     "action": "read",
                 });
-                complaints.extend(ask_plan(model, &question, &mut databases, &mut count));
+                complaints.extend(ask_plan(model, &question, &mut stores, &mut count));
             }
         }
     }
@@ -170,10 +197,12 @@ fn lists_from_databases_hold_exactly_what_is_allowed_one_by_one() {
         count.plans,
         count.conditional,
         count.planless,
-        databases.len(),
+        stores.databases.len(),
         count.allowed,
         count.unsayable
     );
+    let [queries, refused] = count.queries;
+    println!("{queries} of them are queries of MongoDB, {refused} cannot be");
     let shown: Vec<&str> = complaints.iter().take(5).map(String::as_str).collect();
     assert!(
         complaints.is_empty(),
@@ -193,4 +222,5 @@ fn lists_from_databases_hold_exactly_what_is_allowed_one_by_one() {
     );
     // Every field has a type, though conditions leave most of these out.
     assert!(count.refusals.is_empty(), "{:?}", count.refusals);
+    assert!(queries >= refused * 4, "{refused} are no queries of MongoDB");
 }
