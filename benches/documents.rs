@@ -25,6 +25,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use placet::engine::check::check;
+use placet::engine::plan::plan;
 use placet::engine::query::{Query, Resource, Subject};
 use placet::load::discover::{ScanLimits, read_root};
 use placet::load::load;
@@ -332,7 +333,36 @@ fn decide(count: u64, questions: u64) {
                 times[1]
             );
         }
+        let mut rounds: Vec<Duration> = (0..7).map(|_| plans(&with, &granted)).collect();
+        rounds.sort();
+        println!(
+            "  {:<6} {:<42} {:>5.0} us for anybody",
+            format!("{ids:?}"),
+            "a list, by grants on documents",
+            rounds[3].as_secs_f64() * 1e6
+        );
     }
+}
+
+/// Plans some lists, each of another user, and returns the time of one.
+fn plans(model: &Model, asked: &[Question]) -> Duration {
+    let begun = Instant::now();
+    let lists = asked.iter().step_by(asked.len().div_ceil(50));
+    let mut count = 0;
+    for question in lists {
+        let mut query = Query::at(Timestamp::UNIX_EPOCH);
+        query.subject = Subject {
+            id: &question.user,
+            roles: ["reader"].as_slice().into(),
+            ..Subject::default()
+        };
+        query.action = "read";
+        query.resource.collection = question.collection;
+        let made = plan(black_box(model), black_box(&query), false).expect("a plan");
+        assert!(!made.filter.is_never() && !made.filter.is_always());
+        count += 1;
+    }
+    begun.elapsed() / count
 }
 
 /// Asks so many questions, these in turn.

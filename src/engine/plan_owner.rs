@@ -111,7 +111,10 @@ impl<'a, 'q> Standing<'a, 'q> {
         let mut own: Vec<&str> = Vec::new();
         let mut above: Vec<(Box<str>, Box<str>)> = Vec::new();
         let mut first = None;
-        for (document, grant) in model.document_grants.all() {
+        for (document, grant) in model
+            .document_grants
+            .held_by(grantees(model, facts.query, &facts.identity))
+        {
             if document.is_empty() || !wanted(grant.kind) || !grant.holders().any(is_holder) {
                 continue;
             }

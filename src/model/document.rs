@@ -3,7 +3,7 @@
 //! The grants stay packed in the sheets that `policy` has, too: versions of a policy share those that did not change. What is made
 //! for a version is small: buckets of documents, in which the grants stand in the order of their declaration.
 
-use std::hash::{Hash, Hasher};
+use std::hash::Hasher;
 use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHasher};
@@ -202,11 +202,24 @@ impl DocumentGrants {
         &self.kinds
     }
 
-    /// Returns every grant with the id of its document, in the order of their declaration.
-    pub fn all(&self) -> impl Iterator<Item = (&str, DocumentGrant<'_>)> {
-        self.pages.iter().flat_map(|page| {
-            let rows = page.sheet.rows().iter().zip(0..);
-            rows.filter_map(|(row, index)| Some((page.sheet.document(row), self.grant_of(page, index, row)?)))
+    /// Returns the grants of somebody who is all of these, and perhaps of others whose keys are the same: each once, with the id
+    /// of its document, in the order of their declaration.
+    pub fn held_by<'m, 'h>(
+        &'m self,
+        holders: impl Iterator<Item = Grantee<'h>>,
+    ) -> impl Iterator<Item = (&'m str, DocumentGrant<'m>)> {
+        let keys: SmallVec<[u32; 8]> = holders.map(Grantee::key).collect();
+        self.pages.iter().flat_map(move |page| {
+            let mut held: SmallVec<[u32; 8]> = SmallVec::new();
+            for key in &keys {
+                held.extend(page.sheet.held_by(*key));
+            }
+            held.sort_unstable();
+            held.dedup();
+            held.into_iter().filter_map(move |index| {
+                let row = page.sheet.rows().get(index as usize)?;
+                Some((page.sheet.document(row), self.grant_of(page, index, row)?))
+            })
         })
     }
 
@@ -324,7 +337,7 @@ fn crowd(pages: &[Page], places: &[At]) -> Box<[(u32, At)]> {
         let page = pages.get(at.page as usize);
         let row = page.and_then(|page| Some((page, page.sheet.rows().get(at.row as usize)?)));
         if let Some((page, row)) = row {
-            crowd.extend(page.sheet.holders(row).map(|holder| (hash(holder), *at)));
+            crowd.extend(page.sheet.holders(row).map(|holder| (holder.key(), *at)));
         }
     }
     crowd.sort_unstable();
@@ -336,7 +349,7 @@ fn crowd(pages: &[Page], places: &[At]) -> Box<[(u32, At)]> {
 #[inline(never)]
 fn pick<'h>(crowd: &[(u32, At)], holders: impl Iterator<Item = Grantee<'h>>) -> SmallVec<[At; 4]> {
     let mut few = SmallVec::new();
-    for hash in holders.map(hash) {
+    for hash in holders.map(Grantee::key) {
         let start = crowd.partition_point(|(other, _)| *other < hash);
         let alike = crowd.iter().skip(start).take_while(|(other, _)| *other == hash);
         few.extend(alike.map(|(_, at)| *at));
@@ -344,13 +357,6 @@ fn pick<'h>(crowd: &[(u32, At)], holders: impl Iterator<Item = Grantee<'h>>) -> 
     few.sort_unstable();
     few.dedup();
     few
-}
-
-fn hash(holder: Grantee<'_>) -> u32 {
-    let mut hasher = FxHasher::default();
-    holder.hash(&mut hasher);
-    // The upper half is mixed as well as the lower one.
-    u32::try_from(hasher.finish() >> 32).unwrap_or_default()
 }
 
 /// Narrows a number of grants; `validate` has counted them.

@@ -25,6 +25,8 @@ pub struct Sheet {
     groups: Box<[Word]>,
     /// The holders of the rows that have several.
     holders: Box<[Packed]>,
+    /// The rows by the keys of their holders, sorted.
+    rows_by_holder: Box<[(u32, u32)]>,
     /// The rows that match nothing, each with the end of its text.
     idle: Box<[(u32, u32)]>,
     is_sound: bool,
@@ -90,6 +92,16 @@ pub enum Grantee<'s> {
     Group(&'s str),
 }
 
+impl Grantee<'_> {
+    /// Returns a hash by which grants are found; others may have the same.
+    pub fn key(self) -> u32 {
+        let mut hasher = FxHasher::default();
+        Hash::hash(&self, &mut hasher);
+        // The upper half is mixed as well as the lower one.
+        u32::try_from(hasher.finish() >> 32).unwrap_or_default()
+    }
+}
+
 /// A name, and the bytes of the text of the sheet in which it stands first, quotes included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Named<'s> {
@@ -140,6 +152,14 @@ impl Sheet {
             .into_iter()
             .chain(several.unwrap_or_default().iter().copied());
         all.filter_map(|packed| self.grantee(packed))
+    }
+
+    /// Returns the numbers of the grants that are held by holders with this key, in order.
+    pub fn held_by(&self, holder: u32) -> impl Iterator<Item = u32> {
+        let first = self.rows_by_holder.partition_point(|(key, _)| *key < holder);
+        let rows = self.rows_by_holder.get(first..).unwrap_or_default().iter();
+        rows.take_while(move |(key, _)| *key == holder)
+            .map(|(_, row)| *row)
     }
 
     /// Tells how many hold a grant.
@@ -332,7 +352,7 @@ impl Packer {
 
     /// Returns the sheet; says whether its text drops what lies below, and whether nobody complained about it.
     pub fn finish(self, purges: bool, is_silent: bool) -> Sheet {
-        Sheet {
+        let mut sheet = Sheet {
             text: self.text,
             extra: self.extra.into(),
             rows: self.rows.into(),
@@ -340,11 +360,19 @@ impl Packer {
             kind_words: self.kind_words.into(),
             groups: self.groups.into(),
             holders: self.holders.into(),
+            rows_by_holder: Box::default(),
             idle: self.idle.into(),
             is_sound: self.is_sound,
             purges,
             is_silent,
-        }
+        };
+        let rows = sheet.rows.iter().zip(0..);
+        let holders =
+            rows.flat_map(|(row, index)| sheet.holders(row).map(move |holder| (holder.key(), index)));
+        let mut rows_by_holder: Box<[(u32, u32)]> = holders.collect();
+        rows_by_holder.sort_unstable();
+        sheet.rows_by_holder = rows_by_holder;
+        sheet
     }
 
     /// Counts lines and columns on from where they were counted to.
