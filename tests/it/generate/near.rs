@@ -378,6 +378,11 @@ fn come_from(random: &mut Random, query: &mut Query<'static>, nowhere: bool) {
 
 /// Asks for fields that a selector selects, and for others.
 fn fit_fields(random: &mut Random, policy: &Policy, query: &mut Query<'static>, fields: &Selector) {
+    if operation(policy, query.action) == Operation::Read && random.chance(8) {
+        // Whatever may be read, and nothing else.
+        query.fields = std::iter::once("*").collect();
+        return;
+    }
     if *fields == Selector::Any || random.chance(25) {
         if random.chance(12) {
             let field = random.word(super::policy::field_names(query.resource.collection));

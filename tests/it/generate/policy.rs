@@ -418,7 +418,7 @@ fn collections(random: &mut Random, policy: &mut Policy) {
             }
             _ => {}
         }
-        each.lists_fields = !each.fields.is_empty() && random.chance(80);
+        each.lists_fields = !each.fields.is_empty() && random.chance(70);
         policy.collections.push(each);
     }
 }

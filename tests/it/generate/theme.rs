@@ -25,6 +25,7 @@ pub(crate) enum Theme {
     Gates,
     Held,
     Kinds,
+    Listed,
     Networks,
     Neutral,
     Presets,
@@ -53,6 +54,7 @@ const THEMES: &[(Theme, usize)] = &[
     (Theme::Gates, 3),
     (Theme::Held, 2),
     (Theme::Kinds, 16),
+    (Theme::Listed, 6),
     (Theme::Networks, 3),
     (Theme::Neutral, 2),
     (Theme::Presets, 4),
@@ -108,6 +110,15 @@ fn typed_allow(random: &mut Random, known: &Names) -> Grant {
     typed
 }
 
+/// An allow of reading beside a deny that takes every declared field: then it matters whether there may be others.
+fn taken_allow(known: &Names) -> [Grant; 2] {
+    let mut allow = base_allow(known, "categories");
+    allow.selection.actions = Selector::Only(names(&["read"]));
+    let fields = Selector::Only(names(&["slug", "label"]));
+    let deny = Grant::new(Effect::Deny, allow.selection.clone(), fields, span());
+    [allow, deny]
+}
+
 /// Makes the allows of a policy of few rules.
 pub(crate) fn few_allows(
     random: &mut Random,
@@ -134,6 +145,10 @@ pub(crate) fn few_allows(
     }
     if known.has(Theme::Kinds) {
         grants.push(typed_allow(random, known));
+        return;
+    }
+    if known.has(Theme::Listed) {
+        grants.extend(taken_allow(known));
         return;
     }
     if known.has(Theme::Filters) {

@@ -482,7 +482,8 @@ impl Fields<'_, '_> {
             }
         }
         if refused.len() < asked.len() {
-            return Ok(refused);
+            // Whatever may be read is no field, and nothing is left out of it.
+            return Ok(refused.into_iter().filter(|(field, _)| field != "*").collect());
         }
         let reached: Vec<&(String, Reason)> = refused.iter().filter(|each| !out_of_reach(each)).collect();
         let all_denied = !reached.is_empty() && reached.iter().all(|(_, reason)| *reason == Reason::Denied);
