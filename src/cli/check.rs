@@ -5,7 +5,7 @@ use clap::Args;
 use crate::cli::Globals;
 use crate::cli::answer::{write_decision, write_snapshot, write_trace};
 use crate::cli::ask;
-use crate::cli::daemon::CallArgs;
+use crate::cli::daemon::DaemonArgs;
 use crate::cli::exit::Exit;
 use crate::cli::output::{Format, Output};
 use crate::cli::question::{QuestionArgs, QuestionError, set, set_list, set_object};
@@ -52,13 +52,9 @@ pub struct CheckCommand {
     #[arg(long, value_name = "JSON", env = "PLACET_CHANGES")]
     pub changes: Option<String>,
 
-    /// Daemon to ask instead of local profiles, such as `127.0.0.1:7420`
-    #[arg(long, value_name = "ADDRESS", env = "PLACET_ADDRESS")]
-    pub address: Option<String>,
-
-    /// How that daemon is called.
+    /// The daemon to ask, if one is.
     #[command(flatten)]
-    pub call: CallArgs,
+    pub daemon: DaemonArgs,
 
     /// Who asks about what.
     #[command(flatten)]
@@ -72,7 +68,7 @@ pub(super) fn run(command: &CheckCommand, globals: &Globals, output: &mut Output
         Err(error) => return ask::refuse(&error, output),
     };
     let profile = request.profile.clone();
-    let address = command.address.as_deref().map(|address| (address, &command.call));
+    let address = command.daemon.at();
     let response = match ask::ask(globals, address, &profile, output, |door| door.check(request)) {
         Ok(response) => response,
         Err(exit) => return exit,

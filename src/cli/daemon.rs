@@ -16,6 +16,25 @@ use zeroize::Zeroizing;
 
 use crate::server::callers::read_secret;
 
+/// Holds the options that say whether a daemon is asked instead of local profiles, and how.
+#[derive(Debug, Args)]
+pub struct DaemonArgs {
+    /// Daemon to ask instead of local profiles, such as `127.0.0.1:7420`
+    #[arg(long, value_name = "ADDRESS", env = "PLACET_ADDRESS")]
+    pub address: Option<String>,
+
+    /// How that daemon is called.
+    #[command(flatten)]
+    pub call: CallArgs,
+}
+
+impl DaemonArgs {
+    /// Returns the address of the daemon and how it is called, if one is asked.
+    pub(super) fn at(&self) -> Option<(&str, &CallArgs)> {
+        Some((self.address.as_deref()?, &self.call))
+    }
+}
+
 /// Holds the options that say how a daemon is called.
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "How the daemon is called")]

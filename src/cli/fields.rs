@@ -5,7 +5,7 @@ use clap::{Args, ValueEnum};
 use crate::cli::Globals;
 use crate::cli::answer::{left_out_text, reason_word, write_presets, write_snapshot, write_trace};
 use crate::cli::ask;
-use crate::cli::daemon::CallArgs;
+use crate::cli::daemon::DaemonArgs;
 use crate::cli::exit::Exit;
 use crate::cli::output::{Format, Output};
 use crate::cli::question::{QuestionArgs, QuestionError, set, set_list, set_object};
@@ -51,13 +51,9 @@ pub struct FieldsCommand {
     #[arg(long, value_name = "JSON", env = "PLACET_DOCUMENT")]
     pub document: Option<String>,
 
-    /// Daemon to ask instead of local profiles, such as `127.0.0.1:7420`
-    #[arg(long, value_name = "ADDRESS", env = "PLACET_ADDRESS")]
-    pub address: Option<String>,
-
-    /// How that daemon is called.
+    /// The daemon to ask, if one is.
     #[command(flatten)]
-    pub call: CallArgs,
+    pub daemon: DaemonArgs,
 
     /// Who asks about what.
     #[command(flatten)]
@@ -82,7 +78,7 @@ pub(super) fn run(command: &FieldsCommand, globals: &Globals, output: &mut Outpu
         Err(error) => return ask::refuse(&error, output),
     };
     let profile = request.profile.clone();
-    let address = command.address.as_deref().map(|address| (address, &command.call));
+    let address = command.daemon.at();
     let response = match ask::ask(globals, address, &profile, output, |door| door.fields(request)) {
         Ok(response) => response,
         Err(exit) => return exit,

@@ -7,7 +7,7 @@ use crate::cli::answer::{
     BAD, GOOD, paint, reason_word, value_text, write_rules, write_snapshot, write_trace,
 };
 use crate::cli::ask;
-use crate::cli::daemon::CallArgs;
+use crate::cli::daemon::DaemonArgs;
 use crate::cli::exit::Exit;
 use crate::cli::output::{Format, Output};
 use crate::cli::plan_tree::tree_lines;
@@ -55,13 +55,9 @@ pub struct PlanCommand {
     #[arg(long, env = "PLACET_LOCAL_ROLES")]
     pub local_roles: bool,
 
-    /// Daemon to ask instead of local profiles, such as `127.0.0.1:7420`
-    #[arg(long, value_name = "ADDRESS", env = "PLACET_ADDRESS")]
-    pub address: Option<String>,
-
-    /// How that daemon is called.
+    /// The daemon to ask, if one is.
     #[command(flatten)]
-    pub call: CallArgs,
+    pub daemon: DaemonArgs,
 
     /// Who asks.
     #[command(flatten)]
@@ -102,7 +98,7 @@ pub(super) fn run(command: &PlanCommand, globals: &Globals, output: &mut Output)
         Err(error) => return ask::refuse(&error, output),
     };
     let profile = request.profile.clone();
-    let address = command.address.as_deref().map(|address| (address, &command.call));
+    let address = command.daemon.at();
     let response = match ask::ask(globals, address, &profile, output, |door| door.plan(request)) {
         Ok(response) => response,
         Err(exit) => return exit,

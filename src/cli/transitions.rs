@@ -5,7 +5,7 @@ use clap::Args;
 use crate::cli::Globals;
 use crate::cli::answer::{BAD, GOOD, paint, reason_word, write_missing, write_snapshot, write_trace};
 use crate::cli::ask;
-use crate::cli::daemon::CallArgs;
+use crate::cli::daemon::DaemonArgs;
 use crate::cli::exit::Exit;
 use crate::cli::output::{Format, Output};
 use crate::cli::question::{QuestionArgs, QuestionError, set};
@@ -28,13 +28,9 @@ pub struct TransitionsCommand {
     #[arg(long, value_name = "TAG", env = "PLACET_LOCALE")]
     pub locale: Option<String>,
 
-    /// Daemon to ask instead of local profiles, such as `127.0.0.1:7420`
-    #[arg(long, value_name = "ADDRESS", env = "PLACET_ADDRESS")]
-    pub address: Option<String>,
-
-    /// How that daemon is called.
+    /// The daemon to ask, if one is.
     #[command(flatten)]
-    pub call: CallArgs,
+    pub daemon: DaemonArgs,
 
     /// Who asks about what.
     #[command(flatten)]
@@ -48,7 +44,7 @@ pub(super) fn run(command: &TransitionsCommand, globals: &Globals, output: &mut 
         Err(error) => return ask::refuse(&error, output),
     };
     let profile = request.profile.clone();
-    let address = command.address.as_deref().map(|address| (address, &command.call));
+    let address = command.daemon.at();
     let response = match ask::ask(globals, address, &profile, output, |door| {
         door.transitions(request)
     }) {

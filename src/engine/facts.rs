@@ -14,8 +14,9 @@ use crate::vocab::network::Address;
 use crate::vocab::value::{Object, Value, View};
 
 use super::condition::Truth;
+use super::identity::{Identity, identify};
 use super::query::{Query, QueryError};
-use super::role::{Effective, Identity, find_effective, identify};
+use super::role::{Effective, find_effective};
 
 /// What does not change from action to action.
 pub(super) struct Facts<'q> {

@@ -12,8 +12,8 @@ use super::constraints::Presets;
 use super::coverage::{Asked, Denied, Match, Tally, Weighing, administer, selects_some};
 use super::decision::{Decision, Rule};
 use super::facts::State;
+use super::identity::{grantees, is_grantee};
 use super::query::Ancestor;
-use super::role::{grantees, is_grantee};
 use super::selection::{Bout, Fit};
 use super::trace::{Outcome, Trace};
 

@@ -18,6 +18,7 @@ pub mod condition;
 pub mod decision;
 pub mod fields;
 pub mod filter;
+pub mod identity;
 pub mod missing;
 pub mod plan;
 pub mod query;

@@ -13,9 +13,10 @@ use crate::vocab::value::Value;
 
 use super::facts::Facts;
 use super::filter::{Below, Filter, Holds, OWNER, STATE};
+use super::identity::{grantees, is_grantee};
 use super::plan::PlanError;
 use super::plan_leaf::Field;
-use super::role::{brought, grantees, is_grantee, roles_of_owner};
+use super::role::{brought, roles_of_owner};
 use crate::vocab::sheet::Grantee;
 
 /// The item of a plan, or an item that is related to it.

@@ -8,7 +8,8 @@ use crate::vocab::value::{Object, Value, View};
 
 use super::compare::Side;
 use super::condition::Scene;
-use super::role::{group_counts, ordered};
+use super::identity::group_counts;
+use super::role::ordered;
 
 impl<'s> Scene<'s> {
     /// Returns a fact of the request.

@@ -5,8 +5,9 @@
 use super::encode::rule_name;
 use super::out::Words;
 use crate::engine::decision::{Decision, Rule, Violation};
+use crate::engine::identity::groups_elsewhere;
 use crate::engine::query::Query;
-use crate::engine::role::{groups_elsewhere, list};
+use crate::engine::role::list;
 use crate::model::Model;
 use crate::vocab::effect::Reason;
 

@@ -98,3 +98,12 @@ pub(super) fn unsayable(comparison: &Comparison, why: &str) -> Unsayable {
         comparison.path.join("."),
     ))
 }
+
+/// Tells whether a text is a UUID as databases and Directus write it.
+pub(super) fn is_uuid(text: &str) -> bool {
+    let is_fit = |(index, byte): (usize, u8)| match index {
+        8 | 13 | 18 | 23 => byte == b'-',
+        _ => byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte),
+    };
+    text.len() == 36 && text.bytes().enumerate().all(is_fit)
+}

@@ -8,6 +8,7 @@
 
 pub mod directus;
 mod directus_leaf;
+mod directus_text;
 mod literal;
 pub mod mongodb;
 mod mongodb_field;

@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 
 use super::Unsayable;
+use super::literal::is_uuid;
 use super::sql::Dialect;
 use super::sql_compare::{Leaf, Part, Question};
 use super::sql_fold::{Pairs, folding, write_folded, write_replaced};
@@ -339,13 +340,4 @@ pub(super) fn write_uuid(leaf: &Leaf<'_>, writer: &mut Writer) -> Result<(), Uns
         | Question::IsNumber
         | Question::Regex => write_text(leaf, &Text::of_column(writer.dialect, column), false, writer),
     }
-}
-
-/// Tells whether a text is a UUID as databases write it.
-fn is_uuid(text: &str) -> bool {
-    text.len() == 36
-        && text.bytes().enumerate().all(|(index, byte)| match index {
-            8 | 13 | 18 | 23 => byte == b'-',
-            _ => byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte),
-        })
 }

@@ -161,7 +161,7 @@ fn ask_plan(model: &Model, question: &Json, stores: &mut Stores, count: &mut Cou
 
 #[test]
 fn lists_from_databases_hold_exactly_what_is_allowed_one_by_one() {
-    let usual = if cfg!(debug_assertions) { 100 } else { 1_000 };
+    let usual = if cfg!(debug_assertions) { 100 } else { 2_000 };
     let profiles = told::<usize>("PLACET_CASES").map_or(usual, |cases| cases / 4);
     let mut random = Random::new(told("PLACET_SEED").unwrap_or(5));
     let mut stores = Stores {
