@@ -1,6 +1,7 @@
 //! Plans run on databases: which rows of a table the filter of an answer finds.
 
-use std::collections::BTreeSet;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 
 use placet::rpc::proto::v1::{Plan, PlanKind, PlanTarget};
 use placet::target::{Rendering, Target};
@@ -20,27 +21,57 @@ pub(crate) enum Asked {
     Unsayable(String),
 }
 
+/// How often lists were compared, by what came of it.
+#[derive(Default)]
+pub(crate) struct Comparisons(RefCell<BTreeMap<String, usize>>);
+
+impl Comparisons {
+    /// Counts one.
+    pub(crate) fn count(&self, what: String) {
+        *self.0.borrow_mut().entry(what).or_default() += 1;
+    }
+
+    /// Returns a line for each end that a comparison came to.
+    pub(crate) fn report(&self) -> String {
+        let counts = self.0.borrow();
+        let lines = counts
+            .iter()
+            .map(|(what, count)| format!("  lists by plan: {count} {what}\n"));
+        lines.collect()
+    }
+}
+
 /// Returns which rows of a table a plan finds; `key` is a column of whole numbers.
 pub(crate) fn ask(database: &mut Database, table: &str, key: &str, plan: &Plan) -> Result<Asked, String> {
     let rendering = match rendering(database.target, plan)? {
         Ok(rendering) => rendering,
         Err(error) => return Ok(Asked::Unsayable(error)),
     };
-    let (key, table) = (quote(database.target, key), quote(database.target, table));
-    let whole = if database.target == Target::Mysql {
+    let (sql, ids) = select(database, (table, table), key, &rendering)?;
+    Ok(Asked::Listed { sql, ids })
+}
+
+/// Returns which rows of a table, by another name if so, a condition finds, and how they were asked for.
+pub(crate) fn select(
+    database: &mut Database,
+    (table, alias): (&str, &str),
+    key: &str,
+    rendering: &Rendering,
+) -> Result<(String, BTreeSet<i64>), String> {
+    let target = database.target;
+    let [key, table, alias] = [key, table, alias].map(|name| quote(target, name));
+    let whole = if target == Target::Mysql {
         "SIGNED"
     } else {
         "BIGINT"
     };
-    let sql = format!(
-        "SELECT CAST({key} AS {whole}) FROM {table} WHERE {}",
-        rendering.text
-    );
+    let condition = &rendering.text;
+    let sql = format!("SELECT CAST({key} AS {whole}) FROM {table} AS {alias} WHERE {condition}");
     let told = format!("{sql} with {:?}", rendering.parameters);
-    let ids = database
-        .ask(&sql, &rendering)
-        .map_err(|error| format!("{}: {error} of {told}", database.target.name()))?;
-    Ok(Asked::Listed { sql: told, ids })
+    match database.ask(&sql, rendering) {
+        Ok(ids) => Ok((told, ids)),
+        Err(error) => Err(format!("{}: {error} of {told}", target.name())),
+    }
 }
 
 /// Returns the filter of a plan as a condition of SQL, or why there is none.

@@ -1,12 +1,13 @@
 //! Lists by the database: what `PlanQuery` plans for each type is run as a query of MongoDB on the recorded documents.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use placet::rpc::proto::v1::PlanKind;
 use serde_json::Value;
 
 use super::super::door::Door;
+use super::super::listed::Comparisons;
 use super::ask::Question;
 use super::world::World;
 use crate::mongodb::Engine;
@@ -15,7 +16,7 @@ use crate::mongodb::Engine;
 pub(crate) struct Lists {
     engine: RefCell<Option<Engine>>,
     /// How many plans there were, by what came of them.
-    tally: RefCell<BTreeMap<String, usize>>,
+    tally: Comparisons,
 }
 
 impl Lists {
@@ -23,7 +24,7 @@ impl Lists {
     pub(crate) fn start() -> Self {
         Self {
             engine: RefCell::new(Engine::start()),
-            tally: RefCell::default(),
+            tally: Comparisons::default(),
         }
     }
 
@@ -64,7 +65,7 @@ impl Lists {
                     PlanKind::Unspecified => return Err("the plan is of no kind".to_owned()),
                 };
                 let what = plan.kind().as_str_name();
-                *self.tally.borrow_mut().entry(what.to_owned()).or_default() += 1;
+                self.tally.count(what.to_owned());
                 for place in places {
                     found[place] &= kept.contains(&place);
                 }
@@ -76,10 +77,6 @@ impl Lists {
 
     /// Returns how many lists were planned.
     pub(crate) fn report(&self) -> String {
-        let tally = self.tally.borrow();
-        let lines = tally
-            .iter()
-            .map(|(what, count)| format!("  lists by plan: {count} {what}\n"));
-        lines.collect()
+        self.tally.report()
     }
 }

@@ -2,13 +2,13 @@
 //! questions allow.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use placet::rpc::proto::v1::{Plan, PlanKind, PlanQueryResponse};
 use placet::target::Target;
 use serde_json::Value;
 
-use super::super::listed::{Asked, ask, quote};
+use super::super::listed::{Asked, Comparisons, ask, quote};
 use super::ask::Verdict;
 use super::read::{Shown, finds_nothing};
 use super::world::World;
@@ -30,7 +30,7 @@ const FAR: (i64, &str) = (18, "embargo_ts");
 pub(crate) struct Lists {
     databases: RefCell<Vec<Database>>,
     /// How often a list was compared, by what came of it.
-    tally: RefCell<BTreeMap<String, usize>>,
+    tally: Comparisons,
 }
 
 impl Lists {
@@ -44,12 +44,8 @@ impl Lists {
         }
         Self {
             databases: RefCell::new(databases),
-            tally: RefCell::default(),
+            tally: Comparisons::default(),
         }
-    }
-
-    fn count(&self, what: String) {
-        *self.tally.borrow_mut().entry(what).or_default() += 1;
     }
 
     /// Compares what a plan finds with what single questions allowed.
@@ -66,13 +62,14 @@ impl Lists {
             .filter_map(|shown| shown.item["id"].as_i64())
             .collect();
         if !TABLES.contains(&collection) {
-            self.count("of collections without a recorded item".to_owned());
+            self.tally
+                .count("of collections without a recorded item".to_owned());
             return Ok(());
         }
         if let Verdict::Refused { reason, .. } = verdict
             && !finds_nothing(*reason)
         {
-            self.count("never".to_owned());
+            self.tally.count("never".to_owned());
             let is_so = plan.kind() == PlanKind::Never && plan.reason() == *reason;
             return is_so.then_some(()).ok_or_else(|| {
                 format!(
@@ -83,7 +80,7 @@ impl Lists {
             });
         }
         match plan.kind() {
-            PlanKind::Never if ids.is_empty() => self.count("never".to_owned()),
+            PlanKind::Never if ids.is_empty() => self.tally.count("never".to_owned()),
             PlanKind::Always | PlanKind::Conditional => {
                 for database in self.databases.borrow_mut().iter_mut() {
                     self.run(database, collection, plan, &ids)?;
@@ -107,11 +104,11 @@ impl Lists {
         let (sql, listed) = match ask(database, collection, "id", plan)? {
             Asked::Listed { sql, ids } => (sql, ids),
             Asked::Unsayable(error) => {
-                self.count(format!("{name} cannot say it: {error}"));
+                self.tally.count(format!("{name} cannot say it: {error}"));
                 return Ok(());
             }
         };
-        self.count(format!("{name} agrees"));
+        self.tally.count(format!("{name} agrees"));
         let mut ids = ids.clone();
         let mut listed = listed;
         if database.target == Target::Mysql && sql.contains(FAR.1) {
@@ -128,11 +125,7 @@ impl Lists {
 
     /// Returns how many lists were compared, and how many no database could say.
     pub(crate) fn report(&self) -> String {
-        let tally = self.tally.borrow();
-        let lines = tally
-            .iter()
-            .map(|(what, count)| format!("  lists by plan: {count} {what}\n"));
-        lines.collect()
+        self.tally.report()
     }
 }
 

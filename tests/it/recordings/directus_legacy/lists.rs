@@ -8,7 +8,7 @@ use placet::rpc::proto::v1::{CheckRequest, PlanKind, PlanQueryRequest, Reason};
 use serde_json::Value;
 
 use super::super::door::Door;
-use super::super::listed::{Asked, TARGETS, ask, quote};
+use super::super::listed::{Asked, Comparisons, TARGETS, ask, quote};
 use super::ask::Item;
 use crate::target::database::{Database, literal};
 
@@ -18,7 +18,7 @@ const USERS: &str = "directus_users";
 /// Databases, and how often a list was compared, by what came of it.
 pub(crate) struct Lists {
     databases: RefCell<Vec<Database>>,
-    tally: RefCell<BTreeMap<String, usize>>,
+    tally: Comparisons,
 }
 
 /// An item, and what single questions about it came to.
@@ -32,12 +32,8 @@ impl Lists {
     pub(crate) fn open(name: &str) -> Self {
         Self {
             databases: RefCell::new(Database::open_all(name)),
-            tally: RefCell::default(),
+            tally: Comparisons::default(),
         }
-    }
-
-    fn count(&self, what: String) {
-        *self.tally.borrow_mut().entry(what).or_default() += 1;
     }
 
     /// Plans the list of a question, and compares what it finds among items with what each of them came to.
@@ -88,18 +84,15 @@ impl Lists {
                 Asked::Listed { .. } => format!("{name} agrees"),
                 Asked::Unsayable(error) => format!("{name} cannot say it: {error}"),
             };
-            self.count(format!("{listed} ({})", plan.kind().as_str_name()));
+            self.tally
+                .count(format!("{listed} ({})", plan.kind().as_str_name()));
         }
         Ok(())
     }
 
     /// Returns how many lists were compared.
     pub(crate) fn report(&self) -> String {
-        let tally = self.tally.borrow();
-        let lines = tally
-            .iter()
-            .map(|(what, count)| format!("  lists by plan: {count} {what}\n"));
-        lines.collect()
+        self.tally.report()
     }
 }
 

@@ -24,7 +24,7 @@ use placet::vocab::value::Value;
 use prost_types::value::Kind;
 
 use super::super::door::Door;
-use super::super::listed::quote;
+use super::super::listed::{Comparisons, quote, select};
 use super::judge::is_allowed;
 use crate::target::database::{Database, literal};
 
@@ -35,7 +35,7 @@ const TABLE: &str = "document";
 pub(crate) struct Lists {
     databases: RefCell<Vec<Database>>,
     models: BTreeMap<String, Arc<Model>>,
-    tally: RefCell<BTreeMap<String, usize>>,
+    tally: Comparisons,
 }
 
 impl Lists {
@@ -49,7 +49,7 @@ impl Lists {
                 .iter()
                 .filter_map(|profile| Some((profile.id.to_string(), profile.model.clone()?)))
                 .collect(),
-            tally: RefCell::default(),
+            tally: Comparisons::default(),
         }
     }
 
@@ -94,18 +94,14 @@ impl Lists {
                 ));
             }
             let what = format!("{name} agrees ({})", plan.kind().as_str_name());
-            *self.tally.borrow_mut().entry(what).or_default() += 1;
+            self.tally.count(what);
         }
         Ok(())
     }
 
     /// Returns how many lists were compared.
     pub(crate) fn report(&self) -> String {
-        let tally = self.tally.borrow();
-        let lines = tally
-            .iter()
-            .map(|(what, count)| format!("  lists by plan: {count} {what}\n"));
-        lines.collect()
+        self.tally.report()
     }
 }
 
@@ -199,19 +195,7 @@ fn find(
         text(owner),
         text(&resource.state)
     ));
-    let whole = if target == Target::Mysql {
-        "SIGNED"
-    } else {
-        "BIGINT"
-    };
     let alias = model.collection_names.name(collection.index());
-    let sql = format!(
-        "SELECT CAST({} AS {whole}) FROM {} AS {} WHERE {}",
-        name("number"),
-        name(TABLE),
-        name(alias),
-        rendering.text
-    );
-    let found = database.ask(&sql, &rendering)?;
+    let found = select(database, (TABLE, alias), "number", &rendering)?.1;
     Ok(found == BTreeSet::from([1]))
 }
